@@ -1,0 +1,1 @@
+"""The ``s5lib`` command: one module per subcommand, each thin."""

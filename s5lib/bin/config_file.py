@@ -1,0 +1,56 @@
+"""YAML files with a level of nesting for ``--config``: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import configargparse
+import yaml
+
+__all__ = ["NestedYAMLParser", "parse_assignments"]
+
+
+class NestedYAMLParser(configargparse.ConfigFileParser):
+    """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one."""
+
+    def get_syntax_description(self):
+        return "YAML: option names without dashes as keys."
+
+    def parse(self, stream):
+        try:
+            content = yaml.safe_load(stream)
+        except yaml.YAMLError as error:
+            raise configargparse.ConfigFileParserException(f"{stream.name}: not YAML: {error}") from error
+        if content is None:
+            return OrderedDict()
+        if not isinstance(content, dict):
+            raise configargparse.ConfigFileParserException(
+                f"{stream.name}: expected 'option: value' lines, found a {type(content).__name__}"
+            )
+        return OrderedDict((key, self._value(value)) for key, value in content.items() if value is not None)
+
+    @staticmethod
+    def _value(value):
+        if isinstance(value, dict):
+            return [f"{key}={yaml.safe_dump(item, default_flow_style=True).splitlines()[0]}" for key, item in value.items()]
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse_assignments(pairs: list[str]) -> dict:
+    """Turn ``["base=16", "query=onehot"]`` into a dict, the values read as YAML; the last of equal keys holds.
+
+    >>> parse_assignments(["base=16", "name=a=b"])
+    {'base': 16, 'name': 'a=b'}
+
+    Raises:
+        ValueError: an item has no ``=``.
+    """
+    result = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ValueError(f"expected key=value, got {pair!r}")
+        result[key.strip()] = yaml.safe_load(value)
+    return result

@@ -1,0 +1,79 @@
+"""``s5lib COMMAND``: finds the command's module, hands it its arguments, shows errors as one message.
+
+A command is a module with ``add_arguments(parser)`` and ``run(args)``; its docstring is its help.  Only the module of
+the command that was asked for is imported, so that listing and help need no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import configargparse
+
+import s5lib
+from s5lib.bin.config_file import NestedYAMLParser
+from s5lib.errors import S5Error, nearest
+
+COMMANDS = {
+    # name: (module, summary); in the order of the recipe's stages, then the tools around it
+}
+
+
+def usage() -> str:
+    """Return the text of ``s5lib --help``."""
+    rows = "\n".join(f"  {name:<12} {summary}" for name, (_, summary) in COMMANDS.items())
+    return (
+        "usage: s5lib COMMAND [options]\n\nSpatial semantic segmentation of sound scenes: from a multichannel "
+        f"recording to labelled sources.\n\ncommands:\n{rows}\n\n's5lib COMMAND --help' tells a command's options. "
+        f"Version {s5lib.__version__}."
+    )
+
+
+def build_parser(command: str) -> configargparse.ArgumentParser:
+    """Return the parser of one command."""
+    module = importlib.import_module(COMMANDS[command][0])
+    parser = configargparse.ArgumentParser(
+        prog=f"s5lib {command}",
+        description=module.__doc__,
+        formatter_class=configargparse.RawDescriptionHelpFormatter,
+        config_file_parser_class=NestedYAMLParser,
+        allow_abbrev=False,
+        add_env_var_help=False,
+        add_config_file_help=False,
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(_run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv`` and return the exit status: 0, 1 for an error, 2 for wrong usage."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] in ("-V", "--version"):
+        print(f"s5lib {s5lib.__version__}")
+        return 0
+    command = argv[0]
+    if command not in COMMANDS:
+        print(f"s5lib: error: no command {command!r}. {nearest(command, COMMANDS)}", file=sys.stderr)
+        return 2
+    args = build_parser(command).parse_args(argv[1:])
+    try:
+        return args._run(args) or 0
+    except S5Error as error:
+        print(f"s5lib {command}: error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print(f"s5lib {command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Errors that a user can mend, told in one message: what it was about, the value, what was expected, what to do.
+
+Commands print the message alone and exit with status 1; from Python they are ordinary exceptions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["S5Error", "DataError", "ConfigError", "PluginError", "CheckpointError", "nearest"]
+
+
+class S5Error(ValueError):
+    """Base of all errors that s5lib raises on purpose."""
+
+
+class DataError(S5Error):
+    """A recording, a corpus or a data directory is not what it must be."""
+
+
+class ConfigError(S5Error):
+    """An option has a value that it cannot have."""
+
+
+class PluginError(S5Error):
+    """A component is unknown, did not load or does not keep its contract."""
+
+
+class CheckpointError(S5Error):
+    """A checkpoint is unreadable, unsafe or belongs to another model."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return a sentence with the choices and, where one is close to ``name``, a suggestion.
+
+    >>> nearest("ca-pi", ["ca", "ca_pi", "pi"])
+    "Known: ca, ca_pi, pi. Did you mean 'ca_pi'?"
+    >>> nearest("x", [])
+    'There are none.'
+    """
+    choices = [str(choice) for choice in choices]
+    if not choices:
+        return "There are none."
+    folded = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
+    hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
+    return f"Known: {', '.join(choices)}.{hint}"

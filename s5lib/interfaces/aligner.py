@@ -1,0 +1,67 @@
+"""The contract of an aligner: from pairwise scores and labels to an assignment.  No audio in it, no torch needed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Aligner", "Assignment"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which estimate belongs to which reference.
+
+    ``pairs`` holds ``(reference, estimate)`` indices, sorted by reference; what is in no pair is unmatched.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    unmatched_references: tuple[int, ...] = ()
+    unmatched_estimates: tuple[int, ...] = ()
+
+
+class Aligner(ABC):
+    """Chooses pairs of references and estimates; serves the losses and the metrics alike.
+
+    An aligner sees detached scores and labels and gives indices; the caller gathers its live values by them, so that
+    no gradient is lost.
+    """
+
+    @abstractmethod
+    def align(
+        self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
+    ) -> Assignment:
+        """Assign estimates to references so that the sum of the chosen scores is largest.
+
+        Args:
+            score: ``[R, E]``, numpy array or tensor, finite; larger is better.
+            reference_labels: R labels.
+            estimated_labels: E labels.
+
+        Raises:
+            ValueError: shapes and labels disagree, or a score is not finite.
+        """
+
+    def permute(self, score, labels):
+        """Assign slots to slots for a batch that has one list of labels for both sides, as in training.
+
+        Args:
+            score: ``[B, K, K]`` tensor, ``score[b, r, e]`` of reference r and estimate e.
+            labels: ``[B, K]`` integer tensor; negative is a silent slot, which stays where it is.
+
+        Returns:
+            ``[B, K]`` long tensor: the estimate of each reference.
+
+        This plain form calls :meth:`align` per item; an aligner may give a faster one of the same result.
+        """
+        import torch
+
+        host, names = score.detach().cpu(), labels.tolist()
+        order = torch.arange(score.shape[-1]).repeat(len(names), 1)
+        for b, row in enumerate(names):
+            active = [k for k, label in enumerate(row) if label >= 0]
+            kept = [row[k] for k in active]
+            for r, e in self.align(host[b][active][:, active].numpy(), kept, kept).pairs:
+                order[b, active[r]] = active[e]
+        return order.to(score.device)

@@ -1,0 +1,57 @@
+"""Contracts of the three kinds of model.  B batch, M channels, T samples, K slots, C classes."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from s5lib.interfaces.config import ModelConfig
+
+__all__ = ["Tagger", "Separator", "JointModel"]
+
+
+class _Model(nn.Module):
+    """What the three kinds share: a configuration, and a choice of the layers that train."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+
+    def set_trainable(self, layers: str) -> None:
+        """Let only ``layers`` train; what is frozen stays in eval mode, whatever :meth:`train` is called with.
+
+        Every model knows ``"all"``; a model with a pre-trained part names more (M2D: ``"head"``, ``"last2"``).
+
+        Raises:
+            ValueError: the model has no such choice.
+        """
+        if layers != "all":
+            raise ValueError(f"{type(self).__name__} trains 'all' its layers; it knows no choice {layers!r}.")
+        self.requires_grad_(True)
+
+
+class Tagger(_Model):
+    """Predicts the labels of a mixture's sources, one per slot."""
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` to ``logits [B, K, C + 1]``; class C is silence."""
+        raise NotImplementedError
+
+
+class Separator(_Model):
+    """Gives the sources that a query asks for."""
+
+    def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``.
+
+        A query's row is the one-hot vector of the slot's class; a row of zeros is a silent slot, whose waveform is
+        exactly zero.  Rows may be equal: then each slot gives another source of that class.
+        """
+        raise NotImplementedError
+
+
+class JointModel(_Model):
+    """Gives labels and sources at once."""
+
+    def forward(self, mixture: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``mixture [B, M, T]`` to ``(logits [B, K, C + 1], waveforms [B, K, T])``; class C is silence."""
+        raise NotImplementedError

@@ -1,0 +1,56 @@
+"""s5lib's packaging.  ``pip install -c constraints.txt -e .[test]`` for a working copy."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "s5lib/__init__.py").read_text()).group(1)
+
+INSTALL = [
+    "torch>=2.6",
+    "torchaudio>=2.6",
+    "lightning>=2.5",
+    "torchmetrics>=1.6",
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "h5py>=3.10",
+    "soundfile>=0.12",
+    "pyroomacoustics>=0.8",
+    "configargparse>=1.7",
+    "PyYAML>=6",
+    "pluggy>=1.6",
+    "safetensors>=0.4",
+    "humanfriendly>=10",
+    "tqdm>=4.66",
+    "tensorboard>=2.15",
+    "matplotlib>=3.8",
+    "jinja2>=3.1",
+]
+EXTRAS = {
+    "kaldi": ["kaldiio>=2.18"],
+    "text": ["sentencepiece>=0.2"],
+    "dask": ["distributed>=2024.1"],
+    "sofa": ["sofar>=1.1"],
+    "test": ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "sofar>=1.1", "kaldiio>=2.18", "sentencepiece>=0.2"],
+    "doc": ["sphinx>=7.3", "myst-parser>=3"],
+}
+EXTRAS["all"] = sorted({item for items in EXTRAS.values() for item in items})
+
+setup(
+    name="s5lib",
+    version=VERSION,
+    description="Spatial semantic segmentation of sound scenes, with class-aware permutation-invariant SDR",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    packages=find_packages(include=["s5lib", "s5lib.*"]),
+    include_package_data=True,
+    install_requires=INSTALL,
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": ["s5lib = s5lib.bin.main:main"],
+        "s5lib": ["builtin = s5lib.plugins.builtin"],
+    },
+)
