@@ -1,0 +1,56 @@
+"""The components that s5lib brings along; they take the same way as those of a third party."""
+
+from __future__ import annotations
+
+from s5lib.plugins.spec import ComponentSpec
+
+_PAPER = "B. T. Nguyen et al., Class-aware permutation-invariant SDR, arXiv 2601.22504, 2026"
+_M2D = "D. Niizumi et al., Masked Modeling Duo: Towards a universal audio pre-training framework, IEEE/ACM TASLP, 2024"
+_BASELINE = "B. T. Nguyen et al., Baseline systems and evaluation metrics for S5, EUSIPCO 2025"
+
+
+def s5lib_taggers():
+    return [
+        ComponentSpec(
+            name="m2d",
+            target="s5lib.models.m2d:M2DTagger",
+            config="s5lib.models.configs:M2DConfig",
+            summary="M2D vision transformer on every channel, track-wise head",
+            citation=f"{_M2D}; {_PAPER}",
+        )
+    ]
+
+
+def s5lib_separators():
+    return [
+        ComponentSpec(
+            name="resunetk",
+            target="s5lib.models.resunetk:ResUNetK",
+            config="s5lib.models.configs:ResUNetKConfig",
+            summary="residual U-Net on magnitudes, queried by all labels at once",
+            citation=f"{_BASELINE}; {_PAPER}",
+        )
+    ]
+
+
+def s5lib_aligners():
+    return [
+        ComponentSpec(
+            name="ca_pi",
+            target="s5lib.align:ClassAwarePermutationInvariant",
+            summary="the best permutation inside each class (CA-PI-SDR)",
+            citation=_PAPER,
+        ),
+        ComponentSpec(
+            name="ca",
+            target="s5lib.align:ClassAware",
+            summary="by label alone; a random or the given order inside a class (CA-SDR)",
+            citation=_BASELINE,
+        ),
+        ComponentSpec(
+            name="pi",
+            target="s5lib.align:PermutationInvariant",
+            summary="the best permutation of all, whatever the labels (PI-SDR, PIT)",
+            citation="D. Yu et al., Permutation invariant training of deep models, ICASSP 2017",
+        ),
+    ]
