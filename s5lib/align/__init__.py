@@ -1,0 +1,46 @@
+"""From pairwise scores and labels to an assignment: which estimate belongs to which reference.  No audio in it.
+
+=========  ==============================  =====================================================================
+name       class                           pairs
+=========  ==============================  =====================================================================
+``ca_pi``  ClassAwarePermutationInvariant  the best inside each class: the paper's loss (3) and metric (10)
+``ca``     ClassAware                      by label, at random or in order inside a class: the 2025 task
+``pi``     PermutationInvariant            the best whatever the labels: permutation invariant training
+=========  ==============================  =====================================================================
+
+>>> resolve("ca_pi").align([[0.0, 9.0], [1.0, 0.0]], ["Speech", "Speech"], ["Speech", "Speech"]).pairs
+((0, 1), (1, 0))
+"""
+
+from __future__ import annotations
+
+from s5lib.align.aligners import ClassAware, ClassAwarePermutationInvariant, PermutationInvariant
+from s5lib.interfaces import Aligner, Assignment
+
+__all__ = [
+    "Aligner",
+    "Assignment",
+    "ClassAware",
+    "ClassAwarePermutationInvariant",
+    "PermutationInvariant",
+    "resolve",
+]
+
+_BUILT_IN = {"ca_pi": ClassAwarePermutationInvariant, "ca": ClassAware, "pi": PermutationInvariant}
+
+
+def resolve(aligner: str | Aligner) -> Aligner:
+    """Return the aligner of that name, or ``aligner`` itself where it is one already.
+
+    The three above are known here, so that a metric needs no plugin machinery; other names go to the registry.
+
+    Raises:
+        PluginError: no aligner has this name, or the plugin that has it did not load.
+    """
+    if isinstance(aligner, Aligner):
+        return aligner
+    if aligner in _BUILT_IN:
+        return _BUILT_IN[aligner]()
+    from s5lib import plugins
+
+    return plugins.create("aligner", aligner)
