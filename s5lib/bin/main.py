@@ -18,6 +18,8 @@ from s5lib.errors import S5Error, nearest
 
 COMMANDS = {
     # name: (module, summary); in the order of the recipe's stages, then the tools around it
+    "plugins": ("s5lib.bin.plugins", "list components and tell their options"),
+    "doctor": ("s5lib.bin.doctor", "say what is installed and what does not load"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s5lib.plugins.spec import ComponentSpec
+from s5lib.plugins.spec import Capabilities, ComponentSpec
 
 _PAPER = "B. T. Nguyen et al., Class-aware permutation-invariant SDR, arXiv 2601.22504, 2026"
 _M2D = "D. Niizumi et al., Masked Modeling Duo: Towards a universal audio pre-training framework, IEEE/ACM TASLP, 2024"
@@ -44,12 +44,14 @@ def s5lib_aligners():
         ComponentSpec(
             name="ca",
             target="s5lib.align:ClassAware",
+            capabilities=Capabilities(optimal=False),
             summary="by label alone; a random or the given order inside a class (CA-SDR)",
             citation=_BASELINE,
         ),
         ComponentSpec(
             name="pi",
             target="s5lib.align:PermutationInvariant",
+            capabilities=Capabilities(within_class=False),
             summary="the best permutation of all, whatever the labels (PI-SDR, PIT)",
             citation="D. Yu et al., Permutation invariant training of deep models, ICASSP 2017",
         ),

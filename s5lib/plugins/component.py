@@ -131,7 +131,7 @@ class Component:
         except Exception as error:
             raise PluginError(f"{self} could not be built: {type(error).__name__}: {error}") from error
         if self.kind != "aligner":
-            made.register_forward_hook(ShapeGuard(str(self), self.kind), with_kwargs=True)
+            made.register_forward_hook(ShapeGuard(str(self), self.kind, config), with_kwargs=True)
         return made
 
     def _import(self, reference: str) -> Any:

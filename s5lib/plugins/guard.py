@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from s5lib.errors import PluginError
+from s5lib.interfaces import ModelConfig
 
 __all__ = ["ShapeGuard"]
 
@@ -13,13 +14,15 @@ class ShapeGuard:
     Only shapes are looked at, which the host knows without waiting for a device.
     """
 
-    def __init__(self, owner: str, kind: str):
-        self.owner, self.kind = owner, kind
+    def __init__(self, owner: str, kind: str, config: ModelConfig):
+        self.owner, self.kind, self.config = owner, kind, config
 
     def __call__(self, model, arguments, keywords, output) -> None:
         """Compare; raises :class:`~s5lib.errors.PluginError` where they differ."""
         mixture = arguments[0] if arguments else keywords["mixture"]
-        slots, classes = model.config.num_sources, model.config.num_classes
+        slots, classes = self.config.num_sources, self.config.num_classes
+        if self.kind == "separator":
+            slots = (arguments[1] if len(arguments) > 1 else keywords["query"]).shape[1]
         batch, samples = mixture.shape[0], mixture.shape[-1]
         logits, waveforms = (batch, slots, classes + 1), (batch, slots, samples)
         expected = {"tagger": [logits], "separator": [waveforms], "joint_model": [logits, waveforms]}[self.kind]

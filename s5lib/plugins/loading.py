@@ -7,6 +7,7 @@ import importlib
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,8 @@ class Plugin:
     components: tuple[Component, ...] = ()
     error: str = ""
     """Why it did not load, in one line; empty otherwise."""
+    traceback: str = ""
+    """The traceback of what went wrong, for ``s5lib doctor``."""
     seconds: float = 0.0
     """How long it took to load."""
     loaded: bool = field(default=False, repr=False)
@@ -58,7 +61,7 @@ class Plugin:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit included
-            self.error = _in_one_line(error)
+            self.error, self.traceback = _in_one_line(error), "".join(traceback.format_exception(error))
             _log.warning("plugin %s did not load: %s ('s5lib doctor' shows all)", self.origin, self.error)
         self.seconds = time.perf_counter() - start
         if self.seconds > SLOW_SECONDS and not self.error:

@@ -34,6 +34,10 @@ class Capabilities:
     """Whether several sources of one class are told apart."""
     sample_rates: tuple[int, ...] | None = None
     """The sampling rates that it accepts, in Hz."""
+    within_class: bool = True
+    """Of an aligner: whether it only pairs equal labels."""
+    optimal: bool = True
+    """Of an aligner: whether no other choice has a larger sum of scores."""
 
     def __post_init__(self):
         if self.max_sources is not None and self.max_sources < 1:

@@ -1,0 +1,128 @@
+"""Say what is installed, which devices there are, and which plugins or components do not load, and why.
+
+Exits with status 1 when something does not load, so that a script can ask.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+
+import s5lib
+from s5lib.errors import PluginError
+from s5lib.plugins import plugins, register_plugin
+
+PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "numpy", "scipy", "pluggy", "safetensors", "h5py")
+EXTRAS = ("kaldiio", "sentencepiece", "distributed", "sofar")
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    parser.add_argument("--traceback", action="store_true", help="show the whole traceback of what does not load")
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable"
+    )
+
+
+def run(args):
+    """Print the report; return 1 when something does not load."""
+    refused = [problem for source in args.plugin if (problem := _refusal(source))]
+    report = {
+        "s5lib": s5lib.__version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "packages": {name: _version(name) for name in PACKAGES},
+        "extras": {name: _version(name) for name in EXTRAS},
+        "devices": _devices(),
+        "plugins": [_plugin(plugin, args.traceback) for plugin in plugins()],
+        "refused": refused,
+    }
+    report["problems"] = _problems(report)
+    print(json.dumps(report, indent=2) if args.json else _text(report))
+    return 1 if report["problems"] else 0
+
+
+def _refusal(source: str) -> str:
+    try:
+        register_plugin(source)
+    except PluginError as error:
+        return str(error)
+    return ""
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    devices = [f"CPU, {cores} cores"]
+    try:
+        import torch
+
+        for index in range(torch.cuda.device_count()):
+            card = torch.cuda.get_device_properties(index)
+            devices.append(f"cuda:{index}, {card.name}, {card.total_memory / 2**30:.0f} GiB")
+    except Exception as error:  # the report is wanted most where torch is broken
+        devices.append(f"torch does not say: {type(error).__name__}: {error}")
+    return devices
+
+
+def _plugin(plugin, with_traceback: bool) -> dict:
+    entry = {
+        "name": plugin.namespace,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "source": plugin.source,
+        "seconds": round(plugin.seconds, 3),
+        "error": plugin.error,
+        "components": {},
+    }
+    if with_traceback and plugin.traceback:
+        entry["traceback"] = plugin.traceback
+    for component in plugin.components:
+        try:
+            component.config_class()
+            component.load()
+            problem = ""
+        except PluginError as error:
+            problem = str(error)
+        entry["components"][f"{component.kind} {component.spec.name}"] = problem
+    return entry
+
+
+def _problems(report: dict) -> list[str]:
+    problems = [f"{name} is not installed: pip install {name}" for name, v in report["packages"].items() if v is None]
+    torch, audio = report["packages"]["torch"], report["packages"]["torchaudio"]
+    if torch and audio and torch.split("+")[0] != audio.split("+")[0]:
+        problems.append(f"torchaudio {audio} only works beside torch {audio.split('+')[0]}, and torch is {torch}")
+    problems += report["refused"]
+    for plugin in report["plugins"]:
+        origin = f"{plugin['distribution']} {plugin['version']}".strip()
+        if plugin["error"]:
+            problems.append(f"plugin {plugin['name']} of {origin} ({plugin['source']}): {plugin['error']}")
+        problems += [problem for problem in plugin["components"].values() if problem]
+    return problems
+
+
+def _text(report: dict) -> str:
+    lines = [f"s5lib {report['s5lib']}, Python {report['python']}"]
+    lines.append("packages  " + ", ".join(f"{name} {version or 'MISSING'}" for name, version in report["packages"].items()))
+    lines.append("extras    " + ", ".join(f"{name} {version or 'not installed'}" for name, version in report["extras"].items()))
+    lines += [f"device    {device}" for device in report["devices"]]
+    for plugin in report["plugins"]:
+        state = f"{len(plugin['components'])} components" if not plugin["error"] else "DID NOT LOAD"
+        origin = f"{plugin['distribution']} {plugin['version']}".strip()
+        lines.append(f"plugin    {plugin['name']}, {origin}, {state}, {plugin['seconds']:.2f} s")
+        if "traceback" in plugin:
+            lines.append(plugin["traceback"].rstrip())
+    lines.append("")
+    lines += [f"problem: {problem}" for problem in report["problems"]] or ["Everything loads."]
+    return "\n".join(lines)
