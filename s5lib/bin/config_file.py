@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 
 import configargparse
@@ -32,7 +33,7 @@ class NestedYAMLParser(configargparse.ConfigFileParser):
     @staticmethod
     def _value(value):
         if isinstance(value, dict):
-            return [f"{key}={yaml.safe_dump(item, default_flow_style=True).splitlines()[0]}" for key, item in value.items()]
+            return [f"{key}={json.dumps(item)}" for key, item in value.items()]
         if isinstance(value, list):
             return [str(item) for item in value]
         return str(value).lower() if isinstance(value, bool) else str(value)

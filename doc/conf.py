@@ -1,0 +1,17 @@
+"""Sphinx configuration; ``sphinx-build -W doc doc/_build/html`` builds the site."""
+
+import s5lib
+
+project = "s5lib"
+author = "The s5lib authors"
+version = release = s5lib.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {"description": "Spatial semantic segmentation of sound scenes", "page_width": "1100px"}
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+suppress_warnings = ["myst.header"]

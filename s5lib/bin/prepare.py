@@ -1,0 +1,53 @@
+"""Stage 1: make or check a corpus, and write the data directories that the later stages read.
+
+  s5lib prepare --corpus mini --data_dir data/mini --dump_dir dump/mini
+  s5lib prepare --corpus dcase26 --data_root /data/dcase26 --data_dir data/dcase26 --dump_dir dump/dcase26
+
+The corpus `mini` is made by the library itself.  Any other one is a folder of the layout of the DCASE 2026 development
+set, with the names of its folders as class labels.  Test mixtures and validation scenes that the corpus brings are
+used; where it has none they are drawn in the paper's proportions (section 4.1): of 5 mixtures, 2 have same-class
+sources (DupSet: 2 or 3 sources), 3 have distinct ones (NoDupSet: 1, 2 or 3).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
+    parser.add_argument("--corpus", default="mini", help="mini, or a name of your own for the tree at --data_root")
+    parser.add_argument("--data_root", help="folder that holds the corpus; of mini: where it is made")
+    parser.add_argument("--data_dir", required=True, help="where the data directories are written")
+    parser.add_argument("--dump_dir", required=True, help="where audio that is made is written")
+    parser.add_argument("--duration", type=float, help="seconds of a drawn scene (default: the corpus's own, else 10)")
+    parser.add_argument("--max_sources", type=int, default=3, help="the most target sources in a mixture")
+    parser.add_argument("--test_scenes", type=int, default=3000, help="test mixtures to draw where there are none")
+    parser.add_argument("--valid_scenes", type=int, default=500, help="validation scenes to draw where there are none")
+    parser.add_argument(
+        "--zero_target", type=int, default=100, help="test mixtures without any target to draw beside those"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the corpus mini and of the drawn scenes")
+    parser.add_argument("--nj", type=int, default=1, help="processes")
+
+
+def run(args):
+    """Prepare what ``args`` ask for."""
+    from s5lib.data.prepare import Preparation, prepare
+
+    prepare(
+        Preparation(
+            corpus=args.corpus,
+            data_root=Path(args.data_root) if args.data_root else None,
+            data_dir=Path(args.data_dir),
+            dump_dir=Path(args.dump_dir),
+            duration=args.duration,
+            max_sources=args.max_sources,
+            test_scenes=args.test_scenes,
+            valid_scenes=args.valid_scenes,
+            zero_target=args.zero_target,
+            seed=args.seed,
+            nj=args.nj,
+        )
+    )

@@ -1,0 +1,94 @@
+"""Train a tagger or a separator on scenes that are drawn on the fly.
+
+  s5lib train tagger    --config conf/mini/tagger.yaml    --data_dir data/mini --expdir exp/mini/tagger
+  s5lib train separator --config conf/mini/separator.yaml --data_dir data/mini --expdir exp/mini/separator
+
+Every option may stand in the YAML file; the command line goes before it.  A run that was stopped goes on where it was
+when the same command is given again; a finished one is left alone.  's5lib plugins tagger m2d' tells a component's
+options.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from s5lib.bin.config_file import parse_assignments
+from s5lib.errors import ConfigError
+from s5lib.plugins.options import options_of
+from s5lib.training.settings import TrainSettings
+
+KINDS = ("tagger", "separator")
+DEFAULTS = {"tagger": "m2d", "separator": "resunetk"}
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("kind", choices=KINDS, help="what to train")
+    parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
+    parser.add_argument("--data_dir", required=True, help="folder that 's5lib prepare' has written")
+    parser.add_argument("--expdir", required=True, help="experiment folder, for the model, logs and checkpoints")
+    for kind in KINDS:
+        parser.add_argument(f"--{kind}", default=DEFAULTS[kind], metavar="NAME", help=f"the {kind} to train")
+        parser.add_argument(
+            f"--{kind}_conf", action="append", default=[], metavar="KEY=VALUE", help=f"an option of the {kind}"
+        )
+    parser.add_argument(
+        "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
+    )
+    parser.add_argument(
+        "--steps", action="append", default=[], metavar="NAME={KEY: VALUE}",
+        help="a training step with options of its own; several run one after the other, each from the weights of the last",
+    )
+    parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
+    parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights and of the scenes")
+    parser.add_argument("--ngpu", type=int, default=0, help="GPUs per machine; 0: train on the CPU")
+    parser.add_argument("--num_nodes", type=int, default=1, help="machines")
+    group = parser.add_argument_group("training")
+    for option in options_of(TrainSettings):
+        flags = {"help": f"{option.help} (default: {option.default})", "metavar": option.type.upper()[:20].split(" ")[0]}
+        alias = ["--nj"] if option.name == "num_workers" else []
+        group.add_argument(f"--{option.name}", *alias, default=None, **flags)
+
+
+def run(args):
+    """Train what ``args`` ask for."""
+    from s5lib.plugins import register_plugin
+    from s5lib.training import Run, fit
+
+    for plugin in args.plugin:
+        register_plugin(plugin)
+    own = {option.name: getattr(args, option.name) for option in options_of(TrainSettings)}
+    fit(
+        Run(
+            kind=args.kind,
+            component=getattr(args, args.kind),
+            data_dir=Path(args.data_dir),
+            expdir=Path(args.expdir),
+            component_options=_assignments(args, f"{args.kind}_conf"),
+            scene_options=_assignments(args, "scenes_conf"),
+            train_options={name: value for name, value in own.items() if value is not None},
+            steps=_steps(args),
+            init=Path(args.init) if args.init else None,
+            seed=args.seed,
+            ngpu=args.ngpu,
+            num_nodes=args.num_nodes,
+        )
+    )
+
+
+def _assignments(args, name):
+    try:
+        return parse_assignments(getattr(args, name))
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"--{name}: {error}.") from None
+
+
+def _steps(args):
+    steps = _assignments(args, "steps")
+    for name, options in steps.items():
+        if not isinstance(options, dict):
+            raise ConfigError(f"--steps: step {name!r} is {options!r}; expected its options, as {{max_steps: 100}}.")
+    return steps

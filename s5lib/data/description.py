@@ -1,0 +1,53 @@
+"""``corpus.json``: what the data stage found out about a corpus, for the stages after it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from s5lib.errors import DataError
+
+__all__ = ["CorpusDescription"]
+
+
+@dataclass(frozen=True)
+class CorpusDescription:
+    """A corpus as the later stages see it."""
+
+    root: str
+    """folder that holds ``sound_event/``, ``room_ir/`` and so on"""
+    labels: tuple[str, ...]
+    """class labels, in the order of the class indices"""
+    sample_rate: int
+    """in Hz"""
+    num_channels: int
+    max_sources: int
+    """K_max, the most target sources in a mixture"""
+    draw_options: dict = field(default_factory=dict)
+    """options of :class:`s5lib.scenes.DrawSettings` that this corpus asks for, as the duration of its scenes"""
+
+    def write(self, data_dir: str | Path) -> None:
+        """Write ``data_dir/corpus.json``."""
+        path = Path(data_dir) / "corpus.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def read(cls, data_dir: str | Path) -> CorpusDescription:
+        """Read ``data_dir/corpus.json``.
+
+        Raises:
+            DataError: there is none, or it is not what :meth:`write` writes.
+        """
+        path = Path(data_dir) / "corpus.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**content, "labels": tuple(content["labels"])})
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing: run the data stage first (run.sh --stage 1 --stop_stage 1).") from None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{path} cannot be read ({error}): delete it and run the data stage again.") from None

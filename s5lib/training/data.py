@@ -1,0 +1,70 @@
+"""Loaders: which mixture is seen at which step, by which process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import lightning
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from s5lib.data import collate
+from s5lib.training.settings import TrainSettings
+
+__all__ = ["StepSampler", "TrainingData"]
+
+
+class StepSampler(Sampler[int]):
+    """Gives the scene indices of one process, from ``first_step`` on.
+
+    Step s of a run with batches of B uses the scenes s B to (s + 1) B - 1, however many processes share them, so that
+    every mixture is seen once, and a resumed run goes on with the mixtures that it would have seen.
+
+    >>> list(StepSampler(batch_size=4, steps=2, rank=1, world_size=2))
+    [2, 3, 6, 7]
+    >>> list(StepSampler(batch_size=4, steps=2, first_step=1))
+    [4, 5, 6, 7]
+    """
+
+    def __init__(self, batch_size: int, steps: int, first_step: int = 0, rank: int = 0, world_size: int = 1):
+        self.batch_size, self.steps, self.first_step = batch_size, steps, first_step
+        self.rank, self.share = rank, batch_size // world_size
+
+    def __iter__(self) -> Iterator[int]:
+        for step in range(self.first_step, self.steps):
+            first = step * self.batch_size + self.rank * self.share
+            yield from range(first, first + self.share)
+
+    def __len__(self) -> int:
+        # Of the whole run: Lightning counts the batches before a resume in.
+        return self.steps * self.share
+
+
+class TrainingData(lightning.LightningDataModule):
+    """Scenes drawn on the fly for training, a data directory for validation."""
+
+    def __init__(self, train: Dataset, valid: Dataset, settings: TrainSettings):
+        super().__init__()
+        self.train, self.valid, self.settings = train, valid, settings
+
+    def train_dataloader(self):
+        s, trainer = self.settings, self.trainer
+        sampler = StepSampler(s.batch_size, s.max_steps, trainer.global_step, trainer.global_rank, trainer.world_size)
+        return self._loader(self.train, sampler.share, sampler=sampler)
+
+    def val_dataloader(self):
+        trainer = self.trainer
+        mine = range(trainer.global_rank, len(self.valid), trainer.world_size)
+        return self._loader(self.valid, max(1, self.settings.batch_size // trainer.world_size), sampler=list(mine))
+
+    def _loader(self, dataset, batch_size, sampler):
+        workers = self.settings.num_workers
+        return DataLoader(
+            dataset,
+            batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            collate_fn=collate,
+            persistent_workers=workers > 0,
+            prefetch_factor=4 if workers else None,
+            pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
+        )

@@ -1,0 +1,114 @@
+"""The experiment folder: what was asked is written down, checked on return, and held by one run at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import yaml
+
+import s5lib
+from s5lib.errors import ConfigError
+
+__all__ = ["Experiment"]
+
+_FREE = {"num_workers", "save_interval"}  # may differ between a run and its continuation: the weights stay the same
+
+
+class Experiment:
+    """A folder with ``config.yaml`` (what was asked), the run's files, and ``model.safetensors`` once it is finished."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.config_file = self.folder / "config.yaml"
+        self.model_file = self.folder / "model.safetensors"
+        self.resume_file = self.folder / "resume.ckpt"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the final model is there."""
+        return self.model_file.exists()
+
+    def open(self, asked: dict) -> None:
+        """Make the folder for ``asked``, or check that it was made for the same.
+
+        Raises:
+            ConfigError: the folder cannot be written, or holds a run with other options.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.config_file.exists():
+                self._compare(asked)
+                return
+            temporary = self.config_file.with_suffix(".part")
+            temporary.write_text(yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False), encoding="utf-8")
+            os.replace(temporary, self.config_file)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write into the experiment folder {self.folder}: {error.strerror}. Choose another --expdir."
+            ) from None
+
+    def _compare(self, asked: dict) -> None:
+        found = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        different = [
+            f"{name} was {old!r}, now {new!r}"
+            for name, old, new in _differences(found, yaml.safe_load(yaml.safe_dump(asked)))
+            if name.rpartition(".")[2] not in _FREE
+        ]
+        if different:
+            raise ConfigError(
+                f"{self.folder} holds a run with other options: {'; '.join(different[:5])}. "
+                "Use another --tag or --expdir, or delete that folder."
+            )
+
+    @contextlib.contextmanager
+    def lock(self):
+        """Hold the folder for this process.
+
+        Raises:
+            ConfigError: another process that still lives holds it.
+        """
+        with open(self.folder / ".lock", "a+", encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stream.seek(0)
+                raise ConfigError(
+                    f"{self.folder} is in use by process {stream.read().strip() or 'unknown'}. "
+                    "Wait for it, or use another --tag or --expdir."
+                ) from None
+            stream.truncate(0)
+            stream.write(str(os.getpid()))
+            stream.flush()
+            yield
+
+
+def _differences(old, new, name=""):
+    """Yield ``(name, old, new)`` of what differs between two nested mappings."""
+    for key in new:
+        here, there = (old or {}).get(key), new[key]
+        path = f"{name}.{key}" if name else key
+        if isinstance(here, dict) and isinstance(there, dict):
+            yield from _differences(here, there, path)
+        elif here != there:
+            yield path, here, there
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a result, and the state of the working copy that s5lib runs from."""
+    names = ("torch", "torchaudio", "lightning", "numpy", "scipy")
+    found = {"s5lib": s5lib.__version__, "python": platform.python_version()}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        found["git"] = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()
+    return found

@@ -1,0 +1,200 @@
+"""From options to a trained model: the one entry for all kinds of model."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import warnings
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
+from s5lib.errors import ConfigError
+from s5lib.models import load_weights, save_checkpoint
+from s5lib.plugins import create, find
+from s5lib.plugins.options import fill, options_of
+from s5lib.report.curves import draw_history
+from s5lib.scenes import Corpus, DrawSettings
+from s5lib.training.callbacks import BestWeights, History, ResumePoint
+from s5lib.training.data import TrainingData
+from s5lib.training.experiment import Experiment
+from s5lib.training.modules import SeparatorTraining, TaggerTraining
+from s5lib.training.settings import TrainSettings
+
+__all__ = ["Run", "fit"]
+
+log = logging.getLogger(__name__)
+
+_MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to train, on what, and where to."""
+
+    kind: str
+    """``"tagger"`` or ``"separator"``"""
+    component: str
+    """name in the registry"""
+    data_dir: Path
+    """what the data stage has written: ``corpus.json``, ``valid/``"""
+    expdir: Path
+    component_options: dict = field(default_factory=dict)
+    scene_options: dict = field(default_factory=dict)
+    """options of :class:`s5lib.scenes.DrawSettings`"""
+    train_options: dict = field(default_factory=dict)
+    """options of :class:`TrainSettings`"""
+    steps: dict[str, dict] = field(default_factory=dict)
+    """name -> train options of that step, which come before :attr:`train_options`; each step starts from the weights
+    of the one before, and from nothing else of it"""
+    init: Path | None = None
+    """checkpoint whose weights the first step starts from"""
+    seed: int = 0
+    ngpu: int = 0
+    num_nodes: int = 1
+
+
+def fit(run: Run) -> Path:
+    """Train and return the path of the final model; what is finished already is not done again.
+
+    Raises:
+        ConfigError: an option is wrong, or the experiment folder holds a run with other options.
+        DataError: the corpus or the validation set is not what it must be.
+    """
+    final = Experiment(run.expdir)
+    corpus = CorpusDescription.read(run.data_dir)
+    settings = _settings(run)
+    scenes = DrawSettings(
+        **fill({**corpus.draw_options, **run.scene_options}, options_of(DrawSettings), "the drawing of scenes")
+    )
+    component = find(run.kind, run.component)
+    sizes = {
+        "num_classes": len(corpus.labels), "num_sources": corpus.max_sources,
+        "num_channels": corpus.num_channels, "sample_rate": corpus.sample_rate,
+    }
+    asked = {
+        "kind": run.kind, "name": run.component, "distribution": component.distribution, "version": component.version,
+        "options": {**sizes, **run.component_options}, "labels": list(corpus.labels), "corpus": str(corpus.root),
+        "scenes": asdict(scenes), "seed": run.seed, "init": str(run.init) if run.init else None,
+        "steps": {name: asdict(s) for name, s in settings.items()},
+    }
+    final.open(asked)
+    if final.finished:
+        log.info("finished already: %s", final.model_file)
+        return final.model_file
+    with final.lock(), _log_file(final.folder / "train.log"):
+        train = Corpus(corpus.root, "train")
+        valid = RecordedScenes(run.data_dir / "valid", corpus.labels, corpus.max_sources)
+        weights = run.init
+        for number, (name, step) in enumerate(settings.items()):
+            experiment = Experiment(final.folder / name)
+            experiment.open({"train": asdict(step), "init": str(weights) if weights else None})
+            if not experiment.finished:
+                lightning.seed_everything(run.seed + number, verbose=False)
+                model = create(run.kind, run.component, **{**sizes, **run.component_options})
+                drawn = DrawnScenes(train, scenes, seed=run.seed * 1000 + number, size=step.max_steps * step.batch_size)
+                _fit_step(run, name, step, experiment, model, drawn, valid, weights, component, corpus.labels)
+            weights = experiment.model_file
+        temporary = final.model_file.with_suffix(".part")
+        shutil.copyfile(weights, temporary)
+        os.replace(temporary, final.model_file)
+    log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
+    return final.model_file
+
+
+def _settings(run: Run) -> dict[str, TrainSettings]:
+    options = options_of(TrainSettings)
+    steps = run.steps or {"train": {}}
+    return {name: TrainSettings(**fill({**own, **run.train_options}, options, f"step {name!r}")) for name, own in steps.items()}
+
+
+def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, component, labels):
+    resumed = experiment.resume_file.exists()
+    if weights is not None and not resumed:
+        load_weights(model, weights)
+        log.info("step %s: weights from %s; optimiser, learning rate and step counter are new", name, weights)
+    if resumed:
+        log.info("step %s: resumed from %s, with everything as it was", name, experiment.resume_file)
+    module = _MODULES[run.kind](model, settings)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    log.info(
+        "step %s: %s %s, %.2f M of %.2f M parameters train; %d steps of %d mixtures",
+        name, run.kind, run.component, trained / 1e6, sum(p.numel() for p in model.parameters()) / 1e6,
+        settings.max_steps, settings.batch_size,
+    )
+    if settings.batch_size % max(1, run.ngpu * run.num_nodes):
+        raise ConfigError(
+            f"--batch_size {settings.batch_size} cannot be shared by {run.ngpu * run.num_nodes} devices equally; "
+            "choose a multiple of their number."
+        )
+    best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best)
+    resume = ResumePoint(experiment.resume_file, settings.save_interval)
+    trainer = _trainer(run, settings, experiment, [best, resume, History(experiment.folder / "history.jsonl")])
+    trainer.fit(
+        module, datamodule=TrainingData(drawn, valid, settings),
+        ckpt_path=experiment.resume_file if resumed else None, weights_only=True if resumed else None,
+    )
+    if resume.signal is not None:
+        log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
+        raise SystemExit(128 + resume.signal)
+    if trainer.is_global_zero:
+        model.load_state_dict(best.average())
+        values = ", ".join(f"{value:.3f} ({Path(file).stem})" for value, file in best.kept)
+        log.info("step %s: the best %s: %s", name, module.monitor, values)
+        draw_history(experiment.folder / "history.jsonl", experiment.folder / "curve.png")
+        save_checkpoint(
+            experiment.model_file, model, kind=run.kind, name=run.component, distribution=component.distribution,
+            version=component.version, labels=labels,
+        )
+        experiment.resume_file.unlink(missing_ok=True)
+    trainer.strategy.barrier()
+
+
+def _trainer(run: Run, settings: TrainSettings, experiment: Experiment, callbacks: list) -> lightning.Trainer:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*tensorboard.*", ".*LeafSpec.*", ".*isinstance.treespec.*"):
+        warnings.filterwarnings("ignore", message)
+    devices = run.ngpu if run.ngpu else 1
+    return lightning.Trainer(
+        accelerator="gpu" if run.ngpu else "cpu",
+        devices=devices,
+        num_nodes=run.num_nodes,
+        strategy="ddp" if devices * run.num_nodes > 1 else "auto",
+        precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[settings.precision],
+        max_steps=settings.max_steps,
+        max_epochs=-1,
+        val_check_interval=min(settings.valid_interval, settings.max_steps),
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        gradient_clip_val=settings.clip or None,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        callbacks=[*callbacks, *([TQDMProgressBar()] if sys.stderr.isatty() else [])],
+        logger=TensorBoardLogger(experiment.folder, name=None, version="tensorboard"),
+        log_every_n_steps=10,
+    )
+
+
+class _log_file:
+    """Copies what s5lib logs into a file, for the time of a ``with`` block."""
+
+    def __init__(self, path: Path):
+        self.handler = logging.FileHandler(path, encoding="utf-8")
+        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def __enter__(self):
+        logging.getLogger("s5lib").addHandler(self.handler)
+
+    def __exit__(self, *exception):
+        logging.getLogger("s5lib").removeHandler(self.handler)
+        self.handler.close()

@@ -1,0 +1,121 @@
+"""Lightning modules: what one step and one validation are, for each kind of model.
+
+The validation measures what the recipe reports in the end: PI-SDRi with oracle labels for separators, source and
+mixture accuracy for taggers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import lightning
+import torch
+from torch import Tensor
+
+from s5lib.errors import S5Error
+from s5lib.losses import AlignedSDRLoss, PITCrossEntropy
+from s5lib.metrics import label_accuracy, pi_sdri
+from s5lib.training.settings import TrainSettings
+
+__all__ = ["TaggerTraining", "SeparatorTraining"]
+
+
+class _Training(lightning.LightningModule):
+    """Optimiser, schedule and the guard against a loss that is not a number."""
+
+    monitor: str  # the validation's figure that chooses the best checkpoints; larger is better
+
+    def __init__(self, model: torch.nn.Module, settings: TrainSettings):
+        super().__init__()
+        self.model = model
+        self.settings = settings
+        model.set_trainable(settings.layers)
+
+    def loss(self, batch: dict) -> Tensor:
+        raise NotImplementedError
+
+    def training_step(self, batch: dict, batch_index: int) -> Tensor:
+        loss = self.loss(batch)
+        if not torch.isfinite(loss):
+            raise S5Error(
+                f"the loss is {loss.item()} at step {self.trainer.global_step}, on the scenes {', '.join(batch['id'])}. "
+                "Look for broken recordings among them, lower --lr, or use --precision float32."
+            )
+        self.log("loss", loss, prog_bar=True, batch_size=len(batch["id"]))
+        return loss
+
+    def validation_step(self, batch: dict, batch_index: int) -> None:
+        size = len(batch["id"])
+        with torch.no_grad():
+            self.log("valid_loss", self.loss(batch).float(), batch_size=size, sync_dist=True)
+            for name, values in self.measure(batch).items():
+                if values:
+                    self.log(name, sum(values) / len(values), batch_size=len(values), sync_dist=True, prog_bar=True)
+
+    def measure(self, batch: dict) -> dict[str, list[float]]:
+        """Return the batch's figures, a list with one value per scene (or per source) for each name."""
+        raise NotImplementedError
+
+    def configure_optimizers(self):
+        s = self.settings
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=s.lr, weight_decay=s.weight_decay, amsgrad=s.amsgrad)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._lr_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _lr_factor(self, step: int) -> float:
+        s = self.settings
+        if step < s.warmup_steps:
+            return (step + 1) / s.warmup_steps
+        if s.schedule == "constant":
+            return 1.0
+        progress = (step - s.warmup_steps) / max(1, s.max_steps - s.warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class TaggerTraining(_Training):
+    """Permutation-invariant cross-entropy over the slots (section 3.1 of the paper)."""
+
+    monitor = "source_accuracy"
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings)
+        self.criterion = PITCrossEntropy()
+
+    def loss(self, batch):
+        return self.criterion(self.model(batch["mixture"]).float(), batch["labels"])
+
+    def measure(self, batch):
+        predicted = self.model(batch["mixture"]).argmax(-1)
+        silence = self.model.config.num_classes
+        sources, mixtures = [], []
+        for row, reference in zip(predicted.tolist(), batch["labels"].tolist()):
+            count = label_accuracy([c for c in row if c != silence], [c for c in reference if c >= 0])
+            sources += [1.0] * count.tp + [0.0] * (count.fn + count.fp)
+            mixtures.append(float(count.fn + count.fp == 0))
+        return {"source_accuracy": sources, "mixture_accuracy": mixtures}
+
+
+class SeparatorTraining(_Training):
+    """SDR of the sources paired by the aligner, with oracle labels as the query (section 3.2 of the paper)."""
+
+    monitor = "pi_sdri"
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings)
+        self.criterion = AlignedSDRLoss(aligner=settings.aligner, average=settings.average)
+
+    def loss(self, batch):
+        estimates = self.model(batch["mixture"], batch["query"])
+        return self.criterion(estimates.float(), batch["sources"], batch["query"])
+
+    def measure(self, batch):
+        estimates = self.model(batch["mixture"], batch["query"]).float().cpu().numpy()
+        values = []
+        for estimate, source, labels, mixture in zip(
+            estimates, batch["sources"].cpu().numpy(), batch["labels"].tolist(), batch["mixture"][:, 0].cpu().numpy()
+        ):
+            active = [k for k, label in enumerate(labels) if label >= 0]
+            if active:
+                values.append(pi_sdri(estimate[active], source[active], mixture).value)
+        return {"pi_sdri": values}

@@ -1,0 +1,59 @@
+"""What a training run can be told.  One field here is one option of ``s5lib train`` and one key of its YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from s5lib.errors import ConfigError
+
+__all__ = ["TrainSettings"]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Options of one training run; the defaults are the paper's for the separator (section 4.1)."""
+
+    batch_size: int = 4
+    """mixtures per step, over all devices together"""
+    max_steps: int = 250000
+    """optimiser steps of the run"""
+    lr: float = 1e-4
+    """learning rate, reached after the warm-up"""
+    warmup_steps: int = 0
+    """steps over which the learning rate rises from 0"""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """learning rate after the warm-up; cosine falls to 0 at the last step"""
+    weight_decay: float = 0.0
+    """decoupled weight decay of AdamW"""
+    amsgrad: bool = True
+    """the AMSGrad variant of AdamW"""
+    clip: float = 0.5
+    """largest norm of the gradient; 0: do not clip"""
+    layers: str = "all"
+    """which layers train: all, or what the model names, as head or last2 of m2d"""
+    aligner: str = "ca_pi"
+    """who pairs estimates and references in the separator's loss: ca_pi, ca, pi or a plugin's"""
+    average: Literal["active", "slots"] = "active"
+    """the loss is the mean over the active slots (eq. 3 of the paper) or over all slots (the public baseline)"""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """arithmetic of the forward pass; losses are computed in float32"""
+    valid_interval: int = 1000
+    """steps between two validations"""
+    keep_best: int = 1
+    """how many of the best checkpoints are kept, and averaged for the final model"""
+    save_interval: int = 1000
+    """steps between two checkpoints to resume from"""
+    num_workers: int = 1
+    """processes that mix scenes; 0: the training process mixes itself"""
+
+    def __post_init__(self):
+        for name in ("batch_size", "max_steps", "valid_interval", "keep_best", "save_interval"):
+            self._require(name, getattr(self, name) >= 1, "1 or more")
+        for name in ("warmup_steps", "num_workers", "weight_decay", "clip"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        self._require("lr", self.lr > 0, "above 0")
+
+    def _require(self, name, holds, expected):
+        if not holds:
+            raise ConfigError(f"--{name} is {getattr(self, name)}; expected {expected}.")
