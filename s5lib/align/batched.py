@@ -6,16 +6,18 @@ score leaves some permutation inside the allowed pairs, and the caller's loss, g
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import permutations
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from s5lib.align.search import LARGEST_EXHAUSTIVE
 from s5lib.errors import DataError
 
 __all__ = ["best_permutation", "check_batch", "on_host", "random_keys", "same_class", "sorted_permutation"]
+
+_TABLES = [torch.tensor(list(permutations(range(size))), dtype=torch.long) for size in range(LARGEST_EXHAUSTIVE + 1)]
 
 
 def check_batch(score: Tensor, labels: Tensor) -> None:
@@ -40,11 +42,6 @@ def check_batch(score: Tensor, labels: Tensor) -> None:
         )
 
 
-@cache
-def _permutation_table(size: int) -> np.ndarray:
-    return np.array(list(permutations(range(size))), dtype=np.int64)
-
-
 def same_class(labels: Tensor) -> Tensor:
     """Return ``[B, K, K]``: whether two slots have one class; a silent slot goes with itself alone.
 
@@ -56,14 +53,14 @@ def same_class(labels: Tensor) -> Tensor:
 
 
 def best_permutation(score: Tensor, allowed: Tensor) -> Tensor:
-    """Return for every reference its estimate, ``[B, K]`` long, comparing all K! permutations.
+    """Return for every reference its estimate, ``[B, K]`` long, comparing all K! permutations; K up to 4.
 
     Args:
         score: ``[B, K, K]``, reference by estimate; the largest sum wins, the lexicographically first of equal ones.
         allowed: ``[B, K, K]`` bool; only permutations of allowed pairs are considered (the identity must be one).
     """
     size = score.shape[-1]
-    table = torch.from_numpy(_permutation_table(size)).to(score.device, non_blocking=True)
+    table = _TABLES[size].to(score.device, non_blocking=True)
     slots = torch.arange(size, device=score.device)
     total = score[:, slots, table].sum(-1)
     total = total.masked_fill(~allowed[:, slots, table].all(-1), -torch.inf)

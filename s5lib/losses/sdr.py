@@ -23,7 +23,7 @@ _FLOOR_FLOAT32 = 1e-6  # where the device has no float64
 
 
 class _ResidualEnergy(torch.autograd.Function):
-    """``|s_k - e_order(k)|^2`` whose value is known already; gives it its gradient."""
+    """``|s_k - e_order(k)|^2``, whose value is known already; gives it its gradient with respect to the prediction."""
 
     @staticmethod
     def forward(ctx, prediction: Tensor, target: Tensor, order: Tensor, energy: Tensor) -> Tensor:
@@ -34,17 +34,10 @@ class _ResidualEnergy(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor):
         prediction, target, order = ctx.saved_tensors
-        # argsort inverts a permutation: the reference of each estimate
-        inverse = order.argsort(-1)
-        factor = (2 * grad).gather(-1, inverse).to(prediction.dtype)[..., None]
-        aligned = target.gather(1, inverse[..., None].expand_as(target)).to(prediction.dtype)
-        towards_estimate = torch.sub(prediction, aligned).mul_(factor) if torch.compiler.is_compiling() else (
-            torch.sub(prediction, aligned, out=aligned).mul_(factor)
-        )
-        to_target = None
-        if ctx.needs_input_grad[1]:
-            to_target = -towards_estimate.gather(1, order[..., None].expand_as(target)).to(target.dtype)
-        return towards_estimate, to_target, None, None
+        inverse = order.argsort(-1)[..., None]  # the target of each prediction
+        factor = (2 * grad)[..., None].gather(1, inverse).to(prediction.dtype)
+        difference = target.gather(1, inverse.expand_as(target)).to(prediction.dtype).neg_().add_(prediction)
+        return difference.mul_(factor), None, None, None
 
 
 class AlignedSDRLoss(nn.Module):
@@ -66,7 +59,7 @@ class AlignedSDRLoss(nn.Module):
 
     Raises:
         ConfigError: an option has an unknown value.
-        DataError: (when called) the shapes disagree; on the CPU also where a value is NaN or infinite, which on a GPU
+        DataError: (when called) the shapes disagree, or the target requires a gradient, which it does not get; on the CPU also where a value is NaN or infinite, which on a GPU
             makes the loss NaN.
 
     >>> target = torch.eye(2, 8)[None]
@@ -92,7 +85,7 @@ class AlignedSDRLoss(nn.Module):
         _check(prediction, target, query)
         with torch.no_grad():
             labels = _labels(query)
-            products = gram(target.detach(), prediction.detach())
+            products = gram(target, prediction)
             residual, energy = products.residual(), products.reference
             counted = (labels >= 0) & (energy > 0)
             order = self.aligner.permute(_sdr(residual, energy[..., None]), labels)
@@ -129,5 +122,7 @@ def _check(prediction: Tensor, target: Tensor, query: Tensor) -> None:
             f"query has shape {list(query.shape)}; for targets of shape {list(target.shape)} it must be "
             f"[B, K, C] = [{target.shape[0]}, {target.shape[1]}, C]."
         )
+    if target.requires_grad:
+        raise DataError("target requires a gradient, which the SDR loss gives to the prediction alone; detach it.")
     if not (prediction.is_floating_point() and target.is_floating_point()):
         raise DataError(f"prediction is {prediction.dtype} and target {target.dtype}; both must be of a float dtype.")
