@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# The stages of an S5 recipe, from a corpus to a scored system.  A recipe's run.sh sources this from its own folder.
+#
+# Thin on purpose: defaults, help, checks, and one command a stage; all thinking is in `s5lib`.  A new stage is a title
+# in stage_titles and a function stage_N.
+#
+# From run.sh: called_from, the folder in which the user stood.
+
+: "${called_from:?is set by run.sh}"
+script_name=run.sh
+repository=$(cd ../.. && pwd)
+# shellcheck source=egs/TEMPLATE/options.sh
+. ../TEMPLATE/options.sh
+# shellcheck source=egs/TEMPLATE/stages.sh
+. ../TEMPLATE/stages.sh
+# shellcheck source=egs/dcase26_s5/db.sh
+. ./db.sh
+# shellcheck source=egs/dcase26_s5/cmd.sh
+. ./cmd.sh
+set_traps
+
+stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="scores")
+
+# Options and their defaults; an empty default is filled in below.
+value_options=(stage stop_stage corpus data_root test_scenes datadir dumpdir expdir tag
+    tagger_config tagger separator_config separator aligner ngpu nj seed)
+list_options=(tagger_conf separator_conf plugin)
+flag_options=(dry_run)
+stage=1 stop_stage=5
+corpus=mini data_root='' test_scenes=''
+datadir='' dumpdir='' expdir='' tag=''
+tagger_config='' tagger='' tagger_conf=()
+separator_config='' separator='' separator_conf=() aligner=''
+plugin=()
+ngpu='' nj='' seed=0
+dry_run=false help=false
+
+print_help() {
+    cat <<END
+usage: run.sh [--stage N] [--stop_stage N] [options]
+
+Trains and scores a system for spatial semantic segmentation of sound scenes.
+
+stages:
+  1  data        prepare the corpus, the test mixtures and the data directories
+  2  tagger      train the tagger: the head first, then fine-tuning
+  3  separator   train the separator with oracle labels
+  4  inference   run the system on the test set, with predicted and with oracle labels
+  5  scores      CA-PI-SDRi, PI-SDRi and accuracies, into EXPDIR/RESULTS.md
+
+what to run:
+  --stage N                first stage (${stage})
+  --stop_stage N           last stage (${stop_stage})
+  --dry_run                print the commands, run nothing
+  --help                   this text
+
+data:
+  --corpus NAME            mini: made by the library itself; dcase26, or any name for a folder of the same layout (${corpus})
+  --data_root DIR          the folder that holds the corpus's dev_set; not for mini
+  --test_scenes N          number of test mixtures, where fewer than the usual are wanted
+  --datadir DIR            data directories: wav.scp, labels, ... (data/CORPUS)
+  --dumpdir DIR            rendered audio (dump/CORPUS)
+
+models:
+  --tagger_config FILE     (conf/CORPUS/tagger.yaml, or conf/mini/tagger.yaml where there is none)
+  --tagger NAME            another tagger than the configuration's
+  --tagger_conf K=V ...    its options
+  --separator_config FILE  (conf/CORPUS/separator.yaml, or conf/mini/separator.yaml where there is none)
+  --separator NAME         another separator than the configuration's
+  --separator_conf K=V ... its options
+  --aligner NAME           how the separator's loss pairs estimates with references: ca_pi, ca, pi or a plugin's
+  --plugin NAME|FILE.py    a module or file with further components; may be repeated
+
+where and how:
+  --expdir DIR             models, logs, results (exp/CORPUS)
+  --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md
+  --ngpu N                 number of GPUs; 0 is the CPU (1 where there is a GPU, else 0)
+  --nj N                   number of processes (number of CPU cores)
+  --seed N                 (${seed})
+
+A path is seen from the folder in which you stand, a default from $(pwd).
+END
+}
+
+arguments=("$@")
+parse_options "$@"
+if ${help}; then
+    print_help
+    exit 0
+fi
+
+# --- checks of single options -------------------------------------------------------------------------------------
+last_stage=${#stage_titles[@]}
+check_integer stage 1 "${last_stage}"
+check_integer stop_stage 1 "${last_stage}"
+((stage <= stop_stage)) ||
+    usage_error "nothing to do: --stage ${stage} is after --stop_stage ${stop_stage}."
+check_integer seed 0
+if [[ -z ${ngpu} ]]; then
+    ngpu=0
+    if [[ ${CUDA_VISIBLE_DEVICES-all} != '' ]] && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then ngpu=1; fi
+fi
+check_integer ngpu 0
+[[ -n ${nj} ]] || nj=$(nproc)
+check_integer nj 1
+[[ -z ${test_scenes} ]] || check_integer test_scenes 1
+for name in corpus tag; do
+    [[ -z ${!name} || ${!name} =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
+        usage_error "--${name} becomes part of file names: letters, digits, '.', '_' and '-', not '${!name}'."
+done
+
+# --- paths --------------------------------------------------------------------------------------------------------
+for name in data_root datadir dumpdir expdir tagger_config separator_config; do
+    [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
+done
+for i in "${!plugin[@]}"; do
+    [[ ${plugin[i]} != *.py ]] || plugin[i]=$(absolute "${plugin[i]}" "${called_from}")
+done
+[[ -n ${data_root} ]] || data_root=${corpora[${corpus}]-}
+datadir=${datadir:-data/${corpus}}
+dumpdir=${dumpdir:-dump/${corpus}}
+expdir=${expdir:-exp/${corpus}}
+suffix=${tag:+_${tag}}
+
+default_config() { # default_config tagger|separator
+    local file=conf/${corpus}/$1.yaml
+    [[ -e ${file} ]] || file=conf/mini/$1.yaml
+    printf '%s\n' "${file}"
+}
+tagger_config=${tagger_config:-$(default_config tagger)}
+separator_config=${separator_config:-$(default_config separator)}
+
+check_config() { # check_config OPTION: its file is there
+    local file=${!1} found
+    [[ -f ${file} ]] && return
+    found=$(printf '%s, ' conf/*/*.yaml)
+    die "--$1: there is no file ${file}. This recipe has, in $(pwd): ${found%, }"
+}
+
+check_data_root() {
+    if [[ ${corpus} == mini ]]; then
+        [[ -z ${data_root} ]] || die "--data_root ${data_root}: the corpus mini is made by the library and read from" \
+            "nowhere. Say by --corpus which corpus this is, for example --corpus dcase26."
+        return
+    fi
+    local layout="It is the folder that holds the corpus's dev_set/ (sound_event, room_ir, noise, ...)."
+    [[ -n ${data_root} ]] || die "--corpus ${corpus} needs --data_root DIR. ${layout}" \
+        "A place that stays the same can be written into $(pwd)/db.sh."
+    [[ -d ${data_root} ]] || die "--data_root: there is no folder ${data_root}. ${layout}"
+    [[ -n $(ls -A -- "${data_root}") ]] || die "--data_root: the folder ${data_root} is empty. ${layout}"
+    [[ -d ${data_root}/dev_set || -d ${data_root}/sound_event ]] ||
+        die "--data_root: ${data_root} has neither dev_set/ nor sound_event/ in it. ${layout}"
+}
+
+# --- stages -------------------------------------------------------------------------------------------------------
+plugins=()
+for name in "${plugin[@]}"; do plugins+=(--plugin "${name}"); done
+
+stage_1() {
+    local options=(--corpus "${corpus}")
+    [[ -z ${data_root} ]] || options+=(--data_root "${data_root}")
+    [[ -z ${test_scenes} ]] || options+=(--test_scenes "${test_scenes}")
+    run "${cpu_cmd[@]}" s5lib prepare "${options[@]}" \
+        --data_dir "${datadir}" --dump_dir "${dumpdir}" --nj "${nj}" --seed "${seed}"
+}
+
+stage_2() {
+    need "${datadir}/test/wav.scp" 1 "the data directories"
+    local options=("${plugins[@]}")
+    [[ -z ${tagger} ]] || options+=(--tagger "${tagger}")
+    ((${#tagger_conf[@]} == 0)) || options+=(--tagger_conf "${tagger_conf[@]}")
+    run "${cuda_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
+        --expdir "${expdir}/tagger${suffix}" --ngpu "${ngpu}" --nj "${nj}" --seed "${seed}" "${options[@]}"
+}
+
+stage_3() {
+    need "${datadir}/test/wav.scp" 1 "the data directories"
+    local options=("${plugins[@]}")
+    [[ -z ${separator} ]] || options+=(--separator "${separator}")
+    ((${#separator_conf[@]} == 0)) || options+=(--separator_conf "${separator_conf[@]}")
+    [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
+    run "${cuda_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
+        --expdir "${expdir}/separator${suffix}" --ngpu "${ngpu}" --nj "${nj}" --seed "${seed}" "${options[@]}"
+}
+
+stage_4() {
+    local tagger_model=${expdir}/tagger${suffix}/model.safetensors
+    local separator_model=${expdir}/separator${suffix}/model.safetensors
+    need "${datadir}/test/wav.scp" 1 "the test set"
+    need "${tagger_model}" 2 "a trained tagger"
+    need "${separator_model}" 3 "a trained separator"
+    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --tagger "${tagger_model}" \
+        --separator "${separator_model}" --labels predicted oracle --out "${expdir}/infer${suffix}/test" \
+        --ngpu "${ngpu}" --nj "${nj}" "${plugins[@]}"
+}
+
+stage_5() {
+    need "${datadir}/test/wav.scp" 1 "the test set"
+    need "${expdir}/infer${suffix}/test" 4 "the system's outputs"
+    run "${cpu_cmd[@]}" s5lib score --data_dir "${datadir}/test" --infer_dir "${expdir}/infer${suffix}/test" \
+        --out "${expdir}/RESULTS${suffix}.md"
+}
+
+includes() { ((stage <= $1 && $1 <= stop_stage)); }
+if includes 1; then check_data_root; fi
+if includes 2; then check_config tagger_config; fi
+if includes 3; then check_config separator_config; fi
+
+if ${dry_run}; then
+    printf '# in %s, after ". ./path.sh"\n' "$(pwd)"
+else
+    # shellcheck source=egs/dcase26_s5/path.sh
+    . ./path.sh
+    log "$(quoted "${BASH_SOURCE[1]}" "${arguments[@]}")"
+fi
+run_stages "${stage}" "${stop_stage}"
