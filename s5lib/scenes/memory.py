@@ -1,0 +1,49 @@
+"""A dictionary that forgets what was used longest ago once its arrays exceed a number of bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+__all__ = ["MemoryLimitedCache"]
+
+Value = TypeVar("Value")
+
+
+class MemoryLimitedCache:
+    """Keeps values with an ``nbytes`` attribute (numpy arrays, for one) under ``limit`` bytes in all.
+
+    A value larger than the limit is handed out and not kept.  Not for threads; every process has its own.
+
+    >>> import numpy as np
+    >>> cache = MemoryLimitedCache(limit=100)
+    >>> cache.get("a", lambda: np.zeros(10)).nbytes, cache.nbytes
+    (80, 80)
+    >>> _ = cache.get("b", lambda: np.zeros(8))     # 64 bytes more: "a" goes
+    >>> cache.nbytes, cache.hits, cache.misses
+    (64, 0, 2)
+    """
+
+    def __init__(self, limit: int):
+        self.limit = int(limit)
+        self.nbytes = self.hits = self.misses = 0
+        self._values: OrderedDict = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the value of ``key``; where it is not kept, ``make`` it and keep it if it fits."""
+        if key in self._values:
+            self.hits += 1
+            self._values.move_to_end(key)
+            return self._values[key]
+        self.misses += 1
+        value = make()
+        if value.nbytes <= self.limit:
+            self._values[key] = value
+            self.nbytes += value.nbytes
+            while self.nbytes > self.limit:
+                self.nbytes -= self._values.popitem(last=False)[1].nbytes
+        return value

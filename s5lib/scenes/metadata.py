@@ -1,0 +1,198 @@
+"""Scene metadata: the JSON files of the DCASE 2026 Task 4 set, which tell exactly how a scene is put together.
+
+::
+
+    {"config": {"duration": 10.0, "sr": 32000, "ref_db": -55.0, "foreground_dir": ".../dev_set/sound_event/valid",
+                "background_dir": ..., "interference_dir": ..., ...},
+     "fg_events": [EVENT, ...], "int_events": [EVENT, ...], "bg_events": [EVENT, ...],
+     "room": {"module": ..., "main": ..., "args": {"metadata": {"sofa_path": ".../dev_set/room_ir/valid/X.sofa", ...}}}}
+
+    EVENT = {"label": "Speech", "source_file": "Speech/a/b.wav", "source_time": 0, "event_time": 1.5,
+             "event_duration": 2.0, "event_position": [[x, y, z]], "snr": 12.3, "role": "foreground"}
+
+Times are seconds, levels dB.  Of a path, what follows ``dev_set/`` is taken below the folder of the corpus.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from s5lib.errors import DataError
+
+__all__ = ["Event", "SceneDescription", "parse_metadata", "read_metadata", "write_metadata"]
+
+ROLES = {"fg_events": "foreground_dir", "int_events": "interference_dir", "bg_events": "background_dir"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One sound of a scene."""
+
+    label: str | None
+    path: Path
+    source_time: float
+    onset: float
+    duration: float
+    snr: float
+    position: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class SceneDescription:
+    """A scene's metadata, checked, with paths that can be opened."""
+
+    duration: float
+    sample_rate: int
+    ref_db: float | None
+    targets: tuple[Event, ...]
+    interferences: tuple[Event, ...]
+    noises: tuple[Event, ...]
+    room_path: Path | None
+    direct_range_ms: tuple[float, float] | None
+
+    @property
+    def num_samples(self) -> int:
+        """T, the scene's length."""
+        return int(round(self.duration * self.sample_rate))
+
+
+def read_metadata(path: str | os.PathLike) -> dict:
+    """Read a scene's JSON file.
+
+    Raises:
+        DataError: the file is missing or not a JSON object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such metadata file.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a JSON file ({error}).") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected one scene, a JSON object; found a {type(content).__name__}.")
+    return content
+
+
+def write_metadata(metadata: Mapping, path: str | os.PathLike) -> None:
+    """Write a scene's JSON file, first under a temporary name; numbers are kept to the last bit."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(metadata, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLike) -> SceneDescription:
+    """Check a scene's metadata and find its files below ``root``, the corpus's ``dev_set`` folder.
+
+    Args:
+        metadata: a JSON file, or its content.
+        root: the ``dev_set`` folder.
+
+    Raises:
+        DataError: a key is missing, a value has the wrong type or range, a path leads out of ``root``.
+    """
+    where = "scene metadata"
+    if not isinstance(metadata, Mapping):
+        where = os.fspath(metadata)
+        metadata = read_metadata(metadata)
+    root = Path(root)
+    config = _get(metadata, "config", dict, where)
+    duration = _number(config, "duration", f"{where}: config", low=0.0)
+    rate = _number(config, "sr", f"{where}: config", low=0.0)
+    if rate != int(rate):
+        raise DataError(f"{where}: config: 'sr' is {rate}, expected a whole number of Hz.")
+    ref_db = _number(config, "ref_db", f"{where}: config") if config.get("ref_db") is not None else None
+    groups = []
+    for key, folder_key in ROLES.items():
+        events = metadata.get(key) or []
+        if not isinstance(events, list):
+            raise DataError(f"{where}: '{key}' must be a list of events, found a {type(events).__name__}.")
+        folder = _below(root, _get(config, folder_key, str, f"{where}: config"), where) if events else root
+        groups.append(
+            tuple(
+                _event(event, folder, f"{where}: {key}[{index}]", spatial=key != "bg_events")
+                for index, event in enumerate(events)
+            )
+        )
+    room = None
+    direct = None
+    if groups[0] or groups[1]:
+        room_metadata = _room_arguments(metadata, where)
+        room = _below(root, _get(room_metadata, "sofa_path", str, f"{where}: room"), where)
+        direct = room_metadata.get("direct_range_ms")
+        if direct is not None:
+            if not (isinstance(direct, list) and len(direct) == 2 and all(_is_number(value) for value in direct)):
+                raise DataError(f"{where}: room: 'direct_range_ms' is {direct!r}, expected [before, after].")
+            direct = (float(direct[0]), float(direct[1]))
+    return SceneDescription(duration, int(rate), ref_db, *groups, room, direct)
+
+
+def _room_arguments(metadata: Mapping, where: str) -> Mapping:
+    arguments = _get(_get(metadata, "room", dict, where), "args", dict, f"{where}: room")
+    return _get(arguments, "metadata", dict, f"{where}: room: args")
+
+
+def _event(event, folder: Path, where: str, spatial: bool) -> Event:
+    if not isinstance(event, Mapping):
+        raise DataError(f"{where}: expected an event, a JSON object; found a {type(event).__name__}.")
+    label = event.get("label")
+    if spatial and not isinstance(label, str):
+        raise DataError(f"{where}: 'label' is {label!r}, expected a class label.")
+    position = None
+    if spatial:
+        position = event.get("event_position")
+        position = position[0] if isinstance(position, list) and len(position) == 1 else position
+        if not (isinstance(position, list) and len(position) == 3 and all(_is_number(value) for value in position)):
+            raise DataError(f"{where}: 'event_position' is {event.get('event_position')!r}, expected [[x, y, z]].")
+        position = tuple(float(value) for value in position)
+    return Event(
+        label=label,
+        path=_below(folder, _get(event, "source_file", str, where), where),
+        source_time=_number(event, "source_time", where, low=0.0, inclusive=True),
+        onset=_number(event, "event_time", where, low=0.0, inclusive=True),
+        duration=_number(event, "event_duration", where, low=0.0),
+        snr=_number(event, "snr", where),
+        position=position,
+    )
+
+
+def _get(mapping: Mapping, key: str, kind: type, where: str):
+    value = mapping.get(key)
+    if not isinstance(value, kind):
+        found = f"is {value!r}" if key in mapping else "is missing"
+        name = {dict: "an object", str: "a string"}[kind]
+        raise DataError(f"{where}: '{key}' {found}, expected {name}.")
+    return value
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _number(mapping: Mapping, key: str, where: str, low: float | None = None, inclusive: bool = False) -> float:
+    value = mapping.get(key)
+    found = f"is {value!r}" if key in mapping else "is missing"
+    if not _is_number(value):
+        raise DataError(f"{where}: '{key}' {found}, expected a number.")
+    if low is not None and (value < low or (value == low and not inclusive)):
+        raise DataError(f"{where}: '{key}' {found}, expected a number {'of at least' if inclusive else 'above'} {low:g}.")
+    return float(value)
+
+
+def _below(folder: Path, written: str, where: str) -> Path:
+    """Return the path ``written`` in the metadata below ``folder``; what stands before ``dev_set/`` is left out."""
+    relative = written.replace("\\", "/")
+    if "dev_set/" in relative:
+        relative = relative.rpartition("dev_set/")[2]
+    parts = Path(relative).parts
+    if not parts or ".." in parts or Path(relative).is_absolute():
+        raise DataError(
+            f"{where}: the path {written!r} leads out of the corpus; expected one below {folder} without '..'."
+        )
+    return folder.joinpath(*parts)

@@ -1,0 +1,293 @@
+"""From scene metadata to waveforms, as the DCASE 2026 Task 4 set was made.
+
+A sound is cut from its recording, divided by its peak and convolved with the impulse responses ``h [M, N]`` of its
+position.  It is scaled so that the mean of the squared result, over all channels and the whole convolved length, lies ``snr``
+dB above ``ref_db``:  gain = 10^((ref_db + snr - 10 log10 mean(wet^2)) / 20).  It begins at sample
+``int(event_time * sr)``; what sounds beyond the scene's end is cut.  A target's dry reference is the same gain times the
+sound convolved with the direct path of channel 0, ``[peak - 6 ms, peak + 50 ms]``.  The noise is scaled to ``ref_db``.
+Nothing is normalised at the end.  (Responses are often divided by their energy first; the gain cancels any such factor.)
+
+The convolutions are those of :mod:`s5lib.scenes.convolution`, in float32: within 1e-6 of the peak of a float64 rendering.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.scenes.audio import AudioStore
+from s5lib.scenes.convolution import block_spectra, convolved_energy, overlap_add
+from s5lib.scenes.metadata import Event, SceneDescription, parse_metadata
+from s5lib.scenes.rooms import ResponseSpectra, RoomStore
+
+__all__ = ["PRESETS", "Preset", "Renderer", "Scene", "Stems", "render"]
+
+DEFAULT_MEMORY = 1 << 30
+"""Bytes that a renderer's caches may take: half for sounds, half for rooms."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What differs between the public sets; what a scene's metadata says comes before it."""
+
+    ref_db: float
+    """Level of the noise, dB relative to full scale."""
+    signed_peak: bool
+    """Where the direct path is: at the largest value of the response (2025), or at its largest magnitude."""
+    direct_range_ms: tuple[float, float] = (6.0, 50.0)
+
+
+PRESETS = {
+    "dcase2026": Preset(ref_db=-55.0, signed_peak=False),
+    "dcase2025": Preset(ref_db=-50.0, signed_peak=True),
+    "paper": Preset(ref_db=-50.0, signed_peak=False),
+}
+"""``paper`` (arXiv 2601.22504, 4.1) follows the procedure of 2025 and takes the direct path around the peak."""
+
+
+@dataclass(frozen=True)
+class Stems:
+    """The parts of a scene; ``mixture = wet.sum(0) + interference.sum(0) + noise``.  All float32."""
+
+    wet: np.ndarray
+    """[K, M, T], the targets with reverberation."""
+    interference: np.ndarray
+    """[I, M, T]."""
+    noise: np.ndarray
+    """[M, T]."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A rendered scene.  M channels, T samples, K targets in the order of the metadata's events."""
+
+    mixture: np.ndarray
+    """[M, T] float32."""
+    sources: np.ndarray
+    """[K, T] float32, the dry targets in channel 0."""
+    labels: tuple[str, ...]
+    sample_rate: int
+    description: SceneDescription
+    _renderer: Renderer
+
+    def stems(self) -> Stems:
+        """Render the parts of the mixture one by one."""
+        return self._renderer.stems(self.description)
+
+    def responses(self) -> np.ndarray:
+        """Return the targets' impulse responses ``[K, M, N]`` float32, in the scale of their SOFA file."""
+        return self._renderer.responses(self.description)
+
+    def directions(self) -> np.ndarray:
+        """Return the targets' directions of arrival ``[K, 3]``: unit vectors, x to the front, y left, z up."""
+        return self._renderer.directions(self.description)
+
+
+class Renderer:
+    """Renders the scenes of one corpus; keeps decoded sounds and the spectra of impulse responses between scenes.
+
+    Args:
+        root: the ``dev_set`` folder.
+        preset: a name in :data:`PRESETS`.
+        memory_limit: bytes that the caches may take.
+        cache_dir: folder for decoded sounds and responses, memory-mapped and shared by all processes.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike,
+        preset: str = "dcase2026",
+        memory_limit: int = DEFAULT_MEMORY,
+        cache_dir: str | os.PathLike | None = None,
+    ):
+        if preset not in PRESETS:
+            raise ConfigError(f"preset is {preset!r}. {nearest(preset, PRESETS)}")
+        self.root = os.fspath(root)
+        self.preset = PRESETS[preset]
+        self.memory_limit = memory_limit
+        self.cache_dir = cache_dir
+        self._stores: dict[int, tuple[AudioStore, RoomStore]] = {}
+
+    def stores(self, sample_rate: int) -> tuple[AudioStore, RoomStore]:
+        """Return the sounds and the rooms at a sample rate."""
+        if sample_rate not in self._stores:
+            half = self.memory_limit // 2
+            stores = AudioStore(sample_rate, half, self.cache_dir), RoomStore(sample_rate, half, self.cache_dir)
+            self._stores = {sample_rate: stores}  # one rate at a time, so that the limit holds
+        return self._stores[sample_rate]
+
+    def __getstate__(self):
+        return {**self.__dict__, "_stores": {}}  # a data loader's workers fill their own
+
+    def __call__(self, metadata: Mapping | str | os.PathLike, sources: bool = True) -> Scene:
+        """Render a scene; without ``sources`` only the mixture, which is faster, and ``Scene.sources`` is [0, T].
+
+        Raises:
+            DataError: the metadata is not valid, or one of its files is missing or not usable.
+        """
+        scene = parse_metadata(metadata, self.root)
+        noise = self._noise(scene)
+        events = scene.targets + scene.interferences
+        dry = np.zeros((len(scene.targets) if sources else 0, scene.num_samples), np.float32)
+        if events:
+            total, block = None, 0
+            for index, event in enumerate(events):
+                first, spectra, response = self._scaled(scene, event)
+                block = response.block
+                if total is None:
+                    blocks = -(-scene.num_samples // block)
+                    total = np.zeros((response.channels.shape[0], blocks, block + 1), np.complex64)
+                self._add(total, first, spectra, response.channels)
+                if index < len(dry):
+                    _place(dry[index], first * block, _convolve(spectra, response.direct, block))
+            wet = overlap_add(total, block)[:, : scene.num_samples]
+            noise = self._matching(noise, wet, scene)
+            noise += wet
+        labels = tuple(event.label for event in scene.targets)
+        return Scene(noise, dry, labels, scene.sample_rate, scene, self)
+
+    def stems(self, scene: SceneDescription) -> Stems:
+        """Render the parts of a scene one by one."""
+        noise = self._noise(scene)
+        parts = []
+        for event in scene.targets + scene.interferences:
+            first, spectra, response = self._scaled(scene, event)
+            wet = np.zeros((response.channels.shape[0], scene.num_samples), np.float32)
+            _place(wet, first * response.block, _convolve(spectra, response.channels[:, None], response.block))
+            noise = self._matching(noise, wet, scene)
+            parts.append(wet)
+        stacked = np.array(parts, np.float32).reshape(len(parts), *noise.shape)
+        return Stems(stacked[: len(scene.targets)], stacked[len(scene.targets) :], noise)
+
+    def responses(self, scene: SceneDescription) -> np.ndarray:
+        """Return the targets' impulse responses ``[K, M, N]``; ``[0, 0, 0]`` without targets."""
+        if not scene.targets:
+            return np.zeros((0, 0, 0), np.float32)
+        rooms, path = self.stores(scene.sample_rate)[1], os.fspath(scene.room_path)
+        indices = [rooms.room(path).position_index(event.position) for event in scene.targets]
+        return np.array(rooms.responses(path)[indices])
+
+    def directions(self, scene: SceneDescription) -> np.ndarray:
+        """Return the targets' directions of arrival ``[K, 3]``."""
+        if not scene.targets:
+            return np.zeros((0, 3))
+        room = self.stores(scene.sample_rate)[1].room(os.fspath(scene.room_path))
+        return room.directions[[room.position_index(event.position) for event in scene.targets]]
+
+    def _ref_db(self, scene: SceneDescription) -> float:
+        return self.preset.ref_db if scene.ref_db is None else scene.ref_db
+
+    def _noise(self, scene: SceneDescription) -> np.ndarray:
+        """Return the background ``[M, T]``, or ``[1, T]`` of zeros where the scene has none."""
+        rate, total = scene.sample_rate, np.zeros((1, scene.num_samples), np.float32)
+        for event in scene.noises:
+            samples = self._cut(event, rate)
+            energy = float(np.mean(np.square(samples, dtype=np.float64)))
+            if energy == 0.0:
+                raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it cannot be scaled to a level.")
+            gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(energy)
+            placed = np.zeros((len(samples), scene.num_samples), np.float32)
+            _place(placed, int(event.onset * rate), np.float32(gain) * samples)
+            if total.shape[0] not in (1, len(placed)):
+                raise DataError(f"{event.path}: {len(placed)} channels, another noise has {len(total)}.")
+            total = total + placed
+        return total
+
+    def _matching(self, noise: np.ndarray, wet: np.ndarray, scene: SceneDescription) -> np.ndarray:
+        """Give the noise as many channels as the room has, where there is no noise."""
+        if len(noise) == len(wet):
+            return noise
+        if scene.noises:
+            raise DataError(
+                f"{scene.noises[0].path}: {len(noise)} channels, but {scene.room_path} has {len(wet)}; noise must be "
+                "recorded with the room's microphones."
+            )
+        return np.zeros_like(wet)
+
+    def _cut(self, event: Event, rate: int) -> np.ndarray:
+        """Return the event's part of its recording, ``[channels, n]``."""
+        sounds = self.stores(rate)[0]
+        start, frames = int(event.source_time * rate), round(event.duration * rate)
+        samples = sounds.segment(event.path, start, frames)
+        if samples.shape[1] < frames - rate // 100:
+            raise DataError(
+                f"{event.path}: {samples.shape[1] / rate:.3f} s from {event.source_time:g} s to its end, but the scene "
+                f"needs {event.duration:.3f} s. Is this the recording that the metadata was made with?"
+            )
+        return samples
+
+    def _scaled(self, scene: SceneDescription, event: Event) -> tuple[int, np.ndarray, ResponseSpectra]:
+        """Return the first block, the spectra of the event at its final level, and the room's response to it."""
+        rate = scene.sample_rate
+        samples = self._cut(event, rate)
+        if len(samples) != 1:
+            raise DataError(f"{event.path}: {len(samples)} channels, expected a recording of one channel.")
+        peak = float(np.max(np.abs(samples)))
+        if peak == 0.0:
+            raise DataError(
+                f"{event.path}: silent for {event.duration:g} s from {event.source_time:g} s on; remove the clip."
+            )
+        rooms, path = self.stores(rate)[1], os.fspath(scene.room_path)
+        before, after = (int(ms * rate / 1000) for ms in scene.direct_range_ms or self.preset.direct_range_ms)
+        position = rooms.room(path).position_index(event.position)
+        response = rooms.spectra(path, position, before, after, self.preset.signed_peak)
+        first, spectra = block_spectra(samples[0] / np.float32(peak), int(event.onset * rate), response.block)
+        values = (samples.shape[1] + response.length - 1) * response.channels.shape[0]
+        power = convolved_energy(spectra, response.kernel) / values
+        gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(power)
+        spectra *= np.float32(gain)
+        return first, spectra, response
+
+    @staticmethod
+    def _add(total: np.ndarray, first: int, spectra: np.ndarray, channels: np.ndarray) -> None:
+        """Add a sound's spectra ``[b, B + 1]``, filtered by ``channels [M, B + 1]``, to ``total [M, blocks, B + 1]``."""
+        stop = min(first + len(spectra), total.shape[1])
+        if first < stop:
+            total[:, first:stop] += channels[:, None] * spectra[: stop - first]
+
+
+def _convolve(spectra: np.ndarray, response: np.ndarray, block: int) -> np.ndarray:
+    """Return all samples of a convolution, the tail in the block behind the last one included."""
+    product = spectra * response
+    padded = np.zeros((*product.shape[:-2], product.shape[-2] + 1, product.shape[-1]), np.complex64)
+    padded[..., :-1, :] = product
+    return overlap_add(padded, block)
+
+
+def _place(target: np.ndarray, start: int, samples: np.ndarray) -> None:
+    """Write ``samples [..., n]`` into ``target [..., T]`` from sample ``start`` on; what goes beyond is cut."""
+    stop = min(start + samples.shape[-1], target.shape[-1])
+    if start < stop:
+        target[..., start:stop] = samples[..., : stop - start]
+
+
+@functools.lru_cache(maxsize=4)
+def _renderer(root: str, preset: str) -> Renderer:
+    return Renderer(root, preset)
+
+
+def render(metadata: Mapping | str | os.PathLike, root: str | os.PathLike, preset: str = "dcase2026") -> Scene:
+    """Render one scene.
+
+    Args:
+        metadata: a JSON file of the DCASE 2026 format, or its content.
+        root: the corpus's ``dev_set`` folder; what follows ``dev_set/`` in the metadata's paths is taken below it.
+        preset: ``dcase2026``, ``dcase2025`` or ``paper``: the reference level where the metadata gives none, and
+            where the direct path is.
+
+    Returns:
+        The scene, ``.mixture [M, T]``, ``.sources [K, T]`` (dry, channel 0), ``.labels``, more on demand.
+
+    Raises:
+        DataError: the metadata is not valid, or one of its files is missing or not usable.
+        ConfigError: there is no such preset.
+    """
+    return _renderer(os.path.abspath(root), preset)(metadata)
