@@ -1,0 +1,143 @@
+"""The options of s5lib's own models, importable without torch.
+
+The defaults are the sizes of the paper's models; smaller values give smaller networks of the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from s5lib.errors import ConfigError
+from s5lib.interfaces import ModelConfig
+
+__all__ = ["M2DConfig", "ResUNetConfig", "ResUNetKConfig"]
+
+
+def _require(holds: bool, option: str, value, expected: str) -> None:
+    if not holds:
+        raise ConfigError(f"{option} is {value!r}; expected {expected}.")
+
+
+def _require_positive(config, *options: str) -> None:
+    for option in options:
+        value = getattr(config, option)
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        _require(is_count and value > 0, option, value, "a positive whole number")
+
+
+@dataclass(frozen=True)
+class M2DConfig(ModelConfig):
+    """Options of the tagger :class:`s5lib.models.m2d.M2DTagger`.
+
+    >>> M2DConfig(embed_dim=100, num_heads=12)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: num_heads is 12; expected a divisor of embed_dim (100).
+    """
+
+    n_fft: int = 800
+    """Length of the Fourier transform and of its Hann window, in samples."""
+    hop_length: int = 320
+    """Distance of neighbouring frames, in samples."""
+    n_mels: int = 80
+    """Number of mel bands; a multiple of ``patch_size``."""
+    f_min: float = 50.0
+    """Lower edge of the lowest mel band, in Hz."""
+    f_max: float | None = None
+    """Upper edge of the highest mel band, in Hz; None: half the sample rate."""
+    norm_mean: float = -7.1
+    """Mean of the log-mel energies that the input is normalised with."""
+    norm_std: float = 4.2
+    """Standard deviation of the log-mel energies that the input is normalised with."""
+    patch_size: int = 16
+    """Side of a patch, in mel bands and in frames."""
+    chunk_frames: int = 1001
+    """Frames that the transformer sees at once; a longer input is cut into such chunks, whose features are averaged."""
+    embed_dim: int = 768
+    """Width of the transformer."""
+    depth: int = 12
+    """Number of transformer blocks."""
+    num_heads: int = 12
+    """Attention heads per block; a divisor of ``embed_dim``."""
+    mlp_ratio: float = 4.0
+    """Width of a block's hidden layer relative to ``embed_dim``."""
+    head_dim: int = 1024
+    """Width of the head's first layer, per slot."""
+    track_dim: int = 512
+    """Width of the head's second layer, per slot."""
+    dropout: float = 0.0
+    """Probability of dropout before each of the head's layers, in training."""
+    input_channels: int | None = None
+    """How many of the mixture's channels are listened to, the first ones; 1: the reference channel; None: all."""
+
+    def __post_init__(self):
+        _require_positive(
+            self, "num_classes", "num_sources", "num_channels", "sample_rate", "n_fft", "hop_length", "n_mels",
+            "patch_size", "chunk_frames", "embed_dim", "depth", "num_heads", "head_dim", "track_dim",
+        )  # fmt: skip
+        size = self.patch_size
+        _require(self.n_mels % size == 0, "n_mels", self.n_mels, f"a multiple of patch_size ({size})")
+        _require(self.chunk_frames >= size, "chunk_frames", self.chunk_frames, f"at least patch_size ({size})")
+        _require(self.embed_dim % self.num_heads == 0, "num_heads", self.num_heads, f"a divisor of embed_dim ({self.embed_dim})")
+        _require(self.embed_dim % 4 == 0, "embed_dim", self.embed_dim, "a multiple of 4, for the position embedding")
+        _require(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a positive number")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "a probability, from 0 to below 1")
+        _require(self.norm_std > 0, "norm_std", self.norm_std, "a positive number")
+        nyquist = self.sample_rate / 2
+        top = nyquist if self.f_max is None else self.f_max
+        _require(top <= nyquist, "f_max", self.f_max, f"at most half the sample rate ({nyquist:g} Hz)")
+        _require(0 <= self.f_min < top, "f_min", self.f_min, f"from 0 to below f_max ({top:g} Hz)")
+        channels = self.num_channels
+        _require(
+            self.input_channels is None or 1 <= self.input_channels <= channels,
+            "input_channels", self.input_channels, f"1 to num_channels ({channels}), or none for all",
+        )  # fmt: skip
+
+    @property
+    def used_channels(self) -> int:
+        """The number of channels that the backbone sees."""
+        return self.input_channels or self.num_channels
+
+
+@dataclass(frozen=True)
+class ResUNetConfig(ModelConfig):
+    """Options of the separator :class:`s5lib.models.resunet.ResUNet`, which is asked for one label at a time.
+
+    >>> ResUNetConfig(n_fft=1000)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: n_fft is 1000; expected a multiple of 128, so that 6 blocks can halve its n_fft / 2 bins.
+    """
+
+    n_fft: int = 1024
+    """Length of the Fourier transform and of its Hann window, in samples."""
+    hop_length: int = 160
+    """Distance of neighbouring frames, in samples; at most half of ``n_fft``."""
+    channels: tuple[int, ...] = (32, 64, 128, 256, 384, 384)
+    """Width of each encoder block; as many decoder blocks follow.  The block between them has the last width."""
+    condition_size: int = 512
+    """Width of the query's embedding."""
+
+    def __post_init__(self):
+        try:
+            object.__setattr__(self, "channels", tuple(self.channels))
+        except TypeError:
+            raise ConfigError(f"channels is {self.channels!r}; expected a list of widths, such as [16, 32, 64].") from None
+        _require_positive(
+            self, "num_classes", "num_sources", "num_channels", "sample_rate", "n_fft", "hop_length", "condition_size"
+        )
+        _require(len(self.channels) > 0, "channels", list(self.channels), "at least one width")
+        for width in self.channels:
+            _require(isinstance(width, int) and width > 0, "channels", list(self.channels), "positive whole numbers")
+        blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
+        _require(
+            self.n_fft % unit == 0,
+            "n_fft", self.n_fft, f"a multiple of {unit}, so that {blocks} blocks can halve its n_fft / 2 bins",
+        )  # fmt: skip
+        _require(
+            self.hop_length <= self.n_fft // 2,
+            "hop_length", self.hop_length, f"at most half of n_fft ({self.n_fft // 2})",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ResUNetKConfig(ResUNetConfig):
+    """Options of the separator :class:`s5lib.models.resunetk.ResUNetK`, which is asked for all labels at once."""

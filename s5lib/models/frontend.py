@@ -1,0 +1,94 @@
+"""Time-frequency front ends: log-mel energies for the tagger, the short-time spectrum for the separators.
+
+Both compute one Fourier transform for all channels at once and stay in float32 under autocast, because the energies
+span more than bfloat16's 8 bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["LogMel", "ShortTimeFourier", "mel_filter_bank"]
+
+
+def _hertz_to_mel(hertz):
+    """Slaney's mel scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    hertz = np.asarray(hertz, dtype=np.float64)
+    return np.where(hertz < 1000, hertz * 3 / 200, 15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / np.log(6.4))
+
+
+def _mel_to_hertz(mel):
+    mel = np.asarray(mel, dtype=np.float64)
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
+
+
+def mel_filter_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> np.ndarray:
+    """Return triangular filters ``[n_mels, n_fft // 2 + 1]`` on Slaney's mel scale, each with an area of 1 Hz.
+
+    >>> bank = mel_filter_bank(80, 800, 32000, 50.0, 16000.0)
+    >>> bank.shape, bool((bank >= 0).all())
+    ((80, 401), True)
+    """
+    edges = _mel_to_hertz(np.linspace(_hertz_to_mel(f_min), _hertz_to_mel(f_max), n_mels + 2))[:, None]
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)[None]
+    triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
+    return np.maximum(triangles, 0) * 2 / (high - low)
+
+
+def _pad_to_reflect(waveform: Tensor, n_fft: int) -> Tensor:
+    """Append zeros to a waveform that is too short to be mirrored at its edges."""
+    missing = n_fft // 2 + 1 - waveform.shape[-1]
+    return F.pad(waveform, (0, missing)) if missing > 0 else waveform
+
+
+class ShortTimeFourier(nn.Module):
+    """Short-time Fourier transform with a periodic Hann window, centred frames and mirrored edges, and its inverse."""
+
+    def __init__(self, n_fft: int, hop_length: int):
+        super().__init__()
+        self.n_fft, self.hop_length = n_fft, hop_length
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map ``[..., T]``, T > 0, to the complex spectrum ``[..., T // hop_length + 1, n_fft // 2 + 1]``.
+
+        The frames come before the bins: that is how the Fourier transform lays them out.  What is shorter than
+        ``n_fft // 2 + 1`` samples is padded with zeros to that length.
+        """
+        with torch.autocast(waveform.device.type, enabled=False):
+            padded = _pad_to_reflect(waveform.float(), self.n_fft)
+            spectrum = torch.stft(
+                padded.reshape(-1, padded.shape[-1]),
+                self.n_fft, self.hop_length, window=self.window, center=True, return_complex=True,
+            )  # fmt: skip
+            return spectrum.transpose(-1, -2).reshape(*waveform.shape[:-1], -1, self.n_fft // 2 + 1)
+
+    def inverse(self, spectrum: Tensor, length: int) -> Tensor:
+        """Map the complex spectrum ``[..., frames, bins]`` of ``length`` samples back to ``[..., length]``."""
+        with torch.autocast(spectrum.device.type, enabled=False):
+            waveform = torch.istft(
+                spectrum.reshape(-1, *spectrum.shape[-2:]).transpose(-1, -2),
+                self.n_fft, self.hop_length, window=self.window, center=True, length=max(length, self.n_fft // 2 + 1),
+            )  # fmt: skip
+            return waveform[:, :length].reshape(*spectrum.shape[:-2], length)
+
+
+class LogMel(nn.Module):
+    """Natural logarithm of the mel energies of M2D: Slaney's scale and filter areas, power spectrum."""
+
+    def __init__(self, n_mels: int, n_fft: int, hop_length: int, sample_rate: int, f_min: float, f_max: float):
+        super().__init__()
+        self.fourier = ShortTimeFourier(n_fft, hop_length)
+        bank = mel_filter_bank(n_mels, n_fft, sample_rate, f_min, f_max)
+        self.register_buffer("bank", torch.from_numpy(bank.T.astype(np.float32)), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map ``[..., T]`` to ``[..., n_mels, T // hop_length + 1]``."""
+        with torch.autocast(waveform.device.type, enabled=False):
+            power = torch.view_as_real(self.fourier(waveform)).square().sum(-1)
+            # The offset, which keeps silence finite, is that of the published weights.
+            return torch.log(power @ self.bank + torch.finfo(torch.float32).eps).transpose(-1, -2)

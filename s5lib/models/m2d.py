@@ -1,0 +1,104 @@
+"""The paper's tagger: an M2D backbone on every channel, then a head with one softmax output per slot (section 3.1).
+
+The channels are folded into the batch; their features, averaged over time, are put side by side for the head.  Give it
+the published weights of M2D (:func:`s5lib.models.load_backbone`) unless the data are plenty: it is pre-trained.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s5lib.errors import ConfigError
+from s5lib.interfaces import Tagger
+from s5lib.models.checks import check_mixture
+from s5lib.models.configs import M2DConfig
+from s5lib.models.frontend import LogMel
+from s5lib.models.vit import VisionTransformer
+
+__all__ = ["M2DTagger", "TrackHead"]
+
+
+class TrackHead(nn.Module):
+    """Class logits per slot ("track") from the features of a whole recording."""
+
+    def __init__(self, features: int, num_sources: int, num_outputs: int, head_dim: int, track_dim: int, dropout: float):
+        super().__init__()
+        self.m2d_out_norm = nn.BatchNorm1d(features, affine=False)
+        self.linear = nn.Sequential(
+            nn.Linear(features, num_sources * head_dim), nn.LayerNorm(num_sources * head_dim), nn.ReLU()
+        )
+        self.tracks = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(head_dim, track_dim), nn.LayerNorm(track_dim), nn.ReLU(), nn.Linear(track_dim, num_outputs)
+            )
+            for _ in range(num_sources)
+        )
+        self.dropout = dropout
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``[B, features]`` to logits ``[B, num_sources, num_outputs]``."""
+        norm = self.m2d_out_norm
+        if self.training and len(features) == 1:  # one example has no variance: an epoch's last batch must not stop it
+            x = F.batch_norm(features, norm.running_mean, norm.running_var, eps=norm.eps)
+        else:
+            x = norm(features)
+        x = self.linear(F.dropout(x, self.dropout, self.training))
+        x = F.dropout(x, self.dropout, self.training).unflatten(-1, (len(self.tracks), -1))
+        return torch.stack([track(x[:, slot]) for slot, track in enumerate(self.tracks)], 1)
+
+
+class M2DTagger(Tagger):
+    """M2D with a track-wise head; the names of its parameters are those of the official 1-channel checkpoint."""
+
+    def __init__(self, config: M2DConfig):
+        super().__init__(config)
+        f_max = config.sample_rate / 2 if config.f_max is None else config.f_max
+        self.log_mel = LogMel(
+            config.n_mels, config.n_fft, config.hop_length, config.sample_rate, config.f_min, f_max
+        )
+        self.backbone = VisionTransformer(
+            config.n_mels, config.chunk_frames, config.patch_size, config.embed_dim, config.depth, config.num_heads,
+            config.mlp_ratio,
+        )  # fmt: skip
+        self.backbone.norm_stats.copy_(torch.tensor([config.norm_mean, config.norm_std]))
+        features = config.used_channels * config.embed_dim * config.n_mels // config.patch_size
+        self.head = TrackHead(
+            features, config.num_sources, config.num_classes + 1, config.head_dim, config.track_dim, config.dropout
+        )
+
+    def features(self, mixture: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` to what the head sees, ``[B, channels * bands * embed_dim]``."""
+        check_mixture(mixture, self.config.num_channels, self.config.used_channels)
+        channels = mixture[:, : self.config.used_channels]
+        mean, deviation = self.backbone.norm_stats
+        x = (self.log_mel(channels.flatten(0, 1)) - mean) / deviation
+        total, steps = 0.0, 0
+        for chunk in x.split(self.config.chunk_frames, -1):
+            if chunk.shape[-1] < self.config.chunk_frames:
+                chunk = F.pad(chunk, (0, -chunk.shape[-1] % self.config.patch_size))
+            encoded = self.backbone(chunk)
+            total, steps = total + encoded.sum(1), steps + encoded.shape[1]
+        return (total / steps).unflatten(0, channels.shape[:2]).flatten(1)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` to ``logits [B, K, C + 1]``; class C is silence."""
+        return self.head(self.features(mixture))
+
+    def set_trainable(self, layers: str) -> None:
+        """Let ``"head"``, ``"lastN"`` (the head, the last N blocks and the backbone's last normalisation) or ``"all"`` train.
+
+        What is frozen stays in eval mode, whatever :meth:`train` is called with, and its gradients are not computed.
+
+        Raises:
+            ConfigError: ``layers`` is none of these.
+        """
+        depth = len(self.backbone.blocks)
+        last = re.fullmatch(r"last([1-9]\d*)", layers)
+        if layers not in ("head", "all") and not (last and int(last[1]) <= depth):
+            raise ConfigError(f"trainable layers {layers!r}; expected 'head', 'last1' to 'last{depth}' or 'all'.")
+        self.requires_grad_(True)
+        self.backbone.freeze({"head": depth + 2, "all": 0}[layers] if last is None else depth + 1 - int(last[1]))
