@@ -45,7 +45,7 @@ def checked_score(score, reference_labels: Sequence[Hashable], estimated_labels:
 @cache
 def _choices(size: int, count: int) -> np.ndarray:
     """Return all ordered choices of ``count`` out of ``size`` indices, ``[P, count]``, in lexicographic order."""
-    return np.array(list(permutations(range(size), count)), dtype=np.intp).reshape(-1, count)
+    return np.array(list(permutations(range(size), count)), dtype=np.intp)
 
 
 def best_pairs(score: np.ndarray) -> list[tuple[int, int]]:

@@ -1,0 +1,98 @@
+"""Checks of what a model returns: shapes, types, lengths, independence of the batch, silence."""
+
+from __future__ import annotations
+
+import torch
+
+from s5lib.testing.outcome import Skipped, require
+from s5lib.testing.trial import Trial
+
+
+def check_shapes_and_types(trial: Trial) -> None:
+    """float32 in, float32 out, in the shapes of the contract, for one item and for several."""
+    model, config = trial.model(), trial.config
+    for batch in (1, 3):
+        outputs = trial.infer(model, trial.mixture(batch))
+        shapes = {
+            "logits": (batch, config.num_sources, config.num_classes + 1),
+            "waveforms": (batch, config.num_sources, trial.samples),
+        }
+        for name, output in zip(trial.names(), outputs, strict=True):
+            require(tuple(output.shape) == shapes[name], f"{name} are {tuple(output.shape)}, expected {shapes[name]}")
+            require(output.dtype == torch.float32, f"{name} are {output.dtype}, expected torch.float32")
+            require(bool(output.isfinite().all()), f"{name} are not all finite")
+
+
+def check_odd_lengths(trial: Trial) -> None:
+    """Lengths that no hop or stride divides, down to a tenth of a second."""
+    model = trial.model()
+    for samples in (trial.samples + 1, trial.samples - 37, trial.config.sample_rate // 10 + 1):
+        outputs = trial.infer(model, trial.mixture(1, samples))
+        for name, output in zip(trial.names(), outputs, strict=True):
+            if name == "waveforms":
+                require(output.shape[-1] == samples, f"{samples} samples in, {output.shape[-1]} out")
+            require(bool(output.isfinite().all()), f"{name} are not all finite for {samples} samples")
+
+
+def check_batch_invariance(trial: Trial) -> None:
+    """An item gives the same in a batch as alone."""
+    model, mixture = trial.model(), trial.mixture(3)
+    together = trial.infer(model, mixture)
+    for item in range(3):
+        alone = trial.infer(model, mixture[item : item + 1])
+        trial.require_close([output[item : item + 1] for output in together], alone, f"item {item} of a batch of 3")
+
+
+def check_repeatable(trial: Trial) -> None:
+    """In eval mode the same input gives the same output, and is left as it was."""
+    model, mixture, query = trial.model(), trial.mixture(), trial.query()
+    before = mixture.clone(), query.clone()
+    first = trial.infer(model, mixture, query)
+    trial.require_close(trial.infer(model, mixture, query), first, "a second call", tolerance=1e-6)
+    require(torch.equal(mixture, before[0]), "the mixture was changed in place")
+    require(torch.equal(query, before[1]), "the query was changed in place")
+
+
+def check_silent_mixture(trial: Trial) -> None:
+    """A mixture of zeros gives finite values."""
+    outputs = trial.infer(trial.model(), torch.zeros_like(trial.mixture()))
+    for name, output in zip(trial.names(), outputs, strict=True):
+        require(bool(output.isfinite().all()), f"{name} are not all finite for a silent mixture")
+
+
+def check_silent_slots(trial: Trial) -> None:
+    """A row of zeros in the query gives a waveform of exact zeros."""
+    if trial.kind != "separator":
+        raise Skipped("only a separator has a query")
+    model = trial.model()
+    for labels in ([], [1]):
+        waveforms = trial.infer(model, trial.mixture(), trial.query(labels=labels))[0]
+        loudest = waveforms[:, len(labels) :].abs().max().item() if len(labels) < waveforms.shape[1] else 0.0
+        require(loudest == 0.0, f"a silent slot has values up to {loudest:.1e}; multiply it by zero")
+    if trial.config.num_sources > 1:
+        query = trial.query(labels=[0, 1]).flip(1)  # silent slots in front
+        silent = trial.infer(model, trial.mixture(), query)[0][query.sum(-1) == 0]
+        require(not silent.numel() or silent.abs().max().item() == 0.0, "a silent slot before others is not zero")
+
+
+def check_duplicate_labels(trial: Trial) -> None:
+    """Equal labels: finite, and, if declared, another waveform in each slot."""
+    if trial.kind != "separator":
+        raise Skipped("only a separator has a query")
+    if trial.config.num_sources < 2:
+        raise Skipped("it has one slot")
+    model, mixture, query = trial.model(), trial.mixture(), trial.query(labels=[1, 1])
+    waveforms = trial.infer(model, mixture, query)[0]
+    require(bool(waveforms.isfinite().all()), "waveforms are not finite for equal labels")
+    if not trial.component.spec.capabilities.duplicate_labels:
+        return
+    if torch.equal(waveforms[:, 0], waveforms[:, 1]):  # as they may at the start, if a last layer starts at zero
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(2)
+            for parameter in model.parameters():
+                parameter += 0.05 * torch.randn_like(parameter)
+        waveforms = trial.infer(model, mixture, query)[0]
+    require(
+        not torch.equal(waveforms[:, 0], waveforms[:, 1]),
+        "two slots of one class give the same waveform, whatever the weights: declare duplicate_labels=False",
+    )
