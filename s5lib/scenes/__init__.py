@@ -1,5 +1,22 @@
-"""Sound scenes: rooms, metadata, rendering, drawing.  Needs no torch."""
+"""Sound scenes: rooms, corpora, metadata, drawing and rendering.  Needs no torch."""
 
+from s5lib.scenes.corpus import Corpus
+from s5lib.scenes.draw import SceneDrawer, draw
+from s5lib.scenes.metadata import read_metadata, write_metadata
 from s5lib.scenes.render import PRESETS, Renderer, Scene, Stems, render
+from s5lib.scenes.settings import DRAW_PRESETS, DrawSettings
 
-__all__ = ["PRESETS", "Renderer", "Scene", "Stems", "render"]
+__all__ = [
+    "DRAW_PRESETS",
+    "PRESETS",
+    "Corpus",
+    "DrawSettings",
+    "Renderer",
+    "Scene",
+    "SceneDrawer",
+    "Stems",
+    "draw",
+    "read_metadata",
+    "render",
+    "write_metadata",
+]

@@ -1,0 +1,290 @@
+"""Drawing scenes: metadata as a pure function of (corpus, settings, seed, index).
+
+Any scene of any epoch can be made again alone, and a run that was killed goes on with the scenes that it would have
+seen.  The rules are the paper's (arXiv 2601.22504, section 4.1) and the challenge's: sources of one class come from
+different SOURCE folders and at least ``min_angle`` apart.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+import numpy as np
+
+from s5lib.errors import ConfigError, DataError
+from s5lib.scenes.corpus import Clip, Corpus
+from s5lib.scenes.rooms import Room
+from s5lib.scenes.settings import DrawSettings
+
+__all__ = ["SceneDrawer", "draw"]
+
+
+class SceneDrawer:
+    """Draws scenes of one corpus; what the settings ask for and the corpus cannot give is found at once.
+
+    Raises:
+        DataError: no noise is long enough, no room has positions far enough apart, or a class has too few sources.
+    """
+
+    def __init__(self, corpus: Corpus, settings: DrawSettings):
+        self.corpus = corpus
+        self.settings = settings
+        self.sources = {label: _by_source(clips) for label, clips in corpus.events.items()}
+        self.noises = [noise for noise in corpus.noises if noise.info.duration >= settings.duration]
+        self._rooms_by_size: dict[int, list[Room]] = {}
+        self._check()
+
+    # -- what is possible
+
+    def _check(self) -> None:
+        corpus, settings = self.corpus, self.settings
+        if not self.noises:
+            longest = max(corpus.noises, key=lambda noise: noise.info.duration)
+            raise DataError(
+                f"{longest.path.parent}: no noise recording lasts {settings.duration:g} s; the longest, "
+                f"{longest.path.name}, has {longest.info.duration:.2f} s. Give longer noise or a shorter duration."
+            )
+        if settings.interferences[0] and not corpus.interferences:
+            raise DataError(
+                f"{corpus.root / 'interference' / corpus.split}: no recordings, but every scene is to have at least "
+                f"{settings.interferences[0]} (interferences={settings.interferences})."
+            )
+        if len(self.sources) < settings.max_targets and settings.same_class_probability < 1:
+            raise DataError(
+                f"{corpus.root / 'sound_event' / corpus.split}: {len(self.sources)} labels have recordings, but a scene "
+                f"may have {settings.max_targets} distinct ones (max_targets={settings.max_targets})."
+            )
+        if settings.same_class_probability > 0:
+            for count in range(max(2, settings.min_targets), settings.max_targets + 1):
+                for repeats in range(1, min(settings.max_repeats, count - 1) + 1):
+                    self._check_repeats(count, repeats)
+
+    def _check_repeats(self, count: int, repeats: int) -> None:
+        corpus, settings = self.corpus, self.settings
+        folder = corpus.root / "sound_event" / corpus.split
+        if not self.repeatable(repeats + 1):
+            most = max(self.sources, key=lambda label: len(self.sources[label]))
+            raise DataError(
+                f"{folder}: no label has {repeats + 1} SOURCE folders or files, as scenes of {count} targets with "
+                f"{repeats + 1} of one class need; {most} has the most, {len(self.sources[most])}. Lower max_targets, "
+                "max_repeats or same_class_probability."
+            )
+        if len(self.sources) < count - repeats:
+            raise DataError(f"{folder}: {len(self.sources)} labels, but scenes of {count - repeats} are to be drawn.")
+        if not self.rooms_for(repeats + 1):
+            raise DataError(
+                f"{corpus.root / 'room_ir' / corpus.split}: no room has {repeats + 1} source positions that are "
+                f"{settings.min_angle:g} degrees apart from each other, as same-class sources must be. Lower min_angle, "
+                "or give rooms with sources on more sides."
+            )
+
+    def repeatable(self, size: int) -> list[str]:
+        """Return the labels that have at least ``size`` sources."""
+        return [label for label, sources in self.sources.items() if len(sources) >= size]
+
+    def rooms_for(self, size: int) -> list[Room]:
+        """Return the rooms that have ``size`` positions, each ``min_angle`` from the others."""
+        if size not in self._rooms_by_size:
+            angle = self.settings.min_angle
+            self._rooms_by_size[size] = [room for room in self.corpus.rooms if _apart(room, [], size, angle, None)]
+        return self._rooms_by_size[size]
+
+    # -- drawing
+
+    def __call__(self, seed: int, index: int, targets: int | None = None, repeats: int | None = None) -> dict:
+        """Return the metadata of scene ``index``.
+
+        Args:
+            seed: not negative.
+            index: not negative.
+            targets: number of targets in place of a drawn one.
+            repeats: how many of them repeat a class already there, in place of a drawn number.
+        """
+        if seed < 0 or index < 0:
+            raise ConfigError(f"seed is {seed} and index {index}; neither can be negative.")
+        rng = np.random.default_rng([seed, zlib.crc32(self.corpus.split.encode()), index])
+        settings = self.settings
+        drawn_targets = self._draw_count(rng)
+        targets = drawn_targets if targets is None else targets
+        drawn_repeats = self._draw_repeats(rng, targets)
+        labels = self._draw_labels(rng, targets, drawn_repeats if repeats is None else repeats)
+        rooms = self.rooms_for(max([labels.count(label) for label in labels], default=1))
+        room = rooms[rng.integers(len(rooms))]
+        events = []
+        for label in dict.fromkeys(labels):
+            size = labels.count(label)
+            names = list(self.sources[label])
+            chosen = rng.choice(len(names), size, replace=False)
+            positions = _apart(room, [], size, settings.min_angle, rng)
+            for source, position in zip(chosen, positions):
+                clips = self.sources[label][names[source]]
+                clip = clips[rng.integers(len(clips))]
+                events.append(self._event(rng, label, clip, room, position, settings.target_snr, "foreground"))
+        most = settings.interferences[1] if self.corpus.interferences else 0
+        interferences = []
+        for _ in range(rng.integers(settings.interferences[0], most + 1)):
+            known = sorted(self.corpus.interferences)
+            label = known[rng.integers(len(known))]
+            clips = self.corpus.interferences[label]
+            clip, position = clips[rng.integers(len(clips))], int(rng.integers(len(room)))
+            interferences.append(
+                self._event(rng, label, clip, room, position, settings.interference_snr, "interference")
+            )
+        noise = self.noises[rng.integers(len(self.noises))]
+        return self._metadata(rng, room, events, interferences, noise)
+
+    def _draw_count(self, rng: np.random.Generator) -> int:
+        settings = self.settings
+        empty = rng.random() < settings.zero_probability
+        counts = np.arange(settings.min_targets, settings.max_targets + 1)
+        weights = np.ones(len(counts)) if settings.target_weights is None else np.array(settings.target_weights)
+        count = int(rng.choice(counts, p=weights / weights.sum()))
+        return 0 if empty else count
+
+    def _draw_repeats(self, rng: np.random.Generator, targets: int) -> int:
+        same, share = rng.random(), rng.random()
+        most = min(self.settings.max_repeats, targets - 1)
+        if most < 1 or same >= self.settings.same_class_probability:
+            return 0
+        return 1 + int(share * most)
+
+    def _draw_labels(self, rng: np.random.Generator, targets: int, repeats: int) -> list[str]:
+        """Draw the labels, equal ones side by side; the first distinct one can take all repeats."""
+        if targets == 0:
+            return []
+        able = self.repeatable(repeats + 1)
+        first = able[rng.integers(len(able))]
+        others = [label for label in self.sources if label != first]
+        labels = [first, *(others[i] for i in rng.choice(len(others), targets - repeats - 1, replace=False))]
+        counts = dict.fromkeys(labels, 1)
+        for _ in range(repeats):
+            free = [
+                label
+                for label in labels
+                if len(self.sources[label]) > counts[label] and self.rooms_for(counts[label] + 1)
+            ]
+            counts[free[rng.integers(len(free))]] += 1
+        return [label for label, count in counts.items() for _ in range(count)]
+
+    def _event(
+        self,
+        rng: np.random.Generator,
+        label: str,
+        clip: Clip,
+        room: Room,
+        position: int,
+        snr: tuple[float, float],
+        role: str,
+    ) -> dict:
+        limit, length = self.settings.event_limit, clip.info.duration
+        duration = min(length, limit)
+        return {
+            "label": label,
+            "source_file": clip.file,
+            "source_time": rng.uniform(0.0, length - duration) if length > limit else 0.0,
+            "event_time": rng.uniform(0.0, self.settings.duration - duration),
+            "event_duration": duration,
+            "event_position": [room.positions[position].tolist()],
+            "snr": rng.uniform(*snr),
+            "role": role,
+        }
+
+    def _metadata(
+        self, rng: np.random.Generator, room: Room, events: list[dict], interferences: list[dict], noise: Clip
+    ) -> dict:
+        corpus, settings = self.corpus, self.settings
+        by_time = lambda event: event["event_time"]  # noqa: E731
+        folders = {
+            f"{key}_dir": f"dev_set/{folder}/{corpus.split}"
+            for key, folder in (("foreground", "sound_event"), ("background", "noise"), ("interference", "interference"))
+        }
+        sofa_path = f"dev_set/room_ir/{corpus.split}/{room.path.rpartition('/')[2]}"
+        direct = list(settings.direct_range_ms)
+        background = {
+            "label": None,
+            "source_file": noise.file,
+            "source_time": rng.uniform(0.0, noise.info.duration - settings.duration),
+            "event_time": 0.0,
+            "event_duration": settings.duration,
+            "event_position": None,
+            "snr": 0.0,
+            "role": "background",
+        }
+        module = "src.modules.spatial_audio_synthesizer.room"  # what the challenge's own tools look for
+        return {
+            "config": {
+                "duration": settings.duration,
+                "sr": settings.sample_rate,
+                "max_event_overlap": settings.max_targets,
+                "max_event_dur": settings.event_limit,
+                "ref_db": settings.ref_db,
+                **folders,
+                "verbose": False,
+                "room_config": {
+                    "module": module,
+                    "main": "SofaRoom",
+                    "args": {"path": sofa_path, "direct_range_ms": direct},
+                },
+            },
+            "fg_events": sorted(events, key=by_time),
+            "bg_events": [background],
+            "int_events": sorted(interferences, key=by_time),
+            "room": {
+                "module": module,
+                "main": "SofaRoom.from_metadata",
+                "args": {
+                    "metadata": {
+                        "sofa_path": sofa_path,
+                        "sr": settings.sample_rate,
+                        "nchan": room.num_channels,
+                        "nrir": len(room),
+                        "rir_len": math.ceil(room.num_samples * settings.sample_rate / room.sample_rate),
+                        "direct_range_ms": direct,
+                    }
+                },
+            },
+        }
+
+
+def _by_source(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:
+    groups: dict[str, list[Clip]] = {}
+    for clip in clips:
+        groups.setdefault(clip.source, []).append(clip)
+    return groups
+
+
+def _apart(
+    room: Room, chosen: list[int], size: int, angle: float, rng: np.random.Generator | None
+) -> list[int] | None:
+    """Return ``size`` positions of a room, each ``angle`` degrees or more from the others; None where there are none.
+
+    Positions are tried in a random order (in the room's without ``rng``), going back where a choice leads nowhere.
+    """
+    if len(chosen) == size:
+        return chosen
+    allowed = np.ones(len(room), bool)
+    for index in chosen:
+        allowed &= room.angles(index) >= angle
+        allowed[index] = False
+    candidates = np.flatnonzero(allowed)
+    for index in candidates if rng is None else rng.permutation(candidates):
+        found = _apart(room, [*chosen, int(index)], size, angle, rng)
+        if found:
+            return found
+    return None
+
+
+def draw(corpus: Corpus, settings: DrawSettings, seed: int, index: int) -> dict:
+    """Draw the metadata of one scene, a pure function of its arguments.
+
+    For many scenes make one :class:`SceneDrawer`, which looks at the corpus once.
+
+    Returns:
+        The scene's metadata in the DCASE 2026 format, for :func:`s5lib.scenes.render`.
+
+    Raises:
+        DataError: the corpus cannot give what the settings ask for.
+        ConfigError: ``seed`` or ``index`` is negative.
+    """
+    return SceneDrawer(corpus, settings)(seed, index)

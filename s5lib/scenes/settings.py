@@ -1,0 +1,111 @@
+"""What scenes are drawn: counts, levels, angles, lengths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+from s5lib.errors import ConfigError, nearest
+
+__all__ = ["DRAW_PRESETS", "DrawSettings"]
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """Settings of :func:`s5lib.scenes.draw`; the defaults are the paper's (arXiv 2601.22504, section 4.1).
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+
+    duration: float = 10.0
+    """Length of a scene, seconds."""
+    sample_rate: int = 32000
+    """In Hz."""
+    min_targets: int = 1
+    """Fewest targets of a scene that has any."""
+    max_targets: int = 3
+    """Most targets, K."""
+    target_weights: tuple[float, ...] | None = (1.0, 2.0, 2.0)
+    """How often min_targets, ..., max_targets are drawn, in any unit; None: equally often."""
+    zero_probability: float = 0.0
+    """Of scenes without a target."""
+    same_class_probability: float = 0.5
+    """That a scene of two or more targets has several of one class."""
+    max_repeats: int = 2
+    """Most targets of such a scene that repeat a class already there: with 2, AAB and AAA; with 1, AAB alone."""
+    target_snr: tuple[float, float] = (5.0, 20.0)
+    """dB above ``ref_db``."""
+    interference_snr: tuple[float, float] = (0.0, 15.0)
+    """dB above ``ref_db``."""
+    interferences: tuple[int, int] = (0, 2)
+    """Fewest and most interfering sounds."""
+    min_angle: float = 60.0
+    """Degrees between sources of one class, at least."""
+    max_event_duration: float | None = None
+    """Seconds that a sound may last; of a longer recording a part is drawn.  None: ``duration``."""
+    ref_db: float = -55.0
+    """Level of the noise, dB relative to full scale."""
+    direct_range_ms: tuple[float, float] = (6.0, 50.0)
+    """What belongs to the direct path, before and after the peak of the impulse response."""
+
+    def __post_init__(self):
+        for item in fields(self):  # lists come from YAML
+            value = getattr(self, item.name)
+            if isinstance(value, list):
+                object.__setattr__(self, item.name, tuple(value))
+        self._expect("duration", 0.01 <= self.duration <= 3600, "seconds from 0.01 to 3600")
+        self._expect("sample_rate", 1000 <= self.sample_rate == int(self.sample_rate), "whole Hz of at least 1000")
+        self._expect("min_targets", 1 <= self.min_targets <= self.max_targets, f"1 to max_targets={self.max_targets}")
+        counts = self.max_targets - self.min_targets + 1
+        weights = (1.0,) * counts if self.target_weights is None else self.target_weights
+        good = len(weights) == counts and min(weights) >= 0 and sum(weights) > 0
+        self._expect("target_weights", good, f"{counts} weights, for {self.min_targets} to {self.max_targets} targets")
+        for name in ("zero_probability", "same_class_probability"):
+            self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
+        self._expect("max_repeats", self.max_repeats >= 1, "at least 1")
+        for name in ("target_snr", "interference_snr"):
+            values = getattr(self, name)
+            self._expect(name, len(values) == 2 and values[0] <= values[1], "the lowest and the highest, in dB")
+        low_high = self.interferences
+        self._expect("interferences", len(low_high) == 2 and 0 <= low_high[0] <= low_high[1], "the fewest and the most")
+        self._expect("min_angle", 0 <= self.min_angle <= 180, "0 to 180 degrees")
+        longest = self.max_event_duration
+        self._expect("max_event_duration", longest is None or 0 < longest <= self.duration, "0 to duration, or None")
+        direct = self.direct_range_ms
+        self._expect("direct_range_ms", len(direct) == 2 and min(direct) >= 0, "milliseconds before and after the peak")
+
+    def _expect(self, name: str, good: bool, expected: str) -> None:
+        if not good:
+            raise ConfigError(f"{name} is {getattr(self, name)!r}, expected {expected}.")
+
+    @classmethod
+    def preset(cls, name: str, **changes) -> DrawSettings:
+        """Return the settings of a published set, some of them changed.
+
+        >>> DrawSettings.preset("dcase2026", duration=3.0).zero_probability
+        0.25
+
+        Raises:
+            ConfigError: there is no such preset or setting.
+        """
+        if name not in DRAW_PRESETS:
+            raise ConfigError(f"preset is {name!r}. {nearest(name, DRAW_PRESETS)}")
+        known = [item.name for item in fields(cls)]
+        for key in changes:
+            if key not in known:
+                raise ConfigError(f"drawing has no setting {key!r}. {nearest(key, known)}")
+        return replace(cls(**DRAW_PRESETS[name]), **changes)
+
+    @property
+    def event_limit(self) -> float:
+        """Seconds that a sound may last."""
+        return self.duration if self.max_event_duration is None else self.max_event_duration
+
+
+DRAW_PRESETS = {
+    "paper": {},
+    "dcase2026": {"target_weights": None, "zero_probability": 0.25},
+    "dcase2025": {"target_weights": None, "same_class_probability": 0.0, "ref_db": -50.0},
+}
+"""``paper``: five equal groups, one, two and three targets of distinct classes, and two and three with same-class ones.
+``dcase2026``: 0 to 3 targets equally often, the tagger's training in the challenge.  ``dcase2025``: distinct classes only."""
