@@ -85,8 +85,7 @@ class AlignedSDRLoss(nn.Module):
         _check(prediction, target, query)
         with torch.no_grad():
             labels = _labels(query)
-            products = gram(target, prediction)
-            residual, energy = products.residual(), products.reference
+            residual, energy = _residuals(target, prediction)
             counted = (labels >= 0) & (energy > 0)
             order = self.aligner.permute(_sdr(residual, energy[..., None]), labels)
             chosen = residual.gather(-1, order[..., None]).squeeze(-1)
@@ -95,6 +94,15 @@ class AlignedSDRLoss(nn.Module):
         count = counted.sum(-1).clamp(min=1) if self.average == "active" else prediction.shape[1]
         dtype = torch.promote_types(prediction.dtype, torch.float32)
         return (-sdr.sum(-1) / count).to(dtype), order
+
+
+def _residuals(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``|s_r - e_e|^2``, ``[B, K, K]``, and ``|s_r|^2``, ``[B, K]``."""
+    products, count = gram(target, prediction), target.shape[1]
+    energies = products.diagonal(dim1=-2, dim2=-1)
+    energy = energies[:, :count]
+    residual = energy[:, :, None] + energies[:, None, count:] - 2 * products[:, :count, count:]
+    return residual.clamp(min=0), energy
 
 
 def _sdr(residual: Tensor, energy: Tensor) -> Tensor:

@@ -1,0 +1,26 @@
+"""Metrics of labelled source separation: CA-PI-SDRi and its kin, and label accuracy.  numpy or torch in, numbers out.
+
+Functions score one scene and return results that add up; :func:`aggregate` sums them by set, number of sources and
+class.  The classes (``CAPISDRi``, ...) are torchmetrics, and the only part that needs torch.
+"""
+
+from __future__ import annotations
+
+from s5lib.metrics.labels import label_accuracy
+from s5lib.metrics.scene import FalsePrediction, LabelAccuracy, Pair, SceneScore, ScoreTotal
+from s5lib.metrics.sdr import MAX_SDR
+from s5lib.metrics.sdri import aligned_sdri, ca_pi_sdri, ca_sdri, pi_sdri
+
+__all__ = [
+    "MAX_SDR",
+    "FalsePrediction",
+    "LabelAccuracy",
+    "Pair",
+    "SceneScore",
+    "ScoreTotal",
+    "aligned_sdri",
+    "ca_pi_sdri",
+    "ca_sdri",
+    "label_accuracy",
+    "pi_sdri",
+]

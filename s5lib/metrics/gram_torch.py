@@ -1,55 +1,50 @@
-"""Inner products of all references with all estimates, on tensors of any device; used by the metric and the loss.
+"""Inner products of waveforms on tensors of any device; used by the metric and by the loss.  NumPy's is in `gram`.
 
-Float32 waveforms are widened to float64 block by block, so that no second copy of them exists.  In float64 the
-residual ``|s|^2 + |e|^2 - 2 <s, e>`` keeps four digits up to an SDR of 100 dB, where in float32 it has none above 60 dB;
-and no setting of TF32 or autocast reaches it.
+Waveforms are widened to float64 block by block, so that no second copy of them exists.  In float64 the residual
+``|s|^2 + |e|^2 - 2 <s, e>`` keeps four digits up to an SDR of 100 dB, where in float32 it has none above 60 dB; and no
+setting of TF32 or autocast reaches it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-__all__ = ["Gram", "gram"]
+__all__ = ["gram", "residual_energy", "wide_dtype"]
 
-# Numbers widened at a time: two blocks stay in a CPU's cache; on a GPU fewer, larger kernels pay.
-_BLOCK_CPU, _BLOCK_GPU = 2**16, 2**22
-
-
-class Gram(NamedTuple):
-    """Energies and inner products, summed over time."""
-
-    cross: Tensor
-    """``[B, R, E]``: ``<s_r, e_e>``."""
-    reference: Tensor
-    """``[B, R]``: ``|s_r|^2``."""
-    estimate: Tensor
-    """``[B, E]``: ``|e_e|^2``."""
-
-    def residual(self) -> Tensor:
-        """Return ``|s_r - e_e|^2``, ``[B, R, E]``; never negative."""
-        return (self.reference[:, :, None] + self.estimate[:, None, :] - 2 * self.cross).clamp(min=0)
+# Numbers widened at a time: a block stays in a CPU's cache; on a GPU fewer, larger kernels pay.
+_BLOCK_CPU, _BLOCK_GPU = 2**17, 2**22
 
 
-def gram(references: Tensor, estimates: Tensor) -> Gram:
-    """Return the float64 Gram of ``references [B, R, T]`` and ``estimates [B, E, T]`` of any float dtype.
+def wide_dtype(device: torch.device) -> torch.dtype:
+    """Return float64, or float32 on a device that has no float64 (Apple's)."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
-    On a device without float64 (Apple's) it is float32.
+
+def gram(*signals: Tensor) -> Tensor:
+    """Return the Gram matrix ``[B, N, N]`` of all rows of ``signals [B, N_i, T]``, N the sum of all N_i, in float64.
+
+    >>> gram(torch.tensor([[[3.0, 4.0]]]), torch.tensor([[[1.0, 0.0]]])).tolist()
+    [[[25.0, 3.0], [3.0, 1.0]]]
     """
-    wide = torch.float32 if references.device.type == "mps" else torch.float64
-    batch, rows, samples = references.shape
-    columns = estimates.shape[1]
-    block = _BLOCK_CPU if references.device.type == "cpu" else _BLOCK_GPU
-    step = max(1, block // max(1, batch * max(rows, columns)))
-    cross = torch.zeros(batch, rows, columns, dtype=wide, device=references.device)
-    reference, estimate = cross.new_zeros(batch, rows), cross.new_zeros(batch, columns)
-    with torch.autocast(references.device.type, enabled=False):
+    batch, _, samples = signals[0].shape
+    device, counts = signals[0].device, [signal.shape[1] for signal in signals]
+    size = _BLOCK_CPU if device.type == "cpu" else _BLOCK_GPU
+    step = max(1, min(samples, size // max(1, batch * sum(counts))))
+    buffer = torch.empty(batch, sum(counts), step, dtype=wide_dtype(device), device=device)
+    total = buffer.new_zeros(batch, sum(counts), sum(counts))
+    with torch.autocast(device.type, enabled=False):
         for start in range(0, samples, step):
-            s = references[..., start : start + step].to(wide)
-            e = estimates[..., start : start + step].to(wide)
-            cross = cross + s @ e.mT
-            reference = reference + s.square().sum(-1)
-            estimate = estimate + e.square().sum(-1)
-    return Gram(cross, reference, estimate)
+            block = buffer[..., : min(step, samples - start)]
+            for rows, signal in zip(block.split(counts, dim=1), signals, strict=True):
+                rows.copy_(signal[..., start : start + step])
+            total = total + block @ block.mT
+    return total
+
+
+def residual_energy(reference: Tensor, estimate: Tensor) -> float:
+    """Return ``|s - e|^2`` of two waveforms ``[T]``, summed in float64 from the difference itself."""
+    wide, total = wide_dtype(reference.device), 0.0
+    for s, e in zip(reference.split(_BLOCK_GPU), estimate.split(_BLOCK_GPU), strict=True):
+        total = total + (s.to(wide) - e.to(wide)).square().sum()
+    return float(total)

@@ -1,0 +1,145 @@
+"""What the metrics accept, and how they refuse the rest: by the argument's name, what it had and what it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from numbers import Real
+
+import numpy as np
+
+from s5lib.errors import DataError
+
+__all__ = ["check_energies", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
+
+
+def is_tensor(value) -> bool:
+    """Whether this is a torch tensor, found out without importing torch."""
+    return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
+
+
+def checked_labels(name: str, labels: Sequence[Hashable]) -> list[Hashable]:
+    """Return labels as a list of strings, or of class indices 0 and up.
+
+    Raises:
+        DataError: no sequence, a single string, several dimensions, or a label that marks silence.
+    """
+    if labels is None or isinstance(labels, (str, bytes, dict, set)):
+        raise DataError(f"{name} is {labels!r}; a sequence of labels is expected, one for each source.")
+    if hasattr(labels, "tolist"):
+        if labels.ndim != 1:
+            raise DataError(f"{name} has shape {list(labels.shape)}; one label for each source, [K], is expected.")
+        labels = labels.tolist()
+    try:
+        # items of numpy and torch are unwrapped: two equal tensors would count as two classes
+        labels = [label.item() if hasattr(label, "item") else label for label in labels]
+    except (TypeError, ValueError, RuntimeError):
+        raise DataError(f"{name} is {labels!r}; a sequence of labels is expected, one for each source.") from None
+    for k, label in enumerate(labels):
+        silent = label is None or label == "" or (isinstance(label, Real) and not label >= 0)
+        if silent or not isinstance(label, Hashable):
+            raise DataError(
+                f"{name}[{k}] is {label!r}; a label is a class's name, or its index from 0. Leave silent slots out."
+            )
+    return labels
+
+
+def check_same_kind(estimated_labels: list[Hashable], reference_labels: list[Hashable]) -> None:
+    """Refuse names on one side with indices on the other: no pair would ever match.
+
+    Raises:
+        DataError: says which side has which.
+    """
+    kinds = [{isinstance(label, str) for label in labels} for labels in (estimated_labels, reference_labels)]
+    if all(kinds) and kinds[0].isdisjoint(kinds[1]):
+        raise DataError(
+            f"estimated_labels and reference_labels are of different kinds ({estimated_labels[0]!r}, "
+            f"{reference_labels[0]!r}); names on both sides, or indices on both, are expected."
+        )
+
+
+def _stacked(name: str, value):
+    """Return ``value``, an array, a tensor or a sequence of equally long waveforms, as one array or tensor."""
+    if isinstance(value, np.ndarray) or is_tensor(value):
+        return value
+    if not isinstance(value, (list, tuple)):
+        raise DataError(f"{name} is a {type(value).__name__}; a numpy array or a torch tensor is expected.")
+    if not value:
+        return np.zeros((0, 0), dtype=np.float32)
+    shapes = [list(getattr(row, "shape", np.shape(row))) for row in value]
+    if any(shape != shapes[0] for shape in shapes):
+        raise DataError(f"{name} holds waveforms of shapes {shapes}; all must have the same length [T].")
+    if all(is_tensor(row) for row in value):
+        import torch
+
+        return torch.stack(list(value))
+    return np.stack([np.asarray(row) for row in value])
+
+
+def _check_dtype(name: str, value) -> None:
+    real = value.is_floating_point() if is_tensor(value) else np.issubdtype(value.dtype, np.floating)
+    if not real:
+        raise DataError(
+            f"{name} is of dtype {value.dtype}; a float dtype is expected. Integer samples must be scaled first, alike "
+            "in estimates, references and mixture (int16: divide by 32768)."
+        )
+
+
+def checked_waveforms(estimates, references, mixture):
+    """Return ``estimates [E, T]``, ``references [R, T]`` and ``mixture [T]``, all arrays or all tensors of one device.
+
+    Raises:
+        DataError: a shape, a dtype or a device is not what it must be.
+    """
+    values = {"estimates": estimates, "references": references, "mixture": mixture}
+    values = {name: _stacked(name, value) for name, value in values.items()}
+    mixture = values["mixture"]
+    if mixture.ndim != 1:
+        raise DataError(
+            f"mixture has shape {list(mixture.shape)}; one channel, [T], is expected: the reference channel, such as "
+            "mixture[0]."
+        )
+    samples = mixture.shape[0]
+    if samples == 0:
+        raise DataError("mixture has no samples; [T] with T of at least 1 is expected.")
+    for name in ("estimates", "references"):
+        value = values[name]
+        if value.ndim >= 1 and value.shape[0] == 0:
+            values[name] = mixture[None][:0]
+        elif value.ndim != 2 or value.shape[1] != samples:
+            raise DataError(
+                f"{name} has shape {list(value.shape)}; a mixture of {samples} samples needs [K, T] = [K, {samples}]: "
+                "one row for each source, no channels."
+            )
+    for name, value in values.items():
+        _check_dtype(name, value)
+    return _same_home(values)
+
+
+def _same_home(values: dict):
+    """Return the values; arrays become tensors where one is a tensor, on its device."""
+    tensors = {name: value for name, value in values.items() if is_tensor(value)}
+    if not tensors:
+        return tuple(values.values())
+    devices = {name: str(value.device) for name, value in tensors.items()}
+    if len(set(devices.values())) > 1:
+        told = ", ".join(f"{name} on {device}" for name, device in devices.items())
+        raise DataError(f"the waveforms are on different devices ({told}); move them to one.")
+    import torch
+
+    device = next(iter(tensors.values())).device
+    return tuple(torch.as_tensor(value, device=device).detach() for value in values.values())
+
+
+def check_energies(name: str, waveforms, energies: np.ndarray) -> None:
+    """Refuse waveforms ``[K, T]`` whose ``energies [K]`` are not finite, saying where the first such sample is.
+
+    Raises:
+        DataError: a NaN, an infinite or an overflowing sample.
+    """
+    for k in np.flatnonzero(~np.isfinite(energies)):
+        row = waveforms[k].double().cpu().numpy() if is_tensor(waveforms) else waveforms[k]
+        place = name if name == "mixture" else f"{name}[{k}]"
+        bad = np.flatnonzero(~np.isfinite(row))
+        if len(bad):
+            raise DataError(f"{place} has the value {row[bad[0]]} at sample {bad[0]}; samples must be finite.")
+        raise DataError(f"{place} has values up to {abs(row).max():g}, too large to be squared; scale all signals down.")

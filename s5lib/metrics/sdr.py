@@ -1,0 +1,74 @@
+"""All SDRs of a scene, equation (4) of arXiv 2601.22504: ``10 log10(|s|^2 / |s - e|^2)``, from one Gram matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from s5lib.errors import DataError
+from s5lib.metrics import gram as gram_numpy
+from s5lib.metrics.checks import check_energies, is_tensor
+
+__all__ = ["MAX_SDR", "SceneSDR"]
+
+MAX_SDR = 150.0
+"""In dB: about the most that float32 samples can hold.  A copy of the reference has this SDR instead of an infinite one."""
+
+_CLOSE = 1e-6  # of the energies: of a smaller residual (60 dB), the Gram matrix may have lost digits that matter
+
+
+class SceneSDR:
+    """SDRs of all estimates, and of the mixture, against all references.
+
+    Args:
+        estimates: ``[E, T]``, references: ``[R, T]``, mixture: ``[T]``; all arrays, or all tensors of one device.
+        labels: the references', to name one in an error.
+
+    Attributes:
+        matrix: ``[R, E]`` float64, in dB, for choosing pairs; exact up to 60 dB, see :meth:`exact`.
+        of_mixture: ``[R]``, in dB, exact.
+
+    Raises:
+        DataError: a sample is not finite, or a reference is silent, so that it has no SDR.
+    """
+
+    def __init__(self, estimates, references, mixture, labels: Sequence[Hashable]):
+        if is_tensor(mixture):
+            from s5lib.metrics import gram_torch
+
+            signals = (signal[None] for signal in (references, estimates, mixture[None]))
+            products = gram_torch.gram(*signals)[0].cpu().double().numpy()
+            self._residual_energy = gram_torch.residual_energy
+        else:
+            products = gram_numpy.gram(references, estimates, mixture[None])
+            self._residual_energy = gram_numpy.residual_energy
+        self._references, self._estimates = references, estimates
+        count = len(references)
+        energies = products.diagonal()
+        self._energies = energies[:count]
+        check_energies("references", references, self._energies)
+        check_energies("estimates", estimates, energies[count:-1])
+        check_energies("mixture", mixture[None], energies[-1:])
+        for r in np.flatnonzero(self._energies == 0):
+            raise DataError(
+                f"references[{r}] ({labels[r]!r}) is silent, so it has no SDR; leave it out, and its label with it."
+            )
+        both = self._energies[:, None] + energies[count:]
+        residual = both - 2 * products[:count, count:]
+        self._close = residual < _CLOSE * both
+        every = self._to_db(residual, self._energies[:, None])
+        self.matrix, self.of_mixture = every[:, :-1], every[:, -1]
+        for r in np.flatnonzero(self._close[:, -1]):
+            self.of_mixture[r] = self._to_db(self._residual_energy(references[r], mixture), self._energies[r])
+
+    def exact(self, reference: int, estimate: int) -> float:
+        """Return the SDR of one pair; computed from the difference where the Gram matrix does not tell it."""
+        if not self._close[reference, estimate]:
+            return float(self.matrix[reference, estimate])
+        residual = self._residual_energy(self._references[reference], self._estimates[estimate])
+        return float(self._to_db(residual, self._energies[reference]))
+
+    @staticmethod
+    def _to_db(residual, energy):
+        return -10 * np.log10(np.maximum(residual / energy, 10 ** (-MAX_SDR / 10)))
