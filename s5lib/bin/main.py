@@ -18,6 +18,7 @@ from s5lib.errors import S5Error, nearest
 
 COMMANDS = {
     # name: (module, summary); in the order of the recipe's stages, then the tools around it
+    "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
     "plugins": ("s5lib.bin.plugins", "list components and tell their options"),
     "doctor": ("s5lib.bin.doctor", "say what is installed and what does not load"),
 }

@@ -5,6 +5,7 @@ from s5lib.scenes.draw import SceneDrawer, draw
 from s5lib.scenes.metadata import read_metadata, write_metadata
 from s5lib.scenes.render import PRESETS, Renderer, Scene, Stems, render
 from s5lib.scenes.settings import DRAW_PRESETS, DrawSettings
+from s5lib.scenes.synthesize import synthesize
 
 __all__ = [
     "DRAW_PRESETS",
@@ -18,5 +19,6 @@ __all__ = [
     "draw",
     "read_metadata",
     "render",
+    "synthesize",
     "write_metadata",
 ]

@@ -92,14 +92,14 @@ class SceneDrawer:
 
     # -- drawing
 
-    def __call__(self, seed: int, index: int, targets: int | None = None, repeats: int | None = None) -> dict:
+    def __call__(self, seed: int, index: int, targets: int | None = None, same_class: bool | None = None) -> dict:
         """Return the metadata of scene ``index``.
 
         Args:
             seed: not negative.
             index: not negative.
             targets: number of targets in place of a drawn one.
-            repeats: how many of them repeat a class already there, in place of a drawn number.
+            same_class: whether several of them are of one class, in place of a drawn choice.
         """
         if seed < 0 or index < 0:
             raise ConfigError(f"seed is {seed} and index {index}; neither can be negative.")
@@ -107,8 +107,7 @@ class SceneDrawer:
         settings = self.settings
         drawn_targets = self._draw_count(rng)
         targets = drawn_targets if targets is None else targets
-        drawn_repeats = self._draw_repeats(rng, targets)
-        labels = self._draw_labels(rng, targets, drawn_repeats if repeats is None else repeats)
+        labels = self._draw_labels(rng, targets, self._draw_repeats(rng, targets, same_class))
         rooms = self.rooms_for(max([labels.count(label) for label in labels], default=1))
         room = rooms[rng.integers(len(rooms))]
         events = []
@@ -142,10 +141,11 @@ class SceneDrawer:
         count = int(rng.choice(counts, p=weights / weights.sum()))
         return 0 if empty else count
 
-    def _draw_repeats(self, rng: np.random.Generator, targets: int) -> int:
-        same, share = rng.random(), rng.random()
+    def _draw_repeats(self, rng: np.random.Generator, targets: int, same_class: bool | None) -> int:
+        """Draw how many targets repeat a class already there."""
+        drawn, share = rng.random() < self.settings.same_class_probability, rng.random()
         most = min(self.settings.max_repeats, targets - 1)
-        if most < 1 or same >= self.settings.same_class_probability:
+        if most < 1 or not (drawn if same_class is None else same_class):
             return 0
         return 1 + int(share * most)
 

@@ -1,0 +1,174 @@
+"""Datasets of scenes for torch: drawn on the fly, or recordings of a data directory.
+
+An item is a dict, and :func:`collate` makes the batch of it (B batch, M channels, T samples, K slots, C classes):
+
+======== ================= ===========================================================
+mixture  float32 [B, M, T]
+sources  float32 [B, K, T] dry targets in channel 0; zeros in silent slots
+labels   int64 [B, K]      class index; -1 in silent slots, which come last
+query    float32 [B, K, C] one-hot rows; zeros in silent slots
+id       list of B strings
+======== ================= ===========================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from s5lib.data.directory import DataDirectory, Recording
+from s5lib.data.reading import read_recording
+from s5lib.errors import DataError, nearest
+from s5lib.scenes.corpus import Corpus
+from s5lib.scenes.draw import SceneDrawer
+from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
+from s5lib.scenes.settings import DrawSettings
+
+__all__ = ["DrawnScenes", "RecordedScenes", "collate", "scene_item"]
+
+
+def scene_item(
+    name: str,
+    mixture: np.ndarray,
+    sources: np.ndarray,
+    labels: Sequence[str],
+    classes: Sequence[str],
+    num_sources: int,
+) -> dict:
+    """Make an item of a scene; ``mixture [M, T]``, ``sources [k, T]`` with k labels (or none: ``[0, T]``), k <= K.
+
+    Raises:
+        DataError: an unknown label, or more targets than slots.
+    """
+    if len(labels) > num_sources:
+        raise DataError(f"{name}: {len(labels)} targets ({', '.join(labels)}), but there are {num_sources} slots.")
+    for label in labels:
+        if label not in classes:
+            raise DataError(f"{name}: unknown label {label!r}. {nearest(label, classes)}")
+    indices = torch.full((num_sources,), -1, dtype=torch.int64)
+    indices[: len(labels)] = torch.tensor([classes.index(label) for label in labels], dtype=torch.int64)
+    slots = np.zeros((num_sources, mixture.shape[-1]), np.float32)
+    slots[: len(sources)] = sources
+    query = functional.one_hot(indices.clamp(min=0), len(classes)) * (indices >= 0)[:, None]
+    return {
+        "mixture": torch.from_numpy(mixture),
+        "sources": torch.from_numpy(slots),
+        "labels": indices,
+        "query": query.to(torch.float32),
+        "id": name,
+    }
+
+
+class DrawnScenes(Dataset):
+    """Scenes drawn and rendered when they are asked for; item i is a pure function of (corpus, settings, seed, start + i).
+
+    ``len`` is ``size``, but any index that is not negative has its scene, so that a sampler may count on over epochs.
+    Every worker process has its own caches.
+
+    Args:
+        corpus: where to draw from.
+        settings: what to draw.
+        seed: not negative.
+        size: number of scenes of an epoch.
+        start: index of the first one.
+        sources: render the dry targets; without them ``sources`` is zeros, which is enough for a tagger, and faster.
+        preset: of the renderer.
+        memory_limit: bytes of the caches, in each process.
+        cache_dir: folder for decoded sounds, memory-mapped and shared by all processes.
+
+    Raises:
+        DataError: the corpus cannot give what the settings ask for.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        settings: DrawSettings,
+        seed: int,
+        size: int,
+        start: int = 0,
+        *,
+        sources: bool = True,
+        preset: str = "dcase2026",
+        memory_limit: int = DEFAULT_MEMORY,
+        cache_dir: str | os.PathLike | None = None,
+    ):
+        self.corpus, self.settings = corpus, settings
+        self.seed, self.size, self.start, self.sources = seed, size, start, sources
+        self.drawer = SceneDrawer(corpus, settings)
+        self.renderer = Renderer(corpus.root, preset, memory_limit, cache_dir)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict:
+        index = index + self.start
+        scene = self.renderer(self.drawer(self.seed, index), sources=self.sources)
+        name = f"{self.corpus.split}-{self.seed}-{index:09d}"
+        return scene_item(
+            name, scene.mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
+        )
+
+
+class RecordedScenes(Dataset):
+    """The scenes of a data directory.
+
+    Args:
+        data_dir: the folder.
+        classes: all class labels, in the order of the class indices.
+        num_sources: K, the number of slots.
+
+    Raises:
+        DataError: the directory is not valid, has no labels, an unknown one, or more targets than slots; reading an
+            item: a recording is missing or not usable, or lengths or sample rates of its parts differ.
+    """
+
+    def __init__(self, data_dir: str | os.PathLike, classes: Sequence[str], num_sources: int = 3):
+        self.directory = DataDirectory.read(data_dir)
+        self.classes, self.num_sources = tuple(classes), num_sources
+        silence = np.zeros((1, 0), np.float32)
+        for recording in self.directory:
+            if recording.labels is None:
+                raise DataError(f"{self.directory.path}: no file 'labels'; it is needed to train or to score.")
+            scene_item(recording.id, silence, silence[:0], recording.labels, self.classes, num_sources)
+
+    def __len__(self) -> int:
+        return len(self.directory)
+
+    def __getitem__(self, index: int) -> dict:
+        recording: Recording = self.directory.recordings[index]
+        mixture, rate = read_recording(recording.mixture)
+        sources = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
+        for slot, path in enumerate(recording.sources):
+            source, source_rate = read_recording(path)
+            if source.shape != (1, mixture.shape[1]) or source_rate != rate:
+                raise DataError(
+                    f"{path}: {source.shape[0]} channels, {source.shape[1]} samples, {source_rate} Hz; expected 1, "
+                    f"{mixture.shape[1]}, {rate} as of the mixture {recording.mixture}."
+                )
+            sources[slot] = source[0]
+        return scene_item(recording.id, mixture, sources, recording.labels, self.classes, self.num_sources)
+
+
+def collate(items: Sequence[dict]) -> dict:
+    """Make a batch of items; shorter scenes get zeros at their end.
+
+    Raises:
+        DataError: the mixtures have different numbers of channels.
+    """
+    channels = {item["mixture"].shape[0]: item["id"] for item in items}
+    if len(channels) > 1:
+        (first, one), (second, other) = list(channels.items())[:2]
+        raise DataError(f"{one} has {first} channels, {other} has {second}; scenes of a batch need the same number.")
+    batch = {"id": [item["id"] for item in items]}
+    longest = max(item["mixture"].shape[-1] for item in items)
+    for key in ("mixture", "sources"):
+        batch[key] = torch.stack([functional.pad(item[key], (0, longest - item[key].shape[-1])) for item in items])
+    for key in ("labels", "query"):
+        batch[key] = torch.stack([item[key] for item in items])
+    return batch
