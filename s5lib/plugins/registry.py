@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import sys
@@ -33,11 +32,13 @@ class Registry:
     """The plugins of one process.  The functions of :mod:`s5lib.plugins` share one; tests make their own."""
 
     def __init__(self):
+        self._installed = {plugin.source: plugin for plugin in _installed_plugins()}
         self._plugins = [Plugin("s5lib", "s5lib.plugins.builtin", "s5lib", s5lib.__version__)]
         for source in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)):
-            self._plugins.append(_named_plugin(source))
+            self._add(self._named(source))
         if os.environ.get(DISABLE_AUTOLOAD, "0") in ("", "0"):
-            self._plugins += _installed_plugins(known={plugin.source for plugin in self._plugins})
+            for plugin in self._installed.values():
+                self._add(plugin)
 
     def register(self, source: str) -> Plugin:
         """Load the plugin ``source``, a module's name or a ``.py`` file, and tell child processes of it.
@@ -45,17 +46,23 @@ class Registry:
         Raises:
             PluginError: it does not load; the message has the file or module and the cause.
         """
-        plugin = _named_plugin(source)
-        known = [other for other in self._plugins if other.source == plugin.source]
-        plugin = (known[0] if known else plugin).load()
+        plugin = self._named(source).load()
         if plugin.error:
-            raise PluginError(f"--plugin {source}: {plugin.error}")
-        if not known:
-            self._plugins.insert(1, plugin)
+            raise PluginError(f"--plugin {source} ({plugin.origin}): {plugin.error}.")
+        self._add(plugin)
         inherited = os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)
         if plugin.source not in inherited:
             os.environ[PLUGINS_VARIABLE] = os.pathsep.join(filter(None, [*inherited, plugin.source]))
         return plugin
+
+    def _add(self, plugin: Plugin) -> None:
+        if plugin.source not in [other.source for other in self._plugins]:
+            self._plugins.append(plugin)
+
+    def _named(self, source: str) -> Plugin:
+        """Return the plugin of a module's name or a file's path; an installed one keeps its name and version."""
+        plugin = self._installed.get(source) or _named_plugin(source)
+        return next((other for other in self._plugins if other.source == plugin.source), plugin)
 
     def plugins(self) -> list[Plugin]:
         """Load and return all plugins, the broken ones with their :attr:`~Plugin.error`."""
@@ -141,25 +148,24 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()  # as packages are named: acme_bsrnn is acme-bsrnn
 
 
-def _installed_plugins(known: set[str]) -> list[Plugin]:
+def _installed_plugins() -> list[Plugin]:
     plugins = []
     for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        if entry.value in known:
-            continue
-        known.add(entry.value)
         distribution = entry.dist.name if entry.dist else entry.module
         version = entry.dist.version if entry.dist else ""
         plugins.append(Plugin(entry.name, entry.value, distribution, version, importer=entry.load))
-    return plugins
+    return sorted(plugins, key=lambda plugin: (_normal(plugin.distribution), plugin.namespace))
 
 
 def _named_plugin(source: str) -> Plugin:
     """Describe the plugin of a module's name or a file's path, without importing it."""
     if not source.endswith(".py") and os.sep not in source:
         top = source.partition(".")[0]
-        names = importlib.metadata.packages_distributions().get(top) or [""]
-        version = importlib.metadata.version(names[0]) if names[0] else ""
-        return Plugin(top, source, names[0] or source, version)
+        try:
+            distribution = importlib.metadata.distribution(top)
+            return Plugin(top, source, distribution.name, distribution.version)
+        except importlib.metadata.PackageNotFoundError:
+            return Plugin(top, source, source)
     path = Path(source).expanduser().resolve()
     return Plugin(path.stem, str(path), path.name, importer=lambda: _import_file(path))
 

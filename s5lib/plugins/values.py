@@ -116,9 +116,8 @@ def _choice(value, choices):
 
 
 def _first_of(value, members):
-    exact = [member for member in members if isinstance(member, type) and type(value) is member]
-    none_first = sorted(members, key=lambda member: member is not type(None))
-    for member in exact + none_first:
+    # None before text, so that "none" is not taken as text; then the type that the value has already
+    for member in sorted(members, key=lambda member: (member is not type(None), type(value) is not member)):
         try:
             return convert(value, member)
         except ValueError:

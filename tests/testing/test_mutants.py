@@ -1,0 +1,243 @@
+"""The kit finds what it is there to find: each of these models and aligners breaks one rule."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from s5lib import plugins
+from s5lib.errors import PluginError
+from s5lib.interfaces import Aligner, Assignment, Separator, Tagger
+from s5lib.plugins import Capabilities, Component, ComponentSpec
+from s5lib.testing import ConformanceError, check_aligner, check_separator, check_tagger, declared, forward, learning
+from s5lib.testing.aligner import AlignerTrial, check_against_all_assignments, check_batches, check_valid_assignments
+from s5lib.testing.outcome import run_checks
+from s5lib.testing.transport import check_save_and_load
+from s5lib.testing.trial import Trial
+
+
+def component(kind, target, **capabilities):
+    spec = ComponentSpec("mutant", f"{__name__}:{target.__name__}", capabilities=Capabilities(**capabilities))
+    return Component(kind, spec, "tests", "tests", "0")
+
+
+class Good(Separator):
+    """Scales the reference channel by a gain for each slot, which depends on the query."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.gain = nn.Linear(config.num_sources * config.num_classes, config.num_sources)
+
+    def forward(self, mixture, query):
+        gain = self.gain(query.flatten(1)).unsqueeze(-1)
+        return gain * mixture[:, :1] * query.sum(-1, keepdim=True)
+
+
+class MixesBatch(Good):
+    def forward(self, mixture, query):
+        return super().forward(mixture - mixture.mean(0, keepdim=True), query)
+
+
+class ForgetsSilence(Good):
+    def forward(self, mixture, query):
+        return self.gain(query.flatten(1)).unsqueeze(-1) * mixture[:, :1]
+
+
+class SameForEqualLabels(Good):
+    def __init__(self, config):
+        super().__init__(config)
+        self.gain = nn.Linear(config.num_classes, 1)
+
+    def forward(self, mixture, query):
+        return self.gain(query) * mixture[:, :1] * query.sum(-1, keepdim=True)
+
+
+class Normalises(Good):
+    def forward(self, mixture, query):
+        return super().forward(mixture / mixture.abs().amax((1, 2), keepdim=True), query)
+
+
+class BackwardOfSilence(Good):
+    def forward(self, mixture, query):
+        return super().forward(mixture, query) * self.gain.weight.sum() + mixture[:, :1].mul(self.gain.bias[0]).abs().sqrt()
+
+
+class WholeFrames(Good):
+    def forward(self, mixture, query):
+        return super().forward(mixture[..., : mixture.shape[-1] // 160 * 160], query)
+
+
+class Unused(Good):
+    def __init__(self, config):
+        super().__init__(config)
+        self.spare = nn.Linear(2, 2)
+
+
+class ChangesInput(Good):
+    def forward(self, mixture, query):
+        return super().forward(mixture.mul_(2), query)
+
+
+class Hides(Good):
+    def __init__(self, config):
+        super().__init__(config)
+        self.hidden = torch.randn(1)
+
+    def forward(self, mixture, query):
+        return super().forward(mixture, query) * self.hidden
+
+
+class OtherConfig(Good):
+    def __init__(self, config):
+        super().__init__(config)
+        self.config = None
+
+
+class FourChannels(Good):
+    def __init__(self, config):
+        super().__init__(config)
+        self.mix = nn.Linear(4, 1)
+
+    def forward(self, mixture, query):
+        return super().forward(self.mix(mixture.mT).mT, query)
+
+
+class AnyChoice(Good):
+    def set_trainable(self, layers):
+        self.requires_grad_(True)
+
+
+class Drops(Good):
+    def forward(self, mixture, query):
+        return super().forward(nn.functional.dropout(mixture), query)
+
+
+MUTANTS = {
+    MixesBatch: (forward.check_batch_invariance, "item 0 of a batch of 3: waveforms differ"),
+    ForgetsSilence: (forward.check_silent_slots, "a silent slot has values"),
+    SameForEqualLabels: (forward.check_duplicate_labels, "declare duplicate_labels=False"),
+    Normalises: (forward.check_silent_mixture, "not all finite for a silent mixture"),
+    BackwardOfSilence: (learning.check_gradients_of_silence, "gradients are not finite for a silent mixture"),
+    WholeFrames: (forward.check_odd_lengths, "returned .*expected"),
+    Unused: (learning.check_finite_gradients, "no output depends on.*spare.weight"),
+    ChangesInput: (forward.check_repeatable, "a second call|changed in place"),
+    Hides: (check_save_and_load, "after loading: waveforms differ"),
+    OtherConfig: (declared.check_options, "model.config is not"),
+    FourChannels: (declared.check_numbers_of_channels, "RuntimeError"),
+    AnyChoice: (learning.check_set_trainable, "must raise a ValueError"),
+    Drops: (forward.check_repeatable, "a second call"),
+}
+
+
+def test_the_good_one_passes(tmp_path, monkeypatch):
+    source = inspect.getsource(Good)
+    file = tmp_path / "good_separator.py"
+    file.write_text(f"""
+from torch import nn
+from s5lib.interfaces import Separator
+from s5lib.plugins import ComponentSpec
+
+{source}
+
+def s5lib_separators():
+    return [ComponentSpec("good", "good_separator:Good")]
+""")
+    monkeypatch.setenv("S5LIB_PLUGINS", "")
+    monkeypatch.setattr(plugins, "_registry", None)
+    plugins.register_plugin(str(file))
+    try:
+        report = check_separator("good")
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert not report.failed and len(report.passed) >= 17
+    assert str(report).startswith("separator good_separator/good (good_separator.py): 17 checks passed, 1 skipped")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_each_mutant_is_found(mutant):
+    check, message = MUTANTS[mutant]
+    trial = Trial("separator", component("separator", mutant), {})
+    with pytest.raises(ConformanceError, match=f"(?s)1 failed.*{message}"):
+        run_checks("mutant", [("it", lambda: check(trial))])
+
+
+def test_a_true_declaration_helps():
+    for mutant, capabilities, check in (
+        (SameForEqualLabels, {"duplicate_labels": False}, forward.check_duplicate_labels),
+        (FourChannels, {"channels": (4,)}, declared.check_numbers_of_channels),
+    ):
+        check(Trial("separator", component("separator", mutant, **capabilities), {}))
+
+
+class BadTagger(Tagger):
+    def forward(self, mixture):
+        return mixture.mean(-1)
+
+
+def test_all_failures_are_told_at_once():
+    with pytest.raises(ConformanceError) as error:
+        check_tagger(component("tagger", BadTagger))
+    message = str(error.value)
+    assert "returned (1, 4) for a mixture (1, 4, 8000), expected (1, 3, 6): [B, K, C + 1]." in message
+    assert "finite_gradients" in message and "odd_lengths" in message
+
+
+class Greedy(Aligner):
+    """Takes the largest score first, inside a class."""
+
+    def align(self, score, reference_labels, estimated_labels):
+        pairs, score = [], score.detach().numpy() if hasattr(score, "detach") else score
+        cells = [(r, e) for r in range(len(reference_labels)) for e in range(len(estimated_labels))]
+        for r, e in sorted(cells, key=lambda cell: -score[cell]):
+            free = all(r != other_r and e != other_e for other_r, other_e in pairs)
+            if reference_labels[r] == estimated_labels[e] and free:
+                pairs.append((r, e))
+        left = [set(range(len(side))) - {pair[i] for pair in pairs}
+                for i, side in enumerate((reference_labels, estimated_labels))]  # fmt: skip
+        return Assignment(tuple(sorted(pairs)), tuple(sorted(left[0])), tuple(sorted(left[1])))
+
+
+class IgnoresLabels(Greedy):
+    def align(self, score, reference_labels, estimated_labels):
+        return super().align(score, ["x"] * len(reference_labels), ["x"] * len(estimated_labels))
+
+
+class Forgets(Greedy):
+    def align(self, score, reference_labels, estimated_labels):
+        return Assignment(super().align(score, reference_labels, estimated_labels).pairs[:1])
+
+
+class MovesSilence(Greedy):
+    def permute(self, score, labels):
+        return torch.arange(labels.shape[1]).flip(0).repeat(len(labels), 1)
+
+
+@pytest.mark.parametrize(
+    "mutant, check, message",
+    [
+        (Greedy, check_against_all_assignments, "the best assignment's"),
+        (IgnoresLabels, check_valid_assignments, "unequal labels are paired"),
+        (Forgets, check_valid_assignments, "not each there once"),
+        (MovesSilence, check_batches, "a silent slot has moved|unequal labels"),
+    ],
+)
+def test_mutants_of_aligners(mutant, check, message):
+    with pytest.raises(ConformanceError, match=message):
+        check(AlignerTrial(component("aligner", mutant), {}))
+
+
+def test_greedy_must_say_that_it_is_not_optimal():
+    declared_so = component("aligner", Greedy, optimal=False)
+    for check in (check_valid_assignments, check_batches):
+        check(AlignerTrial(declared_so, {}))
+    with pytest.raises(ConformanceError, match="(?s)1 failed.*bad_input: .*must raise a ValueError"):
+        check_aligner(declared_so)
+
+
+def test_unknown_names():
+    with pytest.raises(PluginError, match="No separator 'nothing'"):
+        check_separator("nothing")
