@@ -15,6 +15,7 @@ name       class                           pairs
 from __future__ import annotations
 
 from s5lib.align.aligners import ClassAware, ClassAwarePermutationInvariant, PermutationInvariant
+from s5lib.errors import ConfigError
 from s5lib.interfaces import Aligner, Assignment
 
 __all__ = [
@@ -35,10 +36,13 @@ def resolve(aligner: str | Aligner) -> Aligner:
     The three above are known here, so that a metric needs no plugin machinery; other names go to the registry.
 
     Raises:
+        ConfigError: neither a name nor an aligner.
         PluginError: no aligner has this name, or the plugin that has it did not load.
     """
     if isinstance(aligner, Aligner):
         return aligner
+    if not isinstance(aligner, str):
+        raise ConfigError(f"aligner is {aligner!r}; a name ({', '.join(_BUILT_IN)}, ...) or an Aligner is expected.")
     if aligner in _BUILT_IN:
         return _BUILT_IN[aligner]()
     from s5lib import plugins

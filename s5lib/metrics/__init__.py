@@ -6,21 +6,41 @@ class.  The classes (``CAPISDRi``, ...) are torchmetrics, and the only part that
 
 from __future__ import annotations
 
+from s5lib.metrics.aggregate import Estimate, GroupScore, aggregate, scene_set
 from s5lib.metrics.labels import label_accuracy
 from s5lib.metrics.scene import FalsePrediction, LabelAccuracy, Pair, SceneScore, ScoreTotal
 from s5lib.metrics.sdr import MAX_SDR
 from s5lib.metrics.sdri import aligned_sdri, ca_pi_sdri, ca_sdri, pi_sdri
 
+_MODULES = ("CAPISDRi", "CASDRi", "MixtureAccuracy", "PISDRi", "SourceAccuracy")
+
 __all__ = [
-    "MAX_SDR",
+    "CAPISDRi",
+    "CASDRi",
+    "Estimate",
     "FalsePrediction",
+    "GroupScore",
     "LabelAccuracy",
+    "MAX_SDR",
+    "MixtureAccuracy",
+    "PISDRi",
     "Pair",
     "SceneScore",
     "ScoreTotal",
+    "SourceAccuracy",
+    "aggregate",
     "aligned_sdri",
     "ca_pi_sdri",
     "ca_sdri",
     "label_accuracy",
     "pi_sdri",
+    "scene_set",
 ]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        from s5lib.metrics import modules
+
+        return getattr(modules, name)
+    raise AttributeError(f"module 's5lib.metrics' has no attribute {name!r}")
