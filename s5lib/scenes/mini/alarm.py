@@ -12,7 +12,7 @@ __all__ = ["alarm_clock"]
 
 def alarm_clock(source: Generator, take: Generator) -> np.ndarray:
     """Return beeps ``[T]`` of a steady pitch with a few harmonics, gated in groups as the clock's circuit does."""
-    pitch = log_uniform(source, 800.0, 3200.0)
+    pitch = log_uniform(source, 700.0, 2200.0)
     second = pitch * source.choice([1.0, 1.0, 4 / 5, 3 / 4, 5 / 4])  # some clocks alternate between two pitches
     rolloff = source.uniform(0.8, 2.2)
     odd_only = source.random() < 0.5
@@ -28,11 +28,12 @@ def alarm_clock(source: Generator, take: Generator) -> np.ndarray:
         tone = sum(np.sin(2 * np.pi * k * frequency * time + take.uniform(0, 2 * np.pi)) / k**rolloff for k in harmonics)
         return edges(tone, 0.004, 0.012)
 
-    track, start = silence(3.0), 0.0
-    end = take.uniform(1.1, 2.3)
-    while start < end:
+    track, start, sounded = silence(3.0), 0.0, 0.0
+    end = take.uniform(1.05, 1.8)
+    while sounded < end:
         for k in range(group):
             place(track, beep(pitch if k % 2 == 0 else second), start, take.uniform(0.92, 1.0))
+            sounded = start + length
             start += length + gap
         start += pause
     return track

@@ -15,8 +15,8 @@ def bicycle_bell(source: Generator, take: Generator) -> np.ndarray:
 
     The (m, 0) modes of a shell lie near m²; a real bell is not quite round, so each mode is a pair that beats.
     """
-    lowest = log_uniform(source, 1400.0, 3000.0)
-    ratios = np.array([1.0, source.uniform(2.3, 2.9), source.uniform(4.0, 5.0)])
+    lowest = log_uniform(source, 2000.0, 4000.0)
+    ratios = np.array([1.0, source.uniform(2.1, 2.7), source.uniform(3.3, 4.2)])
     split = source.uniform(2.0, 14.0, size=3)
     levels = np.array([1.0, source.uniform(0.3, 0.9), source.uniform(0.1, 0.4)])
     ring_time = log_uniform(source, 0.10, 0.45)
@@ -26,7 +26,7 @@ def bicycle_bell(source: Generator, take: Generator) -> np.ndarray:
     frequencies = np.concatenate([lowest * ratios, lowest * ratios + split])
     amplitudes = np.concatenate([levels, 0.6 * levels])
     decays = ring_time / np.concatenate([ratios, ratios]) ** 0.7
-    track, start, rings = silence(2.6), 0.0, int(take.integers(1, 3))
+    track, start, rings = silence(2.4), 0.0, 2 if ring_time < 0.25 else int(take.integers(1, 3))
     for _ in range(rings):
         for k in range(strikes):
             hit = decaying_partials(frequencies, amplitudes * take.uniform(0.9, 1.1, 6), decays, 2.0)
@@ -43,7 +43,7 @@ def doorbell(source: Generator, take: Generator) -> np.ndarray:
     low = high / source.choice([6 / 5, 5 / 4, 4 / 3, 3 / 2])
     ratios = np.array([1.0, source.uniform(1.98, 2.02), 2.756, 5.404])  # a free bar's overtones, and an octave resonator
     levels = np.array([1.0, source.uniform(0.05, 0.3), source.uniform(0.05, 0.3), source.uniform(0.0, 0.12)])
-    ring_time = log_uniform(source, 0.15, 0.4)
+    ring_time = log_uniform(source, 0.15, 0.35)
     gap = source.uniform(0.32, 0.6)
     tremolo = source.uniform(0.0, 4.0)
 

@@ -48,4 +48,4 @@ class Counts:
     rooms: int
 
 
-SPLITS = {"train": Counts(28, 2, 10, 8, 6), "valid": Counts(8, 2, 4, 2, 2), "test": Counts(8, 2, 4, 2, 2)}
+SPLITS = {"train": Counts(28, 2, 10, 6, 6), "valid": Counts(8, 2, 4, 2, 2), "test": Counts(8, 2, 4, 2, 2)}

@@ -27,7 +27,7 @@ def percussion(source: Generator, take: Generator) -> np.ndarray:
     length = samples(0.6)
     time = np.arange(length) / SAMPLE_RATE
     track, start = silence(3.0), 0.0
-    for k in range(int(take.integers(10, 17))):
+    for k in range(int(take.integers(9, 15))):
         strength = pattern[k % 8] * take.uniform(0.8, 1.0)
         if strength > 0 and start < 2.5:
             falling = 1 + drop * strength * np.exp(-time / 0.025)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from s5lib.scenes.mini.sofa import write_sofa
 __all__ = ["Job", "all_jobs", "generator", "run_job"]
 
 NOISE_SECONDS = 5.0
-IMPULSE_RESPONSE_SECONDS = 0.16
+IMPULSE_RESPONSE_SECONDS = 0.15
 
 
 def generator(seed: int, *names: str) -> Generator:
@@ -68,23 +69,35 @@ def all_jobs() -> Iterator[Job]:
 
 
 def run_job(root: Path, seed: int, job: Job) -> None:
-    """Write the files of ``job`` below ``root``, the ``dev_set`` folder to be."""
+    """Write the files of ``job`` below ``root``, the ``dev_set`` folder to be.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     names = (job.kind, job.split, job.name)
-    models = SOUND_EVENTS if job.kind == "sound_event" else INTERFERENCE
     for take, relative in enumerate(job.paths):
         path = root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         if job.kind == "room_ir":
-            room = draw_room(generator(seed, *names))
-            responses = [impulse_response(room, position, IMPULSE_RESPONSE_SECONDS) for position in room.positions]
-            size = " x ".join(f"{side:.1f}" for side in room.size)
-            comment = f"shoebox of {size} m by the image-source method; receivers W, Y, Z, X (ACN, SN3D)"
-            write_sofa(path, np.stack(responses), room.positions, SAMPLE_RATE, job.name, comment)
-            continue
-        if job.kind == "noise":
-            sound = diffuse_noise(generator(seed, *names), NOISE_SECONDS).T
+            _write_room(path, generator(seed, *names))
+        elif job.kind == "noise":
+            _write_wav(path, diffuse_noise(generator(seed, *names), NOISE_SECONDS).T)
         else:
-            # every take starts from the same source, drawn anew
-            model = models[job.name.split("/")[0]]
-            sound = finish(model(generator(seed, *names), generator(seed, *names, f"take{take}")))
-        soundfile.write(path, sound, SAMPLE_RATE, subtype="PCM_16")
+            model = (SOUND_EVENTS if job.kind == "sound_event" else INTERFERENCE)[job.name.split("/")[0]]
+            # every take draws its source anew from the same generator: the same thing, used another time
+            _write_wav(path, finish(model(generator(seed, *names), generator(seed, *names, f"take{take}"))))
+
+
+def _write_wav(path: Path, sound: np.ndarray) -> None:
+    """Write ``sound [T]`` or ``[T, M]`` as 16-bit PCM, whose header holds no time."""
+    buffer = io.BytesIO()  # so that a full disk is an OSError, which libsndfile does not tell
+    soundfile.write(buffer, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    path.write_bytes(buffer.getvalue())
+
+
+def _write_room(path: Path, drawn: Generator) -> None:
+    room = draw_room(drawn)
+    responses = [impulse_response(room, position, IMPULSE_RESPONSE_SECONDS) for position in room.positions]
+    size = " x ".join(f"{side:.1f}" for side in room.size)
+    description = f"shoebox of {size} m by the image-source method"
+    write_sofa(path, np.stack(responses), room.positions, SAMPLE_RATE, title=path.stem, room=description)

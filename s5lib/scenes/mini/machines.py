@@ -23,7 +23,7 @@ def vacuum_cleaner(source: Generator, take: Generator) -> np.ndarray:
     mouth = log_uniform(source, 500.0, 1600.0)
     run_up = source.uniform(0.15, 0.5)
 
-    length = samples(take.uniform(1.3, 2.4))
+    length = samples(take.uniform(1.1, 2.1))
     time = np.arange(length) / SAMPLE_RATE
     turning = speed * (1 - 0.55 * np.exp(-time / run_up)) * (1 + 0.015 * curve(take, length, 2.0))
     angle = phase(turning)
@@ -44,7 +44,7 @@ def engine(source: Generator, take: Generator) -> np.ndarray:
     levels = np.array([1.0, source.uniform(0.3, 0.8), source.uniform(0.1, 0.4)])
     uneven = source.uniform(0.05, 0.3, size=4)
 
-    length = samples(take.uniform(2.6, 3.0))
+    length = samples(take.uniform(2.2, 2.8))
     angle = phase(firing * (1 + 0.03 * curve(take, length, 1.5))) / (2 * np.pi)
     fired = np.flatnonzero(np.diff(np.floor(angle)) > 0)
     pulses = np.zeros(length)

@@ -16,7 +16,7 @@ def wind(source: Generator, take: Generator) -> np.ndarray:
     whistle, width = log_uniform(source, 300.0, 900.0), source.uniform(40.0, 120.0)
     level = source.uniform(0.2, 0.8)
 
-    length = samples(take.uniform(2.6, 3.0))
+    length = samples(take.uniform(2.2, 2.8))
     gust = curve(take, length, source.uniform(0.7, 2.0))
     rough = noise(take, length, low, 2500.0, tilt)
     body = noise(take, length, 100.0, 3000.0, -3.0)
@@ -34,7 +34,7 @@ def bird_song(source: Generator, take: Generator) -> np.ndarray:
     gap = source.uniform(0.03, 0.09)
 
     track, start = silence(3.0), take.uniform(0.0, 0.1)
-    while start < 2.6:
+    while start < 2.2:
         glide, seconds, depth = kinds[int(take.integers(3))]
         for _ in range(int(take.integers(2, 6))):
             time = np.linspace(0, 1, samples(seconds))

@@ -18,7 +18,7 @@ __all__ = ["write_sofa"]
 _CREATED = "2026-01-01 00:00:00"
 
 
-def _attributes(title: str, comment: str) -> dict[str, str]:
+def _attributes(title: str, room: str) -> dict[str, str]:
     return {
         "Conventions": "SOFA",
         "Version": "2.1",
@@ -29,13 +29,14 @@ def _attributes(title: str, comment: str) -> dict[str, str]:
         "ApplicationName": "s5lib",
         "ApplicationVersion": s5lib.__version__,
         "AuthorContact": "",
-        "Comment": comment,
+        "Comment": "receivers: W, Y, Z, X (first-order Ambisonics, ACN order, SN3D)",
         "DataType": "FIR",
         "History": "",
         "License": "CC0-1.0",
         "Organization": "",
         "References": "",
-        "RoomType": "free field",
+        "RoomType": "reverberant",
+        "RoomDescription": room,
         "Origin": "simulated",
         "DateCreated": _CREATED,
         "DateModified": _CREATED,
@@ -44,9 +45,21 @@ def _attributes(title: str, comment: str) -> dict[str, str]:
 
 
 def write_sofa(
-    path: Path, responses: np.ndarray, positions: np.ndarray, sample_rate: int, title: str = "", comment: str = ""
+    path: Path, responses: np.ndarray, positions: np.ndarray, sample_rate: int, *, title: str, room: str
 ) -> None:
-    """Write ``responses [P, R, N]`` of sources at ``positions [P, 3]`` (cartesian, metres) to ``path``."""
+    """Write impulse responses to ``path``.
+
+    Args:
+        path: the file, ``*.sofa``.
+        responses: ``[P, 4, N]``, of P source positions, channels W, Y, Z, X; kept as float32.
+        positions: ``[P, 3]``, cartesian, in metres from the receivers: x to the front, y to the left, z up.
+        sample_rate: in Hz.
+        title: goes into the file's attribute of that name.
+        room: a description, into the attribute RoomDescription.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     measurements, receivers, length = responses.shape
     sizes = {"E": 1, "M": measurements, "R": receivers, "N": length, "C": 3, "I": 1}
     cartesian = {"Type": "cartesian", "Units": "metre"}
@@ -62,7 +75,7 @@ def write_sofa(
         "Data.Delay": (np.zeros((1, receivers)), "IR", {}),
     }
     with h5py.File(path, "w") as file:
-        for name, value in _attributes(title, comment).items():
+        for name, value in _attributes(title, room).items():
             file.attrs[name] = np.bytes_(value)
         for number, (name, size) in enumerate(sizes.items()):
             scale = file.create_dataset(name, shape=(size,), dtype=">f4")

@@ -6,9 +6,11 @@ import json
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,7 +24,7 @@ __all__ = ["VERSION", "STAMP", "build"]
 VERSION = 1
 """Raised when the same seed gives other sounds than before."""
 STAMP = "mini.json"
-"""The file in ``dev_set`` that says which corpus it is; its presence means that the tree is whole."""
+"""The file in ``dev_set`` that says which corpus it is; it is written last."""
 
 log = logging.getLogger(__name__)
 
@@ -48,31 +50,29 @@ def build(root: str | os.PathLike, seed: int = 0, nj: int = 1) -> Path:
     for option, value, least in (("seed", seed, 0), ("nj", nj, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ConfigError(f"{option} is {value!r}; expected a whole number of at least {least}.")
-    root = Path(root)
+    root, jobs = Path(root), list(all_jobs())
     target = root / "dev_set"
-    jobs = list(all_jobs())
-    if _is_built(target, seed, jobs):
-        log.info("%s: the mini corpus of seed %d is there already", target, seed)
-        return target
     partial = None
     try:
+        if _is_built(target, seed, jobs):
+            log.info("%s: the mini corpus of seed %d is there already", target, seed)
+            return target
         root.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".dev_set-", dir=root))
-        partial.chmod(0o755)  # mkdtemp's own mode would keep a corpus from its group
-        bar = tqdm(_run(partial, seed, jobs, nj), total=len(jobs), desc="mini corpus", unit="source", disable=None)
-        for _ in bar:
+        partial.chmod(0o755)  # mkdtemp's own mode would keep the corpus from everyone else
+        for _ in tqdm(_run(partial, seed, jobs, nj), total=len(jobs), desc="mini corpus", unit="source", disable=None):
             pass
         _write_stamp(partial, seed, jobs)
-        try:
-            partial.rename(target)
-        except OSError:
-            # another run may have finished the same corpus meanwhile
-            if not _is_built(target, seed, jobs):
-                raise
+        _put_in_place(partial, target, seed, jobs)
     except OSError as error:
         raise DataError(
-            f"Could not write the mini corpus below {root}: {error.strerror or error} ({error.filename}). "
+            f"Could not make the mini corpus below {root}: {error}. "
             "Choose a folder that can be written to, on a disk with 200 MB free."
+        ) from error
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"Could not make the mini corpus below {root}: one of {nj} processes ended early, perhaps for want of "
+            "memory, or as the calling script has no 'if __name__ == \"__main__\":'. Try nj=1."
         ) from error
     finally:
         if partial is not None:
@@ -87,12 +87,27 @@ def _run(root: Path, seed: int, jobs: list[Job], nj: int) -> Iterator[None]:
             yield run_job(root, seed, job)
         return
     # spawned, not forked: safe beside the threads of a numerical library in the caller
-    pool = ProcessPoolExecutor(nj, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        nj,
+        mp_context=get_context("spawn"),
+        # Ctrl-C goes to every process of the terminal: only this one is to answer it
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
     try:
         for done in as_completed([pool.submit(run_job, root, seed, job) for job in jobs]):
             yield done.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _put_in_place(partial: Path, target: Path, seed: int, jobs: list[Job]) -> None:
+    """Rename the whole tree; one that another run has finished meanwhile is as good."""
+    try:
+        partial.rename(target)
+    except OSError:
+        if not _is_built(target, seed, jobs):
+            raise
 
 
 def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:
@@ -102,7 +117,7 @@ def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:
 
 def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
     """Tell whether ``target`` is the corpus asked for; raise a DataError if it is something else."""
-    if not target.exists():
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
         stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
@@ -114,7 +129,7 @@ def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
         ) from None
     wanted = {"corpus": "mini", "version": VERSION, "seed": seed}
     if found != wanted:
-        difference = ", ".join(f"{key} {found[key]!r} instead of {wanted[key]!r}" for key in wanted if found[key] != wanted[key])
+        difference = ", ".join(f"{k} {found[k]!r} instead of {wanted[k]!r}" for k in wanted if found[k] != wanted[k])
         raise DataError(
             f"{target} holds another mini corpus: {difference}; nothing was changed. "
             "Choose another folder, or remove this one to build it anew."

@@ -31,7 +31,7 @@ def pour(source: Generator, take: Generator) -> np.ndarray:
     filling = source.uniform(1.3, 2.0)
     splash = source.uniform(0.02, 0.10)
 
-    seconds = take.uniform(1.3, 2.5)
+    seconds = take.uniform(1.1, 2.1)
     track = silence(seconds + 0.2)
     flow = np.clip(1 + 0.4 * curve(take, len(track), 4.0), 0.2, None)
     start = 0.0
@@ -55,7 +55,7 @@ def rain(source: Generator, take: Generator) -> np.ndarray:
     drops = log_uniform(source, 15.0, 60.0)
     pitch = log_uniform(source, 1800.0, 4000.0)
 
-    length = samples(take.uniform(2.6, 3.0))
+    length = samples(take.uniform(2.2, 2.8))
     out = 0.12 * noise(take, length, low, 10000.0, -2.0) * (1 + 0.1 * curve(take, length, 2.0))
     for start in take.uniform(0.0, length / SAMPLE_RATE, size=int(drops * length / SAMPLE_RATE)):
         decay = np.exp(-np.arange(160) / 30.0)
