@@ -7,6 +7,7 @@ the command that was asked for is imported, so that listing and help need no tor
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 
@@ -18,6 +19,10 @@ from s5lib.errors import S5Error, nearest
 
 COMMANDS = {
     # name: (module, summary); in the order of the recipe's stages, then the tools around it
+    "prepare": ("s5lib.bin.prepare", "stage 1: make or check a corpus, write data directories"),
+    "train": ("s5lib.bin.train", "stages 2 and 3: train a tagger or a separator"),
+    "infer": ("s5lib.bin.infer", "stage 4: separate recordings into labelled sources"),
+    "score": ("s5lib.bin.score", "stage 5: score a system's output"),
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
     "plugins": ("s5lib.bin.plugins", "list components and tell their options"),
     "doctor": ("s5lib.bin.doctor", "say what is installed and what does not load"),
@@ -51,6 +56,17 @@ def build_parser(command: str) -> configargparse.ArgumentParser:
     return parser
 
 
+def _log_to(stream) -> None:
+    """Show what s5lib logs, with time stamps."""
+    logger = logging.getLogger("s5lib")
+    if not logger.handlers:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv`` and return the exit status: 0, 1 for an error, 2 for wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
@@ -65,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"s5lib: error: no command {command!r}. {nearest(command, COMMANDS)}", file=sys.stderr)
         return 2
     args = build_parser(command).parse_args(argv[1:])
+    _log_to(sys.stdout)
     try:
         return args._run(args) or 0
     except S5Error as error:

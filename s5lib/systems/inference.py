@@ -1,0 +1,192 @@
+"""Run a system over many recordings; what is finished is not done again, a broken recording stops no other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from humanfriendly import format_timespan
+from tqdm import tqdm
+
+from s5lib.data import DataDirectory
+from s5lib.errors import ConfigError, DataError, S5Error
+from s5lib.scenes.audio import read_audio
+from s5lib.systems.load import load_system
+from s5lib.systems.outputs import write_sources
+
+__all__ = ["Task", "infer_data_directory", "infer_files"]
+
+log = logging.getLogger(__name__)
+
+_AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".opus"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording to separate."""
+
+    name: str
+    path: str
+    folder: Path
+    labels: tuple[str, ...] | None
+    """of its sources; None: predicted"""
+    channels: tuple[int, ...] | None = None
+    """the order in which the file's channels are read; None: as they are"""
+
+
+def infer_data_directory(
+    data_dir: Path, out: Path, kinds: Sequence[str], checkpoints: dict, device: str = "cpu", nj: int = 1
+) -> None:
+    """Separate a data directory's recordings, into one folder of ``out`` for each of ``kinds``.
+
+    Args:
+        kinds: of labels: ``"predicted"`` by the tagger, ``"oracle"``: the data directory's.
+
+    Raises:
+        ConfigError: another kind.
+        DataError: the data directory is not what it must be, or recordings could not be separated.
+    """
+    data = DataDirectory.read(data_dir)
+    tasks = []
+    for kind in kinds:
+        if kind not in ("predicted", "oracle"):
+            raise ConfigError(f"--labels {kind!r}: with --data_dir expected 'predicted', 'oracle' or both.")
+        for recording in data:
+            labels = tuple(recording.labels) if kind == "oracle" else None
+            tasks.append(Task(recording.id, recording.mixture, out / kind, labels))
+    _infer(tasks, out, checkpoints, device, nj)
+
+
+def infer_files(
+    inputs: Iterable[str], out: Path, labels: Sequence[str] | None, checkpoints: dict, device: str = "cpu",
+    nj: int = 1, channel_order: str = "WYZX",
+) -> None:
+    """Separate recordings, or all recordings in folders, into ``out``.
+
+    Args:
+        labels: of the sources to extract from each; None: predicted.
+        channel_order: of four-channel files; the models have WYZX.
+
+    Raises:
+        DataError: there is nothing to separate, two recordings have one name, or some could not be separated.
+    """
+    files = []
+    for item in map(Path, inputs):
+        if item.is_dir():
+            files += sorted(f for f in item.rglob("*") if f.suffix.lower() in _AUDIO)
+        else:
+            files.append(item)
+    if not files:
+        raise DataError(f"no recordings in {', '.join(map(str, inputs))}; known are {', '.join(sorted(_AUDIO))}.")
+    names = {}
+    for file in files:
+        if file.stem in names:
+            raise DataError(f"{names[file.stem]} and {file} would both be written as {file.stem}_*: rename one of them.")
+        names[file.stem] = file
+    order = tuple(channel_order.index(c) for c in "WYZX") if channel_order != "WYZX" else None
+    given = tuple(labels) if labels is not None else None
+    _infer([Task(name, str(file), out, given, order) for name, file in names.items()], out, checkpoints, device, nj)
+
+
+def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int) -> None:
+    if not any(task.labels is None for task in tasks):
+        checkpoints = {**checkpoints, "tagger": None}
+    elif checkpoints["tagger"] is None:
+        raise ConfigError("predicting labels needs a tagger: give --tagger FILE, or the labels by --labels.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _forget_other_models(tasks, out, checkpoints)
+    except OSError as error:
+        raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
+    todo = [task for task in tasks if not (task.folder / f"{task.name}.json").exists()]
+    if len(todo) < len(tasks):
+        log.info("%d of %d recordings are finished already", len(tasks) - len(todo), len(tasks))
+    if not todo:
+        return
+    failed, audio, bar = [], 0.0, tqdm(total=len(todo), unit="recording", disable=None)
+    for task, seconds, error in _run(todo, partial(load_system, **checkpoints, device=device), nj if device == "cpu" else 1):
+        bar.update()
+        audio += seconds
+        if error:
+            failed.append(task)
+            log.error("%s: %s", task.path, error)
+    bar.close()
+    elapsed = bar.format_dict["elapsed"]
+    log.info(
+        "%d recordings, %s of audio, in %s (%.1f times faster than they sound)", len(todo) - len(failed),
+        format_timespan(round(audio)), format_timespan(round(elapsed, 1)), audio / max(elapsed, 1e-9),
+    )
+    if failed:
+        raise DataError(f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}.")
+
+
+def _forget_other_models(tasks, out, checkpoints):
+    """Delete what another model has left in ``out``, so that its results are not taken for this one's."""
+    models = {kind: _digest(path) if path else None for kind, path in checkpoints.items()}
+    stamp = out / "models.json"
+    known = json.loads(stamp.read_text(encoding="utf-8")) if stamp.exists() else {}
+    stale = [kind for kind, digest in models.items() if digest and known.get(kind) not in (None, digest)]
+    if stale:
+        log.info("the %s changed: what is in %s is done again", " and the ".join(stale), out)
+        for task in tasks:
+            (task.folder / f"{task.name}.json").unlink(missing_ok=True)
+    temporary = out / ".models.json.part"
+    kept = {} if stale else known
+    temporary.write_text(json.dumps({**kept, **{k: v for k, v in models.items() if v}}, indent=1), encoding="utf-8")
+    os.replace(temporary, stamp)
+
+
+def _digest(path) -> str:
+    with open(path, "rb") as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _run(tasks: list[Task], load: Callable, nj: int):
+    """Yield ``(task, seconds of audio, error message or None)``, from ``nj`` processes with one system each."""
+    if nj <= 1 or len(tasks) == 1:
+        system = load()
+        for task in tasks:
+            yield _separate(system, task)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(nj, len(tasks)), _start, (load, max(1, torch.get_num_threads() // nj))) as pool:
+        yield from pool.imap_unordered(_work, tasks, chunksize=1)
+
+
+_system = None  # of a worker process
+
+
+def _start(load, threads):
+    global _system
+    torch.set_num_threads(threads)
+    _system = load()
+
+
+def _work(task):
+    return _separate(_system, task)
+
+
+def _separate(system, task: Task):
+    try:
+        waveform, sample_rate = read_audio(task.path)
+        if task.channels is not None and len(waveform) == len(task.channels):
+            waveform = waveform[list(task.channels)]
+        sources = system(waveform, sample_rate, task.labels)
+        write_sources(
+            task.folder, task.name, sources, system.sample_rate,
+            labels="given" if task.labels is not None else "predicted",
+        )
+        return task, waveform.shape[1] / sample_rate, None
+    except S5Error as error:
+        return task, 0.0, str(error)
