@@ -91,6 +91,8 @@ def quick(extras):
     if sys.version_info < OLDEST_PYTHON:
         return 1
     install, known = declared()
+    if "all" in extras:
+        extras = sorted(known)
     wanted = install + [item for extra in extras for item in known[extra]]
     script = os.path.join(commands(), "s5lib")
     if version_of("s5lib") is None or not os.path.exists(script) or pair_problem():
@@ -139,9 +141,8 @@ def report_extras(extras):
     print("extras")
     for extra in sorted(extras):
         missing = [name for name, _, problem in map(problem_of, extras[extra]) if problem]
-        remark = "ok" if not missing else "without {}; pip install -e '{}[{}]'".format(", ".join(missing), ROOT, extra)
-        row(extra, PURPOSES.get(extra, ""), "")
-        row("", "", remark)
+        remark = "" if not missing else ": without {}; tools/install.sh {}".format(", ".join(missing), extra)
+        row(extra, "missing" if missing else "ok", PURPOSES.get(extra, "") + remark)
 
 
 def report_devices():
@@ -205,4 +206,8 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:  # as of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

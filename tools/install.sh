@@ -40,12 +40,12 @@ _s5lib_check_python() { # is Python $1 there and new enough?
     local found
     if ! found=$("$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null); then
         _s5lib_say "error: there is no '$1' that starts. s5lib needs Python 3.10 or newer: install one" \
-            "(Debian, Ubuntu: apt install python3 python3-venv), or name it: PYTHON=/path/to/python3"
+            "(Debian, Ubuntu: apt install python3 python3-venv), or say which: PYTHON=/path/to/python3 and the same command."
         return 1
     fi
     if ! "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
         _s5lib_say "error: '$1' is Python ${found%% *} (${found#* }), and s5lib needs 3.10 or newer." \
-            "Put a newer one first on PATH, or name it: PYTHON=python3.12 ${0##*/} ..."
+            "Put a newer one first on PATH, or say which: PYTHON=python3.12 and the same command."
         return 1
     fi
 }
@@ -88,7 +88,11 @@ _s5lib_install() ( # in a subshell, which holds the lock: a second run waits for
             "own. Into an environment of yours: pip install -c ${_s5lib_root}/constraints.txt -e '${_s5lib_root}[test]'"
         exit 1
     fi
-    _s5lib_say "making ${_s5lib_venv} with torch, torchaudio and s5lib: some minutes, about 6 GB"
+    if [[ -e ${_s5lib_venv}/.complete ]]; then
+        _s5lib_say "bringing ${_s5lib_venv} up to date"
+    else
+        _s5lib_say "making ${_s5lib_venv} with torch, torchaudio and s5lib: some minutes, 6 GB"
+    fi
     _s5lib_fill_venv "${python}" "$@" 9<&- || exit 1
     _s5lib_say "done; to use it by hand: . ${_s5lib_venv}/bin/activate"
 )
@@ -110,16 +114,23 @@ s5lib_setup() {
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     set -Eeuo pipefail
-    case ${1-} in
-        -h | --help)
-            sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-            exit 0
-            ;;
-        -*)
-            _s5lib_say "error: no option '$1'; --help tells the usage"
+    known=" all $(sed -n '/^EXTRAS = {/,/^}/s/^ *"\([a-z]*\)":.*/\1/p' "${_s5lib_root}/setup.py" | paste -sd ' ') "
+    for argument in "$@"; do
+        case ${argument} in
+            -h | --help)
+                sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+                exit 0
+                ;;
+            -*)
+                _s5lib_say "error: no option '${argument}'; --help tells the usage"
+                exit 2
+                ;;
+        esac
+        if [[ ${known} != *" ${argument} "* ]]; then
+            _s5lib_say "error: no extra '${argument}'. Known:${known% }"
             exit 2
-            ;;
-    esac
+        fi
+    done
     s5lib_setup "$@" || exit 1
     _s5lib_say "s5lib is ready in $(python3 -c 'import sys; print(sys.prefix)')"
 fi

@@ -153,8 +153,11 @@ check_data_root() {
 }
 
 # --- stages -------------------------------------------------------------------------------------------------------
-plugins=()
-for name in "${plugin[@]}"; do plugins+=(--plugin "${name}"); done
+repeated() { # repeated OPTION WORD...: into the array `options`, the option before each word
+    local option=$1 word
+    shift
+    for word in "$@"; do options+=("${option}" "${word}"); done
+}
 
 stage_1() {
     local options=(--corpus "${corpus}")
@@ -166,19 +169,21 @@ stage_1() {
 
 stage_2() {
     need "${datadir}/test/wav.scp" 1 "the data directories"
-    local options=("${plugins[@]}")
+    local options=()
     [[ -z ${tagger} ]] || options+=(--tagger "${tagger}")
-    ((${#tagger_conf[@]} == 0)) || options+=(--tagger_conf "${tagger_conf[@]}")
+    repeated --tagger_conf "${tagger_conf[@]}"
+    repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
         --expdir "${expdir}/tagger${suffix}" --ngpu "${ngpu}" --nj "${nj}" --seed "${seed}" "${options[@]}"
 }
 
 stage_3() {
     need "${datadir}/test/wav.scp" 1 "the data directories"
-    local options=("${plugins[@]}")
+    local options=()
     [[ -z ${separator} ]] || options+=(--separator "${separator}")
-    ((${#separator_conf[@]} == 0)) || options+=(--separator_conf "${separator_conf[@]}")
+    repeated --separator_conf "${separator_conf[@]}"
     [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
+    repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
         --expdir "${expdir}/separator${suffix}" --ngpu "${ngpu}" --nj "${nj}" --seed "${seed}" "${options[@]}"
 }
@@ -189,9 +194,11 @@ stage_4() {
     need "${datadir}/test/wav.scp" 1 "the test set"
     need "${tagger_model}" 2 "a trained tagger"
     need "${separator_model}" 3 "a trained separator"
+    local options=()
+    repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --tagger "${tagger_model}" \
         --separator "${separator_model}" --labels predicted oracle --out "${expdir}/infer${suffix}/test" \
-        --ngpu "${ngpu}" --nj "${nj}" "${plugins[@]}"
+        --ngpu "${ngpu}" --nj "${nj}" "${options[@]}"
 }
 
 stage_5() {

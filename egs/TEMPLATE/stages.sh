@@ -9,6 +9,7 @@ stage_now=     # number of the stage that runs
 stage_command= # its command, as printed
 stage_log=     # the file that holds its output
 log_start=1    # the line of that file where this run's output begins
+copier=        # the process that copies the output there
 
 log() {
     printf '%(%Y-%m-%dT%H:%M:%S)T (%s) %s\n' -1 "${script_name}" "$*"
@@ -41,25 +42,47 @@ need() { # need PATH STAGE WHAT: PATH is made by STAGE; a dry run takes it for m
             "Stage $2 makes it: give the same options with '--stage $2'."
 }
 
-# Both ends of the pipe ignore Ctrl-C, so that the last words of an interrupted command still arrive; they end with it.
-# In the log, of a progress bar only the last state of its line is kept.
+# From its input to the screen and to the log; there, of a progress bar only the last state of its line is kept.
 copy_to_log() {
     local keeper
-    trap '' INT
-    exec 3> >(exec sed -u 's/.*\r\(.\)/\1/; s/\r$//' >>"${stage_log}")
+    exec 4> >(exec sed -u 's/.*\r\(.\)/\1/; s/\r$//' >>"${stage_log}")
     keeper=$!
-    tee /dev/fd/3
-    exec 3>&-
+    tee /dev/fd/4
+    exec 4>&-
     wait "${keeper}"
 }
 
+# The copying process ignores Ctrl-C and its like, so that a command's last words still arrive; it ends with the command.
+start_copying() {
+    trap '' HUP INT TERM
+    exec 3> >(copy_to_log)
+    copier=$!
+    set_traps
+}
+
+# The last lines are waited for, but not for ever: a process that the command has left behind may hold the pipe open.
+stop_copying() {
+    local tries
+    [[ -n ${copier} ]] || return 0
+    exec 3>&-
+    for ((tries = 0; tries < 100; tries++)); do
+        kill -0 "${copier}" 2>/dev/null || break
+        sleep 0.03
+    done
+    copier=
+}
+
 run() { # run COMMAND ARGUMENT...
+    local status=0
     stage_command=$(quoted "$@")
     printf '%s\n' "${stage_command}"
     if ${dry_run}; then return; fi
     log "${stage_command}" >>"${stage_log}"
     log_start=$(($(wc -l <"${stage_log}") + 1))
-    "$@" 2>&1 | copy_to_log
+    start_copying
+    "$@" </dev/null >&3 2>&1 3>&- || status=$?
+    stop_copying
+    return "${status}"
 }
 
 open_log() {
@@ -72,7 +95,8 @@ open_log() {
 }
 
 on_interrupt() {
-    trap '' INT TERM
+    trap 'exit 130' INT # a second Ctrl-C waits for nothing
+    stop_copying
     printf '\n%s: interrupted%s. The same command goes on where it stopped.\n' \
         "${script_name}" "${stage_now:+ in stage ${stage_now} (${stage_titles[stage_now]:-})}" >&2
     exit "$1"
@@ -98,17 +122,18 @@ on_error() { # on_error STATUS LINE COMMAND
 
 set_traps() {
     trap 'on_error "$?" "${LINENO}" "${BASH_COMMAND}"' ERR
+    trap - HUP
     trap 'on_interrupt 130' INT
     trap 'on_interrupt 143' TERM
 }
 
 run_stages() { # run_stages FIRST LAST
     export PYTHONUNBUFFERED=1
-    if [[ -t 1 ]]; then # the commands write into a pipe; this tells them that a person watches its other end
-        export S5LIB_PROGRESS=1 COLUMNS
-        COLUMNS=$(stty size <&1 2>/dev/null | cut -d ' ' -f 2)
-    fi
     local started
+    if [[ -t 1 ]]; then # the commands write into a pipe; this tells them that a person watches its other end
+        export S5LIB_PROGRESS=1 LINES COLUMNS
+        read -r LINES COLUMNS < <(stty size <&1 2>/dev/null || echo 24 80)
+    fi
     for ((stage_now = $1; stage_now <= $2; stage_now++)); do
         if ${dry_run}; then
             printf '# stage %s: %s\n' "${stage_now}" "${stage_titles[stage_now]}"

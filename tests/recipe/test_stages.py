@@ -1,0 +1,207 @@
+"""Running stages: commands, folders, prerequisites, logs and failures, with a fake `s5lib`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from .conftest import REPOSITORY, RUN
+
+
+def test_all_stages_call_their_commands_in_order(bench):
+    done = bench()
+    assert done.returncode == 0, done.stderr
+    here, sizes = bench.place, ["--ngpu", "0", "--nj", "2"]
+    assert bench.calls == [
+        ["prepare", "--corpus", "mini", "--data_dir", f"{here}/data", "--dump_dir", f"{here}/dump", "--nj", "2", "--seed", "0"],
+        ["train", "tagger", "--config", f"{here}/tagger.yaml", "--data_dir", f"{here}/data"]
+        + ["--expdir", f"{here}/exp/tagger", *sizes, "--seed", "0"],
+        ["train", "separator", "--config", f"{here}/separator.yaml", "--data_dir", f"{here}/data"]
+        + ["--expdir", f"{here}/exp/separator", *sizes, "--seed", "0"],
+        ["infer", "--data_dir", f"{here}/data/test", "--tagger", f"{here}/exp/tagger/model.safetensors"]
+        + ["--separator", f"{here}/exp/separator/model.safetensors", "--labels", "predicted", "oracle"]
+        + ["--out", f"{here}/exp/infer/test", *sizes],
+        ["score", "--data_dir", f"{here}/data/test", "--infer_dir", f"{here}/exp/infer/test", "--out", f"{here}/exp/RESULTS.md"],
+    ]
+
+
+def test_each_command_is_printed_before_it_runs_and_its_output_is_on_screen_and_in_the_log(bench):
+    done = bench("--stop_stage", "1")
+    lines = done.stdout.splitlines()
+    command = next(i for i, line in enumerate(lines) if line.startswith("s5lib prepare --corpus mini"))
+    assert lines[command + 1] == "this is s5lib prepare"
+    log = (bench.place / "exp/logs/stage1.log").read_text().splitlines()
+    assert log[0].endswith(lines[command]) and log[1:] == ["this is s5lib prepare"]
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d \(run.sh\) stage 1: done in \d+ s", lines[-1])
+
+
+def test_one_stage_alone_and_a_log_that_grows(bench):
+    bench()
+    assert bench("--stage", "3", "--stop_stage", "3").returncode == 0
+    assert [call[:2] for call in bench.calls[5:]] == [["train", "separator"]]
+    log = (bench.place / "exp/logs/stage3.log").read_text()
+    assert log.count("this is s5lib train") == 2
+
+
+MISSING = {
+    2: ("the data directories", "data/test/wav.scp", 1),
+    3: ("the data directories", "data/test/wav.scp", 1),
+    4: ("a trained separator", "exp/separator/model.safetensors", 3),
+    5: ("the system's outputs", "exp/infer/test", 4),
+}
+
+
+@pytest.mark.parametrize("stage", MISSING)
+def test_a_stage_before_the_one_it_needs(bench, stage):
+    what, path, maker = MISSING[stage]
+    if stage > 3:
+        bench("--stop_stage", "2" if stage == 4 else "3")
+    before = len(bench.calls)
+    done = bench("--stage", str(stage), "--stop_stage", str(stage))
+    assert done.returncode == 1 and len(bench.calls) == before
+    assert f"stage {stage} needs {what}, and there is no {bench.place}/{path}." in done.stderr
+    assert f"Stage {maker} makes it: give the same options with '--stage {maker}'." in done.stderr
+
+
+def test_options_reach_the_commands_that_read_them(bench):
+    (bench.place / "root/dev_set").mkdir(parents=True)
+    line = (
+        "--corpus real --data_root root --test_scenes 20 --tag t1 --tagger m2d --tagger_conf depth=2 --separator acme/net "
+        "--separator_conf a=1 b=2 --aligner pi --plugin plugin.py --plugin package.module --seed 3"
+    )
+    assert bench(*line.split()).returncode == 0
+    prepare, tagger, separator, infer, score = (" ".join(call) for call in bench.calls)
+    plugins = f"--plugin {bench.place}/plugin.py --plugin package.module"
+    assert f"--corpus real --data_root {bench.place}/root --test_scenes 20" in prepare and "--seed 3" in prepare
+    assert tagger.endswith(f"/exp/tagger_t1 --ngpu 0 --nj 2 --seed 3 --tagger m2d --tagger_conf depth=2 {plugins}")
+    assert separator.endswith(
+        "/exp/separator_t1 --ngpu 0 --nj 2 --seed 3 --separator acme/net --separator_conf a=1 --separator_conf b=2 "
+        f"--aligner pi {plugins}"
+    )
+    assert "/exp/tagger_t1/model" in infer and "/exp/separator_t1/model" in infer and infer.endswith(plugins)
+    assert "/exp/infer_t1/test" in score and score.endswith("/exp/RESULTS_t1.md")
+
+
+def test_default_folders_keep_corpora_apart(bench):
+    done = bench("--dry_run", "--corpus", "other", "--stage", "4", here=False)
+    assert "--data_dir data/other/test" in done.stdout and "exp/other/tagger/model.safetensors" in done.stdout
+
+
+@pytest.mark.parametrize("value, ngpu", [("", "0"), (None, "2")])
+def test_one_gpu_where_there_is_any(bench, value, ngpu):
+    from .conftest import write_script
+
+    write_script(bench.commands / "nvidia-smi", "#!/bin/bash\necho 'GPU 0: one'; echo 'GPU 1: two'\n")
+    if value is not None:
+        bench.variables["CUDA_VISIBLE_DEVICES"] = value
+    done = bench("--dry_run", "--stage", "4", here=False)
+    assert f"--ngpu {'1' if ngpu == '2' else '0'} " in done.stdout
+
+
+def test_a_dry_run_prints_all_commands_and_touches_nothing(bench):
+    before = sorted(REPOSITORY.joinpath("egs/dcase26_s5").iterdir())
+    done = bench("--dry_run")
+    assert done.returncode == 0 and done.stderr == "" and bench.calls == []
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("s5lib")] == [
+        "prepare", "train", "train", "infer", "score"
+    ]
+    assert not (bench.place / "exp").exists() and not (bench.place / "data").exists()
+    assert before == sorted(REPOSITORY.joinpath("egs/dcase26_s5").iterdir())
+
+
+def test_from_any_folder_with_a_search_path_for_folders(bench, tmp_path):
+    (tmp_path / "decoy/egs/dcase26_s5").mkdir(parents=True)
+    bench.variables["CDPATH"] = str(tmp_path / "decoy")
+    line = ["egs/dcase26_s5/run.sh", "--dry_run", "--stage", "4"]
+    done = subprocess.run(line, cwd=REPOSITORY, env=bench.environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith(f"# in {RUN.parent}, after")
+
+
+def test_a_repository_with_spaces_in_its_path(bench, tmp_path):
+    copy = tmp_path / "my repository"
+    for folder in ("egs/TEMPLATE", "egs/dcase26_s5", "tools", "s5lib"):
+        (copy / folder).parent.mkdir(parents=True, exist_ok=True)
+        if folder == "tools":
+            (copy / "tools").mkdir()
+            (copy / "tools/install.sh").write_text((REPOSITORY / "tools/install.sh").read_text())
+        else:
+            (copy / folder).symlink_to(REPOSITORY / folder)
+    done = bench("--stop_stage", "1", script=copy / "egs/dcase26_s5/run.sh")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_failing_command_is_shown_with_its_log(bench):
+    bench.variables |= {"AT": "infer", "BEHAVIOUR": "seq 1 30; echo 's5lib infer: error: no such label' >&2; exit 3"}
+    done = bench()
+    assert done.returncode == 3 and [call[0] for call in bench.calls] == ["prepare", "train", "train", "infer"]
+    first, command, log, title, *last = done.stderr.splitlines()
+    assert first == "run.sh: error: stage 4 (inference) failed with status 3."
+    assert command.startswith("  command: s5lib infer --data_dir ") and "a\\ place" in command
+    assert log == f"  log: {bench.place}/exp/logs/stage4.log"
+    assert [line.strip() for line in last] == [*map(str, range(20, 31)), "s5lib infer: error: no such label"]
+
+
+def test_last_lines_are_those_of_this_run(bench):
+    bench.variables |= {"AT": "prepare", "BEHAVIOUR": "echo once"}
+    bench("--stop_stage", "1")
+    bench.variables["BEHAVIOUR"] = "echo twice; exit 1"
+    done = bench("--stop_stage", "1")
+    assert "twice" in done.stderr and "once" not in done.stderr
+
+
+def test_a_command_that_is_killed_fails_the_run(bench):
+    bench.variables |= {"AT": "train", "BEHAVIOUR": "kill -9 $$"}
+    done = bench()
+    assert done.returncode == 137 and "stage 2 (tagger) failed with status 137" in done.stderr
+
+
+def test_a_missing_command_fails_the_run(bench):
+    (bench.commands / "s5lib").unlink()
+    bench.variables["PATH"] = f"{bench.commands}:/usr/bin:/bin"
+    done = bench()
+    assert done.returncode == 127 and "s5lib: command not found" in done.stderr
+
+
+def test_bad_experiment_folders(bench):
+    (bench.place / "file").touch()
+    for folder in ("file", "/proc/nowhere"):
+        done = bench("--expdir", folder)
+        assert done.returncode == 1 and bench.calls == []
+        assert "cannot write into the experiment folder /" in done.stderr and "--expdir" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_experiment_folder(bench):
+    folder = bench.place / "exp"
+    folder.mkdir(mode=0o555)
+    done = bench()
+    assert done.returncode == 1 and f"cannot write into the experiment folder {folder}." in done.stderr
+
+
+def test_two_runs_side_by_side(bench):
+    bench.variables |= {"AT": "train", "BEHAVIOUR": "sleep 0.3"}
+    line = [RUN, *bench.arguments, "--stage", "1"]
+    runs = [
+        subprocess.Popen([*line, "--expdir", name], cwd=bench.place, env=bench.environment, stdout=subprocess.PIPE)
+        for name in ("exp 1", "exp 2")
+    ]
+    assert [run.wait(timeout=60) for run in runs if run.communicate()] == [0, 0]
+    for name in ("exp 1", "exp 2"):
+        assert (bench.place / name / "RESULTS.md").exists()
+        assert (bench.place / name / "logs/stage2.log").read_text().count("this is s5lib train") == 1
+
+
+def test_a_cluster_command_goes_before(bench, tmp_path):
+    recipe = tmp_path / "egs/mine"
+    recipe.mkdir(parents=True)
+    for name in ("run.sh", "path.sh", "db.sh"):
+        (recipe / name).write_bytes((RUN.parent / name).read_bytes())
+    (recipe / "run.sh").chmod(0o755)
+    (recipe / "cmd.sh").write_text("cpu_cmd=()\ncuda_cmd=(srun '--comment=a b')\n")
+    for name in ("TEMPLATE", "../tools"):
+        (recipe.parent / name).symlink_to(REPOSITORY / "egs" / name)
+    done = bench("--dry_run", "--stage", "4", "--stop_stage", "4", script=recipe / "run.sh")
+    assert "srun --comment=a\\ b s5lib infer" in done.stdout
