@@ -35,12 +35,14 @@ def run(args):
 
     from s5lib.bin.config_file import parse_assignments
     from s5lib.errors import ConfigError
+    from s5lib.plugins.options import fill, options_of
     from s5lib.scenes import DrawSettings, synthesize
 
     try:
-        changes = parse_assignments(args.draw_conf)
+        assignments = parse_assignments(args.draw_conf)
     except ValueError as error:
         raise ConfigError(f"--draw_conf: {error}") from error
+    changes = fill(assignments, options_of(DrawSettings), "--draw_conf")
     out = synthesize(
         args.data_root, args.split, args.out, args.num_scenes, zero_target=args.zero_target, seed=args.seed,
         preset=args.preset, settings=DrawSettings.preset(args.preset, **changes), nj=args.nj, dask=args.dask,

@@ -18,7 +18,15 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-__all__ = ["block_length", "block_spectra", "convolved_energy", "energy_kernel", "overlap_add", "response_spectra"]
+__all__ = [
+    "add_filtered",
+    "block_length",
+    "block_spectra",
+    "convolved_energy",
+    "energy_kernel",
+    "overlap_add",
+    "response_spectra",
+]
 
 
 def block_length(response_length: int) -> int:
@@ -69,19 +77,42 @@ def convolved_energy(spectra: np.ndarray, kernel: np.ndarray) -> float:
         spectra: of the sound, ``[blocks, B + 1]``, from :func:`block_spectra`.
         kernel: of the response, ``[B + 1]``, from :func:`energy_kernel`.
     """
-    followed = spectra.copy()
-    followed[:-1, 0::2] += spectra[1:, 0::2]
-    followed[:-1, 1::2] -= spectra[1:, 1::2]
-    correlation = np.einsum("bk,bk->k", spectra.conj(), followed)
+    correlation = np.zeros(spectra.shape[1], np.complex64)
+    product = np.empty_like(correlation)
+    for index, row in enumerate(spectra):  # row by row: what fits into the processor's cache is twice as fast
+        np.conj(row, out=product)
+        if index + 1 < len(spectra):
+            followed = spectra[index + 1].copy()
+            followed[1::2] *= -1
+            followed += row
+            product *= followed
+        else:
+            product *= row
+        correlation += product
     return float(np.sum(correlation.view(np.float32) * kernel.view(np.float32), dtype=np.float64))
 
 
-def overlap_add(spectra: np.ndarray, block: int) -> np.ndarray:
-    """Turn spectra of consecutive blocks ``[..., blocks, B + 1]`` into samples ``[..., blocks * B]``.
+def add_filtered(total: np.ndarray, first: int, spectra: np.ndarray, filters: np.ndarray) -> None:
+    """Add a sound's spectra, filtered for each channel, to those of a scene; blocks behind its end are left out.
 
-    What would fall behind the last block is cut.
+    Args:
+        total: of the scene, ``[M, blocks, B + 1]``, changed in place.
+        first: block of the scene that the sound begins in.
+        spectra: of the sound, ``[b, B + 1]``.
+        filters: ``[M, B + 1]``.
     """
+    product = np.empty(spectra.shape[1], np.complex64)
+    for row, target in zip(spectra, range(first, total.shape[1])):
+        for channel, response in enumerate(filters):
+            np.multiply(row, response, out=product)
+            total[channel, target] += product
+
+
+def overlap_add(spectra: np.ndarray, block: int) -> np.ndarray:
+    """Turn spectra of consecutive blocks ``[..., blocks, B + 1]``, which are overwritten, into ``[..., (blocks + 1) B]``."""
     halves = fft.irfft(spectra, n=2 * block, axis=-1, overwrite_x=True)
-    samples = np.ascontiguousarray(halves[..., :block])
-    samples[..., 1:, :] += halves[..., :-1, block:]
+    samples = np.empty((*halves.shape[:-2], halves.shape[-2] + 1, block), np.float32)
+    samples[..., :-1, :] = halves[..., :block]
+    samples[..., -1, :] = 0
+    samples[..., 1:, :] += halves[..., block:]
     return samples.reshape(*samples.shape[:-2], -1)

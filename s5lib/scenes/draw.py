@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import zlib
+from pathlib import Path
 
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError
+from s5lib.scenes.audio import read_audio
 from s5lib.scenes.corpus import Clip, Corpus
 from s5lib.scenes.rooms import Room
 from s5lib.scenes.settings import DrawSettings
@@ -33,6 +35,7 @@ class SceneDrawer:
         self.sources = {label: _by_source(clips) for label, clips in corpus.events.items()}
         self.noises = [noise for noise in corpus.noises if noise.info.duration >= settings.duration]
         self._rooms_by_size: dict[int, list[Room]] = {}
+        self._starts: dict[Path, np.ndarray] = {}
         self._check()
 
     # -- what is possible
@@ -134,12 +137,10 @@ class SceneDrawer:
         return self._metadata(rng, room, events, interferences, noise)
 
     def _draw_count(self, rng: np.random.Generator) -> int:
-        settings = self.settings
-        empty = rng.random() < settings.zero_probability
-        counts = np.arange(settings.min_targets, settings.max_targets + 1)
-        weights = np.ones(len(counts)) if settings.target_weights is None else np.array(settings.target_weights)
-        count = int(rng.choice(counts, p=weights / weights.sum()))
-        return 0 if empty else count
+        empty, share = rng.random() < self.settings.zero_probability, rng.random()
+        shares = self.settings.target_shares
+        index = np.searchsorted(np.cumsum(list(shares.values())), share, side="right")
+        return 0 if empty else list(shares)[min(index, len(shares) - 1)]
 
     def _draw_repeats(self, rng: np.random.Generator, targets: int, same_class: bool | None) -> int:
         """Draw how many targets repeat a class already there."""
@@ -177,18 +178,27 @@ class SceneDrawer:
         snr: tuple[float, float],
         role: str,
     ) -> dict:
-        limit, length = self.settings.event_limit, clip.info.duration
-        duration = min(length, limit)
+        duration = min(clip.info.duration, self.settings.event_limit)
         return {
             "label": label,
             "source_file": clip.file,
-            "source_time": rng.uniform(0.0, length - duration) if length > limit else 0.0,
+            "source_time": self._source_time(rng, clip, duration),
             "event_time": rng.uniform(0.0, self.settings.duration - duration),
             "event_duration": duration,
             "event_position": [room.positions[position].tolist()],
             "snr": rng.uniform(*snr),
             "role": role,
         }
+
+    def _source_time(self, rng: np.random.Generator, clip: Clip, duration: float) -> float:
+        """Draw what part of a recording is heard; its peak is within 20 dB of the whole recording's."""
+        share = rng.random()
+        if duration >= clip.info.duration:
+            return 0.0
+        if clip.path not in self._starts:
+            self._starts[clip.path] = loud_starts(clip.path, duration)
+        starts = self._starts[clip.path]
+        return float(starts[int(share * len(starts))])
 
     def _metadata(
         self, rng: np.random.Generator, room: Room, events: list[dict], interferences: list[dict], noise: Clip
@@ -245,6 +255,30 @@ class SceneDrawer:
                 },
             },
         }
+
+
+def loud_starts(path: Path, duration: float, step: float = 0.1, least: float = 0.1) -> np.ndarray:
+    """Return the times at which parts of a recording may begin so as not to be silence between two sounds.
+
+    Args:
+        path: recording of more than ``duration`` seconds.
+        duration: of a part, seconds.
+        step: seconds between the times looked at.
+        least: peak of a part, relative to that of the recording.
+
+    Raises:
+        DataError: the recording is silent or not usable.
+    """
+    samples, rate = read_audio(path)
+    magnitude = np.abs(samples).max(axis=0)
+    peak = magnitude.max()
+    if peak == 0:
+        raise DataError(f"{path}: silent; remove the clip.")
+    starts = np.arange(0.0, len(magnitude) / rate - duration, step)
+    loud = np.flatnonzero(magnitude >= least * peak)
+    first = np.ceil(starts * rate).astype(int)
+    next_loud = np.append(loud, len(magnitude) + 1)[np.searchsorted(loud, first)]
+    return starts[next_loud < first + int(duration * rate)]
 
 
 def _by_source(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:

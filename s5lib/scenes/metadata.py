@@ -122,7 +122,7 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
         )
     room = None
     direct = None
-    if groups[0] or groups[1]:
+    if groups[0] or groups[1] or "room" in metadata:
         room_metadata = _room_arguments(metadata, where)
         room = _below(root, _get(room_metadata, "sofa_path", str, f"{where}: room"), where)
         direct = room_metadata.get("direct_range_ms")
@@ -130,6 +130,8 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
             if not (isinstance(direct, list) and len(direct) == 2 and all(_is_number(value) for value in direct)):
                 raise DataError(f"{where}: room: 'direct_range_ms' is {direct!r}, expected [before, after].")
             direct = (float(direct[0]), float(direct[1]))
+    if room is None and not groups[2]:
+        raise DataError(f"{where}: neither a room nor 'bg_events'; nothing tells how many channels the scene has.")
     return SceneDescription(duration, int(rate), ref_db, *groups, room, direct)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.audio import AudioStore
-from s5lib.scenes.convolution import block_spectra, convolved_energy, overlap_add
+from s5lib.scenes.convolution import add_filtered, block_spectra, convolved_energy, overlap_add
 from s5lib.scenes.metadata import Event, SceneDescription, parse_metadata
 from s5lib.scenes.rooms import ResponseSpectra, RoomStore
 
@@ -134,25 +134,23 @@ class Renderer:
             DataError: the metadata is not valid, or one of its files is missing or not usable.
         """
         scene = parse_metadata(metadata, self.root)
-        noise = self._noise(scene)
+        mixture = self._noise(scene)
         events = scene.targets + scene.interferences
         dry = np.zeros((len(scene.targets) if sources else 0, scene.num_samples), np.float32)
         if events:
-            total, block = None, 0
+            total = None
             for index, event in enumerate(events):
                 first, spectra, response = self._scaled(scene, event)
                 block = response.block
                 if total is None:
                     blocks = -(-scene.num_samples // block)
-                    total = np.zeros((response.channels.shape[0], blocks, block + 1), np.complex64)
-                self._add(total, first, spectra, response.channels)
+                    total = np.zeros((len(mixture), blocks, block + 1), np.complex64)
+                add_filtered(total, first, spectra, response.channels)
                 if index < len(dry):
-                    _place(dry[index], first * block, _convolve(spectra, response.direct, block))
-            wet = overlap_add(total, block)[:, : scene.num_samples]
-            noise = self._matching(noise, wet, scene)
-            noise += wet
+                    _add(dry[index], first * block, overlap_add(spectra * response.direct, block))
+            _add(mixture, 0, overlap_add(total, block))
         labels = tuple(event.label for event in scene.targets)
-        return Scene(noise, dry, labels, scene.sample_rate, scene, self)
+        return Scene(mixture, dry, labels, scene.sample_rate, scene, self)
 
     def stems(self, scene: SceneDescription) -> Stems:
         """Render the parts of a scene one by one."""
@@ -160,9 +158,8 @@ class Renderer:
         parts = []
         for event in scene.targets + scene.interferences:
             first, spectra, response = self._scaled(scene, event)
-            wet = np.zeros((response.channels.shape[0], scene.num_samples), np.float32)
-            _place(wet, first * response.block, _convolve(spectra, response.channels[:, None], response.block))
-            noise = self._matching(noise, wet, scene)
+            wet = np.zeros_like(noise)
+            _add(wet, first * response.block, overlap_add(spectra * response.channels[:, None], response.block))
             parts.append(wet)
         stacked = np.array(parts, np.float32).reshape(len(parts), *noise.shape)
         return Stems(stacked[: len(scene.targets)], stacked[len(scene.targets) :], noise)
@@ -186,31 +183,26 @@ class Renderer:
         return self.preset.ref_db if scene.ref_db is None else scene.ref_db
 
     def _noise(self, scene: SceneDescription) -> np.ndarray:
-        """Return the background ``[M, T]``, or ``[1, T]`` of zeros where the scene has none."""
-        rate, total = scene.sample_rate, np.zeros((1, scene.num_samples), np.float32)
-        for event in scene.noises:
-            samples = self._cut(event, rate)
-            energy = float(np.mean(np.square(samples, dtype=np.float64)))
+        """Return the background ``[M, T]``; zeros where the scene has none."""
+        rate = scene.sample_rate
+        parts = [(event, self._cut(event, rate)) for event in scene.noises]
+        if scene.room_path is not None:
+            channels, like = self.stores(rate)[1].room(os.fspath(scene.room_path)).num_channels, scene.room_path
+        else:
+            channels, like = len(parts[0][1]), scene.noises[0].path
+        total = np.zeros((channels, scene.num_samples), np.float32)
+        for event, samples in parts:
+            if len(samples) != channels:
+                raise DataError(
+                    f"{event.path}: {len(samples)} channels, but {like} has {channels}; noise must be recorded with the "
+                    "room's microphone."
+                )
+            energy = float(np.mean(np.square(samples), dtype=np.float64))
             if energy == 0.0:
                 raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it cannot be scaled to a level.")
             gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(energy)
-            placed = np.zeros((len(samples), scene.num_samples), np.float32)
-            _place(placed, int(event.onset * rate), np.float32(gain) * samples)
-            if total.shape[0] not in (1, len(placed)):
-                raise DataError(f"{event.path}: {len(placed)} channels, another noise has {len(total)}.")
-            total = total + placed
+            _add(total, int(event.onset * rate), np.float32(gain) * samples)
         return total
-
-    def _matching(self, noise: np.ndarray, wet: np.ndarray, scene: SceneDescription) -> np.ndarray:
-        """Give the noise as many channels as the room has, where there is no noise."""
-        if len(noise) == len(wet):
-            return noise
-        if scene.noises:
-            raise DataError(
-                f"{scene.noises[0].path}: {len(noise)} channels, but {scene.room_path} has {len(wet)}; noise must be "
-                "recorded with the room's microphones."
-            )
-        return np.zeros_like(wet)
 
     def _cut(self, event: Event, rate: int) -> np.ndarray:
         """Return the event's part of its recording, ``[channels, n]``."""
@@ -246,27 +238,12 @@ class Renderer:
         spectra *= np.float32(gain)
         return first, spectra, response
 
-    @staticmethod
-    def _add(total: np.ndarray, first: int, spectra: np.ndarray, channels: np.ndarray) -> None:
-        """Add a sound's spectra ``[b, B + 1]``, filtered by ``channels [M, B + 1]``, to ``total [M, blocks, B + 1]``."""
-        stop = min(first + len(spectra), total.shape[1])
-        if first < stop:
-            total[:, first:stop] += channels[:, None] * spectra[: stop - first]
 
-
-def _convolve(spectra: np.ndarray, response: np.ndarray, block: int) -> np.ndarray:
-    """Return all samples of a convolution, the tail in the block behind the last one included."""
-    product = spectra * response
-    padded = np.zeros((*product.shape[:-2], product.shape[-2] + 1, product.shape[-1]), np.complex64)
-    padded[..., :-1, :] = product
-    return overlap_add(padded, block)
-
-
-def _place(target: np.ndarray, start: int, samples: np.ndarray) -> None:
-    """Write ``samples [..., n]`` into ``target [..., T]`` from sample ``start`` on; what goes beyond is cut."""
+def _add(target: np.ndarray, start: int, samples: np.ndarray) -> None:
+    """Add ``samples [..., n]`` to ``target [..., T]`` from sample ``start`` on; what goes beyond is cut."""
     stop = min(start + samples.shape[-1], target.shape[-1])
     if start < stop:
-        target[..., start:stop] = samples[..., : stop - start]
+        target[..., start:stop] += samples[..., : stop - start]
 
 
 @functools.lru_cache(maxsize=4)

@@ -25,8 +25,9 @@ class DrawSettings:
     """Fewest targets of a scene that has any."""
     max_targets: int = 3
     """Most targets, K."""
-    target_weights: tuple[float, ...] | None = (1.0, 2.0, 2.0)
-    """How often min_targets, ..., max_targets are drawn, in any unit; None: equally often."""
+    target_weights: tuple[float, ...] | None = None
+    """How often min_targets, ..., max_targets are drawn, in any unit; a single weight: equally often.  None: one target
+    half as often as each larger number, which has same-class scenes beside the others."""
     zero_probability: float = 0.0
     """Of scenes without a target."""
     same_class_probability: float = 0.5
@@ -56,10 +57,10 @@ class DrawSettings:
         self._expect("duration", 0.01 <= self.duration <= 3600, "seconds from 0.01 to 3600")
         self._expect("sample_rate", 1000 <= self.sample_rate == int(self.sample_rate), "whole Hz of at least 1000")
         self._expect("min_targets", 1 <= self.min_targets <= self.max_targets, f"1 to max_targets={self.max_targets}")
-        counts = self.max_targets - self.min_targets + 1
-        weights = (1.0,) * counts if self.target_weights is None else self.target_weights
-        good = len(weights) == counts and min(weights) >= 0 and sum(weights) > 0
-        self._expect("target_weights", good, f"{counts} weights, for {self.min_targets} to {self.max_targets} targets")
+        counts, weights = range(self.min_targets, self.max_targets + 1), self.target_weights
+        good = weights is None or (len(weights) in (1, len(counts)) and min(weights) >= 0 and sum(weights) > 0)
+        expected = f"{len(counts)} weights, for {counts[0]} to {counts[-1]} targets, or a single one for equal shares"
+        self._expect("target_weights", good, expected)
         for name in ("zero_probability", "same_class_probability"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
         self._expect("max_repeats", self.max_repeats >= 1, "at least 1")
@@ -97,6 +98,14 @@ class DrawSettings:
         return replace(cls(**DRAW_PRESETS[name]), **changes)
 
     @property
+    def target_shares(self) -> dict[int, float]:
+        """Share of each number of targets among the scenes that have any."""
+        counts = range(self.min_targets, self.max_targets + 1)
+        weights = self.target_weights or [1.0 if count == 1 else 2.0 for count in counts]
+        weights = list(weights) * len(counts) if len(weights) == 1 else weights
+        return {count: weight / sum(weights) for count, weight in zip(counts, weights, strict=True)}
+
+    @property
     def event_limit(self) -> float:
         """Seconds that a sound may last."""
         return self.duration if self.max_event_duration is None else self.max_event_duration
@@ -104,8 +113,8 @@ class DrawSettings:
 
 DRAW_PRESETS = {
     "paper": {},
-    "dcase2026": {"target_weights": None, "zero_probability": 0.25},
-    "dcase2025": {"target_weights": None, "same_class_probability": 0.0, "ref_db": -50.0},
+    "dcase2026": {"target_weights": (1.0,), "zero_probability": 0.25},
+    "dcase2025": {"target_weights": (1.0,), "same_class_probability": 0.0, "ref_db": -50.0},
 }
 """``paper``: five equal groups, one, two and three targets of distinct classes, and two and three with same-class ones.
 ``dcase2026``: 0 to 3 targets equally often, the tagger's training in the challenge.  ``dcase2025``: distinct classes only."""

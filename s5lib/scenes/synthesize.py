@@ -58,12 +58,11 @@ def plan_groups(settings: DrawSettings, num_scenes: int, zero_target: int, seed:
     >>> sorted(Counter(plan_groups(DrawSettings(), 3000, 100, seed=0)).items())   # the paper's test set, and silence
     [((0, False), 100), ((1, False), 600), ((2, False), 600), ((2, True), 600), ((3, False), 600), ((3, True), 600)]
     """
-    counts = range(settings.min_targets, settings.max_targets + 1)
-    weights = np.ones(len(counts)) if settings.target_weights is None else np.array(settings.target_weights)
     shares = {(0, False): settings.zero_probability}
-    for count, weight in zip(counts, weights / weights.sum() * (1 - settings.zero_probability)):
+    for count, share in settings.target_shares.items():
+        share *= 1 - settings.zero_probability
         same = settings.same_class_probability if count > 1 else 0.0
-        shares[count, False], shares[count, True] = weight * (1 - same), weight * same
+        shares[count, False], shares[count, True] = share * (1 - same), share * same
     wanted = {group: share * num_scenes for group, share in shares.items()}
     plan = [group for group, number in wanted.items() for _ in range(int(number + 1e-9))]
     by_remainder = sorted(wanted, key=lambda group: int(wanted[group] + 1e-9) - wanted[group])

@@ -1,0 +1,39 @@
+"""Check a data directory: its tables, and every recording they name.
+
+  s5lib validate data/test
+  s5lib validate data/test --fix
+
+With --fix lines are sorted, repeated ones and unusable recordings dropped, lengths written anew; the files as they were
+are kept in DIR/.backup.  Exit status 0: all is well (or was mended); 1: something is wrong.
+"""
+
+from __future__ import annotations
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("dir", metavar="DIR", help="data directory: wav.scp, labels, src1.scp, ..., utt2num_samples")
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended without guessing")
+    parser.add_argument("--headers_only", action="store_true", help="do not decode the recordings; faster, finds less")
+    parser.add_argument("--data_root", help="corpus whose class labels the labels must be among")
+
+
+def run(args):
+    """Check, and mend if asked to."""
+    from functools import partial
+
+    from tqdm import tqdm
+
+    from s5lib.data.validate import fix_data_directory, validate_data_directory
+    from s5lib.scenes.corpus import class_labels, find_root
+
+    classes = class_labels(find_root(args.data_root)) if args.data_root else None
+    if args.fix:
+        changes = fix_data_directory(args.dir, classes)
+        print("\n".join(f"{args.dir}: {change}" for change in changes) or f"{args.dir}: nothing to mend")
+        return 0
+    findings = validate_data_directory(
+        args.dir, classes, not args.headers_only, partial(tqdm, unit="recording", disable=None)
+    )
+    print("\n".join(finding.message for finding in findings) or f"{args.dir}: all is well")
+    return 1 if findings else 0
