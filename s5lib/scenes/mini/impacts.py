@@ -31,7 +31,7 @@ def clapping(source: Generator, take: Generator) -> np.ndarray:
     swing = source.uniform(-0.06, 0.06)
 
     track, start = silence(3.0), 0.0
-    for k in range(int(np.clip(round(take.uniform(1.1, 2.3) / period), 4, 12))):
+    for k in range(1 + int(np.ceil(take.uniform(1.05, 2.1) / period))):
         dry = _burst(take, 0.12, 300.0, 9000.0, decay)
         clap = 3.0 * resonator(dry, hollow * take.uniform(0.93, 1.07), width) + brightness * dry
         place(track, clap, start, take.uniform(0.7, 1.0))
