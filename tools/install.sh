@@ -39,8 +39,8 @@ _s5lib_is_complete() {
 _s5lib_check_python() { # is Python $1 there and new enough?
     local found
     if ! found=$("$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null); then
-        _s5lib_say "error: there is no '$1' that starts. s5lib needs Python 3.10 or newer: install one" \
-            "(Debian, Ubuntu: apt install python3 python3-venv), or say which: PYTHON=/path/to/python3 and the same command."
+        _s5lib_say "error: there is no '$1' that starts. s5lib needs Python 3.10 or newer: install one (Debian," \
+            "Ubuntu: apt install python3 python3-venv), or say which: PYTHON=/path/to/python3 and the same command."
         return 1
     fi
     if ! "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
@@ -84,8 +84,8 @@ _s5lib_install() ( # in a subshell, which holds the lock: a second run waits for
     python=${PYTHON:-python3}
     _s5lib_check_python "${python}" || exit 1
     if [[ ! -w ${_s5lib_tools} ]]; then
-        _s5lib_say "error: no working s5lib in '${python}', and ${_s5lib_tools} is not writable for an environment of its" \
-            "own. Into an environment of yours: pip install -c ${_s5lib_root}/constraints.txt -e '${_s5lib_root}[test]'"
+        _s5lib_say "error: no working s5lib in '${python}', and ${_s5lib_tools} is not writable for an environment" \
+            "of its own. Into one of yours: pip install -c ${_s5lib_root}/constraints.txt -e '${_s5lib_root}[test]'"
         exit 1
     fi
     if [[ -e ${_s5lib_venv}/.complete ]]; then

@@ -30,7 +30,7 @@ print(nearest(sys.argv[1], sys.argv[2:]))' "$@" 2>/dev/null || true
 }
 
 parse_options() {
-    local name value
+    local name value known=(help "${value_options[@]}" "${list_options[@]}" "${flag_options[@]}")
     while (($#)); do
         case $1 in
             -h | --help)
@@ -52,8 +52,7 @@ parse_options() {
             shift
             continue
         fi
-        is_among "${name}" "${value_options[@]}" "${list_options[@]}" ||
-            usage_error "no option '--${name}'. $(nearest "${name}" help "${value_options[@]}" "${list_options[@]}" "${flag_options[@]}")"
+        is_among "${name}" "${known[@]}" || usage_error "no option '--${name}'. $(nearest "${name}" "${known[@]}")"
         if [[ $1 == *=* ]]; then
             value=${1#*=}
             shift

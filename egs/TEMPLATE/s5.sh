@@ -22,12 +22,12 @@ set_traps
 stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="scores")
 
 # Options and their defaults; an empty default is filled in below.
-value_options=(stage stop_stage corpus data_root test_scenes datadir dumpdir expdir tag
+value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
     tagger_config tagger separator_config separator aligner ngpu nj seed)
 list_options=(tagger_conf separator_conf plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=5
-corpus=mini data_root='' test_scenes=''
+corpus=mini data_root='' data_config='' test_scenes=''
 datadir='' dumpdir='' expdir='' tag=''
 tagger_config='' tagger='' tagger_conf=()
 separator_config='' separator='' separator_conf=() aligner=''
@@ -55,9 +55,11 @@ what to run:
   --help                   this text
 
 data:
-  --corpus NAME            mini: made by the library itself; dcase26, or any name for a folder of the same layout (${corpus})
+  --corpus NAME            mini: made by the library itself; dcase26; or a name of your own for a folder of the same
+                           layout (${corpus})
   --data_root DIR          the folder that holds the corpus's dev_set; not for mini
-  --test_scenes N          number of test mixtures, where fewer than the usual are wanted
+  --data_config FILE       (conf/CORPUS/data.yaml, where there is one)
+  --test_scenes N          number of test mixtures, where the corpus brings none (as configured)
   --datadir DIR            data directories: wav.scp, labels, ... (data/CORPUS)
   --dumpdir DIR            rendered audio (dump/CORPUS)
 
@@ -98,7 +100,7 @@ check_integer stop_stage 1 "${last_stage}"
 check_integer seed 0
 if [[ -z ${ngpu} ]]; then
     ngpu=0
-    if [[ ${CUDA_VISIBLE_DEVICES-all} != '' ]] && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then ngpu=1; fi
+    if [[ ${CUDA_VISIBLE_DEVICES-all} != '' && $(nvidia-smi -L 2>/dev/null || true) == 'GPU '* ]]; then ngpu=1; fi
 fi
 check_integer ngpu 0
 [[ -n ${nj} ]] || nj=$(nproc)
@@ -110,7 +112,7 @@ for name in corpus tag; do
 done
 
 # --- paths --------------------------------------------------------------------------------------------------------
-for name in data_root datadir dumpdir expdir tagger_config separator_config; do
+for name in data_root data_config datadir dumpdir expdir tagger_config separator_config; do
     [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
 done
 for i in "${!plugin[@]}"; do
@@ -127,6 +129,7 @@ default_config() { # default_config tagger|separator
     [[ -e ${file} ]] || file=conf/mini/$1.yaml
     printf '%s\n' "${file}"
 }
+if [[ -z ${data_config} && -e conf/${corpus}/data.yaml ]]; then data_config=conf/${corpus}/data.yaml; fi
 tagger_config=${tagger_config:-$(default_config tagger)}
 separator_config=${separator_config:-$(default_config separator)}
 
@@ -161,6 +164,7 @@ repeated() { # repeated OPTION WORD...: into the array `options`, the option bef
 
 stage_1() {
     local options=(--corpus "${corpus}")
+    [[ -z ${data_config} ]] || options+=(--config "${data_config}")
     [[ -z ${data_root} ]] || options+=(--data_root "${data_root}")
     [[ -z ${test_scenes} ]] || options+=(--test_scenes "${test_scenes}")
     run "${cpu_cmd[@]}" s5lib prepare "${options[@]}" \
@@ -209,7 +213,10 @@ stage_5() {
 }
 
 includes() { ((stage <= $1 && $1 <= stop_stage)); }
-if includes 1; then check_data_root; fi
+if includes 1; then
+    check_data_root
+    [[ -z ${data_config} ]] || check_config data_config
+fi
 if includes 2; then check_config tagger_config; fi
 if includes 3; then check_config separator_config; fi
 

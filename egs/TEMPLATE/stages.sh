@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Running the stages of a recipe: each command printed, its output on the screen and in a log, failures told in one place.
+# Running the stages of a recipe: each command printed, its output on the screen and in a log, a failure told once.
 #
 # The script that sources this sets script_name, expdir, dry_run and stage_titles, and defines stage_1, stage_2, ...;
 # a stage says what it needs (`need`) and starts one command (`run`).
@@ -52,7 +52,7 @@ copy_to_log() {
     wait "${keeper}"
 }
 
-# The copying process ignores Ctrl-C and its like, so that a command's last words still arrive; it ends with the command.
+# The copying process ignores Ctrl-C and its like, so that a command's last words still arrive; it ends when that ends.
 start_copying() {
     trap '' HUP INT TERM
     exec 3> >(copy_to_log)

@@ -1,4 +1,4 @@
-"""A bench for the recipe's shell: a fake `s5lib` that records its arguments, beside a Python that claims to have s5lib."""
+"""A bench for the recipe's shell: a fake `s5lib` that records its arguments, and a Python that claims to have it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Bench:
         """Options that keep everything in ``place`` and do not depend on the machine."""
         return (
             "--datadir data --dumpdir dump --expdir exp --ngpu 0 --nj 2 "
-            "--tagger_config tagger.yaml --separator_config separator.yaml"
+            "--data_config data.yaml --tagger_config tagger.yaml --separator_config separator.yaml"
         ).split()
 
     def __call__(self, *arguments: str, here: bool = True, script: Path = RUN) -> subprocess.CompletedProcess:
@@ -89,6 +89,6 @@ def bench(tmp_path):
     write_script(commands / "python3", FAKE_PYTHON)
     write_script(commands / "s5lib", FAKE_S5LIB)
     place.mkdir()
-    for name in ("tagger.yaml", "separator.yaml"):
+    for name in ("data.yaml", "tagger.yaml", "separator.yaml"):
         (place / name).write_text("# nothing\n")
     return Bench(place, commands)

@@ -83,7 +83,8 @@ def test_an_old_python(check, monkeypatch, capsys):
 
 
 def test_quick_check_imports_nothing_heavy():
-    program = f"import runpy, sys; sys.argv = ['x', '--quick']\ntry: runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
+    program = "import runpy, sys; sys.argv = ['x', '--quick']\n"
+    program += f"try: runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
     program += "except SystemExit as end: print(end.code, 'torch' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "0 False False"

@@ -133,7 +133,8 @@ def test_no_python(checkout):
 def test_two_at_once_install_once(checkout):
     runs = [
         subprocess.Popen(
-            [checkout / "tools/install.sh"], env=environment(checkout, PIP_TIME="0.5"), stderr=subprocess.PIPE, text=True
+            [checkout / "tools/install.sh"],
+            env=environment(checkout, PIP_TIME="0.5"), stderr=subprocess.PIPE, text=True,
         )
         for _ in range(2)
     ]

@@ -15,7 +15,11 @@ import pytest
 
 from .conftest import RUN
 
-SLOW = "trap 'echo saved what there is; exit {0}' INT TERM; : >\"${{CALLS%/*}}/started\"; sleep 60 &>/dev/null & wait $!"
+SLOW = """
+trap 'echo saved what there is; exit {0}' INT TERM
+: >"${{CALLS%/*}}/started"
+sleep 60 &>/dev/null & wait $!
+"""
 
 
 def wait_for(path):

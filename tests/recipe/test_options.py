@@ -71,10 +71,10 @@ def test_data_root_may_be_dev_set_itself(bench):
     for root in ("root", "root/dev_set"):
         done = bench("--corpus", "mine", "--data_root", root, "--stop_stage", "1")
         assert done.returncode == 0, done.stderr
-        assert ["--data_root", f"{bench.place}/{root}"] == bench.calls[-1][3:5]
+        assert f" --data_root {bench.place}/{root} " in " ".join(bench.calls[-1])
 
 
-@pytest.mark.parametrize("kind", ["tagger", "separator"])
+@pytest.mark.parametrize("kind", ["data", "tagger", "separator"])
 def test_missing_config(bench, kind):
     done = bench(f"--{kind}_config", "nowhere.yaml")
     assert done.returncode == 1 and bench.calls == []
@@ -86,8 +86,8 @@ def test_help_tells_every_option_and_needs_nothing(bench):
     done = bench("--help", "--stage", "1", here=False)
     assert done.returncode == 0 and done.stderr == ""
     for option in (
-        "stage stop_stage corpus data_root test_scenes datadir dumpdir expdir tag tagger_config tagger tagger_conf "
-        "separator_config separator separator_conf aligner plugin ngpu nj seed dry_run help"
+        "stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag tagger_config tagger "
+        "tagger_conf separator_config separator separator_conf aligner plugin ngpu nj seed dry_run help"
     ).split():
         assert f"--{option} " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
@@ -102,7 +102,8 @@ def test_both_spellings_of_a_value_and_hyphens(bench):
 def test_a_value_may_hold_an_equals_sign_and_spaces(bench):
     bench("--stop_stage", "2", "--tagger_conf=name=a b", "--tagger_conf", "depth=3", "x=[1, 2]", "--tagger=my/t")
     train = bench.calls[1]
-    assert train[-8:] == ["--tagger", "my/t", "--tagger_conf", "name=a b", "--tagger_conf", "depth=3", "--tagger_conf", "x=[1, 2]"]
+    assert train[-8:-6] == ["--tagger", "my/t"]
+    assert train[-6:] == ["--tagger_conf", "name=a b", "--tagger_conf", "depth=3", "--tagger_conf", "x=[1, 2]"]
 
 
 def test_nothing_is_evaluated(bench):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .conftest import REPOSITORY, RUN
+from .conftest import REPOSITORY, RUN, write_script
 
 
 def test_all_stages_call_their_commands_in_order(bench):
@@ -16,7 +16,8 @@ def test_all_stages_call_their_commands_in_order(bench):
     assert done.returncode == 0, done.stderr
     here, sizes = bench.place, ["--ngpu", "0", "--nj", "2"]
     assert bench.calls == [
-        ["prepare", "--corpus", "mini", "--data_dir", f"{here}/data", "--dump_dir", f"{here}/dump", "--nj", "2", "--seed", "0"],
+        ["prepare", "--corpus", "mini", "--config", f"{here}/data.yaml", "--data_dir", f"{here}/data"]
+        + ["--dump_dir", f"{here}/dump", "--nj", "2", "--seed", "0"],
         ["train", "tagger", "--config", f"{here}/tagger.yaml", "--data_dir", f"{here}/data"]
         + ["--expdir", f"{here}/exp/tagger", *sizes, "--seed", "0"],
         ["train", "separator", "--config", f"{here}/separator.yaml", "--data_dir", f"{here}/data"]
@@ -24,7 +25,8 @@ def test_all_stages_call_their_commands_in_order(bench):
         ["infer", "--data_dir", f"{here}/data/test", "--tagger", f"{here}/exp/tagger/model.safetensors"]
         + ["--separator", f"{here}/exp/separator/model.safetensors", "--labels", "predicted", "oracle"]
         + ["--out", f"{here}/exp/infer/test", *sizes],
-        ["score", "--data_dir", f"{here}/data/test", "--infer_dir", f"{here}/exp/infer/test", "--out", f"{here}/exp/RESULTS.md"],
+        ["score", "--data_dir", f"{here}/data/test", "--infer_dir", f"{here}/exp/infer/test"]
+        + ["--out", f"{here}/exp/RESULTS.md"],
     ]
 
 
@@ -69,13 +71,13 @@ def test_a_stage_before_the_one_it_needs(bench, stage):
 def test_options_reach_the_commands_that_read_them(bench):
     (bench.place / "root/dev_set").mkdir(parents=True)
     line = (
-        "--corpus real --data_root root --test_scenes 20 --tag t1 --tagger m2d --tagger_conf depth=2 --separator acme/net "
-        "--separator_conf a=1 b=2 --aligner pi --plugin plugin.py --plugin package.module --seed 3"
+        "--corpus real --data_root root --test_scenes 20 --tag t1 --tagger m2d --tagger_conf depth=2 "
+        "--separator acme/net --separator_conf a=1 b=2 --aligner pi --plugin plugin.py --plugin package.module --seed 3"
     )
     assert bench(*line.split()).returncode == 0
     prepare, tagger, separator, infer, score = (" ".join(call) for call in bench.calls)
     plugins = f"--plugin {bench.place}/plugin.py --plugin package.module"
-    assert f"--corpus real --data_root {bench.place}/root --test_scenes 20" in prepare and "--seed 3" in prepare
+    assert f"--data_root {bench.place}/root --test_scenes 20" in prepare and "--seed 3" in prepare
     assert tagger.endswith(f"/exp/tagger_t1 --ngpu 0 --nj 2 --seed 3 --tagger m2d --tagger_conf depth=2 {plugins}")
     assert separator.endswith(
         "/exp/separator_t1 --ngpu 0 --nj 2 --seed 3 --separator acme/net --separator_conf a=1 --separator_conf b=2 "
@@ -90,15 +92,19 @@ def test_default_folders_keep_corpora_apart(bench):
     assert "--data_dir data/other/test" in done.stdout and "exp/other/tagger/model.safetensors" in done.stdout
 
 
-@pytest.mark.parametrize("value, ngpu", [("", "0"), (None, "2")])
-def test_one_gpu_where_there_is_any(bench, value, ngpu):
-    from .conftest import write_script
-
-    write_script(bench.commands / "nvidia-smi", "#!/bin/bash\necho 'GPU 0: one'; echo 'GPU 1: two'\n")
-    if value is not None:
-        bench.variables["CUDA_VISIBLE_DEVICES"] = value
-    done = bench("--dry_run", "--stage", "4", here=False)
-    assert f"--ngpu {'1' if ngpu == '2' else '0'} " in done.stdout
+@pytest.mark.parametrize(
+    "lists, variables, ngpu",
+    [
+        ("echo 'GPU 0: one'; echo 'GPU 1: two'", {}, 1),
+        ("echo 'GPU 0: one'", {"CUDA_VISIBLE_DEVICES": ""}, 0),
+        ("echo 'No devices were found'; exit 6", {}, 0),
+    ],
+    ids=["two", "hidden", "none"],
+)
+def test_one_gpu_where_there_is_any(bench, lists, variables, ngpu):
+    write_script(bench.commands / "nvidia-smi", f"#!/bin/bash\n{lists}\n")
+    bench.variables |= variables
+    assert f"--ngpu {ngpu} " in bench("--dry_run", "--stage", "4", here=False).stdout
 
 
 def test_a_dry_run_prints_all_commands_and_touches_nothing(bench):
