@@ -22,7 +22,8 @@ def gram(*signals: np.ndarray) -> np.ndarray:
     for start in range(0, samples, step):
         block = buffer[:, : min(step, samples - start)]
         np.concatenate([signal[:, start : start + step] for signal in signals], out=block)
-        total += block @ block.T
+        with np.errstate(over="ignore", invalid="ignore"):  # samples that are not finite are found in the result
+            total += block @ block.T
     return total
 
 
