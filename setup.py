@@ -47,6 +47,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["s5lib", "s5lib.*"]),
     include_package_data=True,
+    package_data={"s5lib.plugins": ["templates/*/*.in"]},
     install_requires=INSTALL,
     extras_require=EXTRAS,
     entry_points={

@@ -6,6 +6,7 @@ import itertools
 import math
 import pickle
 from collections import Counter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,13 @@ class AlignerTrial:
     """An aligner under test, and seeded scenes for it."""
 
     def __init__(self, component: str | Component, options: dict[str, Any]):
-        self.component = find("aligner", component) if isinstance(component, str) else component
         self.options = options
+        self._asked = component
+
+    @cached_property
+    def component(self) -> Component:
+        """The component, found when the first check runs."""
+        return find("aligner", self._asked) if isinstance(self._asked, str) else self._asked
 
     @property
     def declared(self):

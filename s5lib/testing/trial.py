@@ -29,8 +29,13 @@ class Trial:
     """
 
     def __init__(self, kind: str, component: str | Component, options: dict[str, Any]):
-        self.component = find(kind, component) if isinstance(component, str) else component
         self.kind, self.given = kind, options
+        self._asked = component
+
+    @cached_property
+    def component(self) -> Component:
+        """The component, found when the first check runs."""
+        return find(self.kind, self._asked) if isinstance(self._asked, str) else self._asked
 
     @cached_property
     def options(self) -> dict[str, Any]:
