@@ -62,6 +62,7 @@ def best_permutation(score: Tensor, allowed: Tensor) -> Tensor:
     size = score.shape[-1]
     table = _TABLES[size].to(score.device, non_blocking=True)
     slots = torch.arange(size, device=score.device)
+    score = score.to(torch.promote_types(score.dtype, torch.float32))  # half precision would make ties of near sums
     total = score[:, slots, table].sum(-1)
     total = total.masked_fill(~allowed[:, slots, table].all(-1), -torch.inf)
     return table[total.argmax(-1)]

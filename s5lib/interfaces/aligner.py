@@ -57,7 +57,7 @@ class Aligner(ABC):
         """
         import torch
 
-        host, names = score.detach().cpu(), labels.tolist()
+        host, names = score.detach().cpu().double(), labels.tolist()
         order = torch.arange(score.shape[-1]).repeat(len(names), 1)
         for b, row in enumerate(names):
             active = [k for k, label in enumerate(row) if label >= 0]

@@ -87,7 +87,7 @@ def test_a_collection_keeps_its_metrics_apart():
     assert len({round(value.item(), 5) for value in collection.compute().values()}) == len(single)
     copy = collection.clone(prefix="valid/")
     collection.reset()
-    assert collection(**BATCHES[1])["source"] == pytest.approx(3 / 5)
+    assert collection(**BATCHES[1])["source"] == pytest.approx(3 / 6)
     assert copy.compute()["valid/mixture"] == pytest.approx(3 / 6)
 
 
