@@ -122,13 +122,24 @@ class RecordedScenes(Dataset):
         data_dir: the folder.
         classes: all class labels, in the order of the class indices.
         num_sources: K, the number of slots.
+        sample_rate: in Hz; a mixture of another rate is an error.  None: not checked.
+        num_channels: M, the same for channels.
 
     Raises:
         DataError: the directory is not valid, has no labels, an unknown one, or more targets than slots; reading an
             item: a recording is missing or not usable, or lengths or sample rates of its parts differ.
     """
 
-    def __init__(self, data_dir: str | os.PathLike, classes: Sequence[str], num_sources: int = 3):
+    def __init__(
+        self,
+        data_dir: str | os.PathLike,
+        classes: Sequence[str],
+        num_sources: int = 3,
+        *,
+        sample_rate: int | None = None,
+        num_channels: int | None = None,
+    ):
+        self.sample_rate, self.num_channels = sample_rate, num_channels
         self.directory = DataDirectory.read(data_dir)
         self.classes, self.num_sources = tuple(classes), num_sources
         silence = np.zeros((1, 0), np.float32)
@@ -143,6 +154,9 @@ class RecordedScenes(Dataset):
     def __getitem__(self, index: int) -> dict:
         recording: Recording = self.directory.recordings[index]
         mixture, rate = read_recording(recording.mixture)
+        for found, expected, unit in ((rate, self.sample_rate, "Hz"), (len(mixture), self.num_channels, "channels")):
+            if expected not in (None, found):
+                raise DataError(f"{recording.mixture}: {found} {unit}, expected {expected} as the model has them.")
         sources = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
         for slot, path in enumerate(recording.sources):
             source, source_rate = read_recording(path)

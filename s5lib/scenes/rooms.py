@@ -222,6 +222,11 @@ class RoomStore:
         self._responses = MemoryLimitedCache(memory_limit // 3)
         self._spectra = MemoryLimitedCache(memory_limit - memory_limit // 3)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept."""
+        return self._responses.nbytes + self._spectra.nbytes
+
     def room(self, path: str) -> Room:
         """Return the room of a SOFA file."""
         if path not in self._rooms:

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from conftest import write_wav
+
+from s5lib.bin.main import main
+from s5lib.data import DataDirectory, Recording
+from s5lib.data.validate import fix_data_directory, validate_data_directory
+from s5lib.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three sound recordings with one target each."""
+    recordings = []
+    for name in ("a", "b", "c"):
+        write_wav(tmp_path / f"audio/{name}.wav", 0.1 * np.ones((800, 4)))
+        write_wav(tmp_path / f"audio/{name}_0.wav", 0.1 * np.ones(800))
+        paths = [str(tmp_path / f"audio/{file}.wav") for file in (name, f"{name}_0")]
+        recordings.append(Recording(name, paths[0], ("Dog",), (paths[1],), 800))
+    return DataDirectory.write(tmp_path / "data", recordings).path
+
+
+def messages(folder, **options):
+    return [finding.message for finding in validate_data_directory(folder, **options)]
+
+
+def test_all_is_well(folder, capsys):
+    assert messages(folder, classes=["Dog"]) == []
+    assert main(["validate", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder}: all is well\n"
+    assert fix_data_directory(folder) == []
+    assert not (folder / ".backup").exists()
+
+
+def test_what_is_found_in_recordings(folder, capsys):
+    audio = folder.parent / "audio"
+    (audio / "a.wav").write_bytes((audio / "a.wav").read_bytes()[:-10])
+    write_wav(audio / "b.wav", 0.1 * np.ones((801, 4)))
+    (audio / "c_0.wav").unlink()
+    found = messages(folder)
+    assert len(found) == 3
+    assert "a.wav: truncated" in found[0]
+    assert "utt2num_samples says 800 samples" in found[1] and "b.wav has 801" in found[1]
+    assert "c_0.wav: no such recording" in found[2]
+    assert main(["validate", str(folder)]) == 1
+    assert capsys.readouterr().out.count("\n") == 3
+
+
+def test_wrong_rate_channels_length_and_values(folder):
+    audio = folder.parent / "audio"
+    write_wav(audio / "b.wav", 0.1 * np.ones((800, 4)), rate=16000)
+    assert "b_0.wav: 800 samples, 8000 Hz, 1 channels; expected 800, 16000, 1" in messages(folder)[0]
+    write_wav(audio / "b_0.wav", 0.1 * np.ones(800), rate=16000)
+    assert "16000 Hz, 4 channels; 'a' has 8000 Hz" in messages(folder)[0]
+    write_wav(audio / "b.wav", 0.1 * np.ones((800, 2)))
+    write_wav(audio / "b_0.wav", 0.1 * np.ones(800))
+    assert "8000 Hz, 2 channels; 'a' has 8000 Hz, 4 channels" in messages(folder)[0]
+    write_wav(audio / "b.wav", np.full((800, 4), np.nan))
+    assert "sample 0 is not a finite number" in messages(folder)[0]
+    assert messages(folder, decode=False) == []
+
+
+def test_unknown_label(folder):
+    assert "ID 'a': unknown label 'Dog'" in messages(folder, classes=["Cat"])[0]
+
+
+def test_fix(folder, capsys):
+    audio = folder.parent / "audio"
+    wav = (folder / "wav.scp").read_text().splitlines()
+    (folder / "wav.scp").write_text("\n".join([wav[2], wav[0], wav[0], wav[1], "d", "e /gone.wav"]) + "\n")
+    (folder / "utt2num_samples").write_text("a 5\n")
+    write_wav(audio / "b.wav", np.full((800, 4), np.inf))
+    assert main(["validate", str(folder)]) == 1
+    assert "wav.scp:2: ID 'a' stands after 'c'" in capsys.readouterr().err
+    assert main(["validate", str(folder), "--fix"]) == 0
+    told = capsys.readouterr().out
+    for part in ("wav.scp: sorted", "wav.scp:3: dropped: ID 'a' a second time", "wav.scp:5: dropped: nothing after ID 'd'",
+                 "dropped 'e': not in labels", "dropped 'b'", "utt2num_samples: written"):
+        assert part in told
+    assert [recording.id for recording in DataDirectory.read(folder)] == ["a", "c"]
+    assert messages(folder) == []
+    assert (folder / ".backup/utt2num_samples").read_text() == "a 5\n"
+
+
+def test_what_is_not_mended(folder):
+    wav = (folder / "wav.scp").read_text()
+    (folder / "wav.scp").write_text(wav + "a /other.wav\n")
+    with pytest.raises(DataError, match="wav.scp:4: ID 'a' with another value than before"):
+        fix_data_directory(folder)
+    (folder / "wav.scp").write_text("a /gone.wav\nb /gone.wav\nc /gone.wav\n")
+    with pytest.raises(DataError, match="no usable recording would be left; nothing was changed"):
+        fix_data_directory(folder)
+    assert (folder / "wav.scp").read_text().startswith("a /gone.wav")
+    (folder / "wav.scp").unlink()
+    with pytest.raises(DataError, match="no wav.scp"):
+        fix_data_directory(folder)
+
+
+def test_command_with_the_labels_of_a_corpus(folder, small_corpus, capsys):
+    assert main(["validate", str(folder), "--data_root", str(small_corpus), "--headers_only"]) == 0
+    (folder / "labels").write_text("a Dog\nb Dog\nc Cat\n")
+    assert main(["validate", str(folder), "--data_root", str(small_corpus)]) == 1
+    assert "unknown label 'Cat'" in capsys.readouterr().out

@@ -1,0 +1,199 @@
+import itertools
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_sofa, write_wav
+
+from s5lib.errors import ConfigError, DataError
+from s5lib.scenes import Corpus, DrawSettings, SceneDrawer, draw
+from s5lib.scenes.draw import loud_starts
+
+SETTINGS = DrawSettings(duration=2.0, sample_rate=8000)
+
+
+@pytest.fixture(scope="module")
+def corpus(small_corpus):
+    return Corpus(small_corpus, "train")
+
+
+@pytest.fixture(scope="module")
+def drawer(corpus):
+    return SceneDrawer(corpus, SETTINGS)
+
+
+def check_rules(scene, corpus, settings):
+    """Every rule of section 4.1 of the paper, looked at from outside."""
+    assert scene["config"]["sr"] == settings.sample_rate and scene["config"]["duration"] == settings.duration
+    targets, others, (noise,) = scene["fg_events"], scene["int_events"], scene["bg_events"]
+    assert len(targets) in range(settings.min_targets, settings.max_targets + 1) or not targets
+    assert settings.interferences[0] <= len(others) <= settings.interferences[1]
+    limit = min(settings.duration, settings.max_event_duration or settings.duration)
+    files = {clip.file: clip for clips in [*corpus.events.values(), *corpus.interferences.values()] for clip in clips}
+    for event, (low, high) in [
+        *((event, settings.target_snr) for event in targets),
+        *((event, settings.interference_snr) for event in others),
+    ]:
+        clip = files[event["source_file"]]
+        assert event["label"] == event["source_file"].split("/")[0]
+        assert low <= event["snr"] <= high
+        assert 0 < event["event_duration"] <= limit
+        assert 0 <= event["event_time"] <= settings.duration - event["event_duration"] + 1e-9
+        assert 0 <= event["source_time"] <= clip.info.duration - event["event_duration"] + 1e-9
+    assert set(event["label"] for event in targets) <= set(corpus.labels)
+    assert [event["event_time"] for event in targets] == sorted(event["event_time"] for event in targets)
+    for one, other in itertools.combinations(targets, 2):
+        if one["label"] == other["label"]:
+            a, b = (np.array(event["event_position"][0]) for event in (one, other))
+            cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+            assert np.degrees(np.arccos(np.clip(cosine, -1, 1))) >= settings.min_angle - 1e-6
+            assert files[one["source_file"]].source != files[other["source_file"]].source
+    noise_clip = {clip.file: clip for clip in corpus.noises}[noise["source_file"]]
+    assert 0 <= noise["source_time"] <= noise_clip.info.duration - settings.duration
+    positions = {tuple(position) for room in corpus.rooms for position in room.positions}
+    assert all(tuple(event["event_position"][0]) in positions for event in [*targets, *others])
+
+
+def kind(scene):
+    """Number of targets, and of distinct classes."""
+    labels = [event["label"] for event in scene["fg_events"]]
+    return len(labels), len(set(labels))
+
+
+def test_rules_and_proportions(corpus, drawer):
+    kinds = Counter()
+    for index in range(500):
+        scene = drawer(0, index)
+        check_rules(scene, corpus, SETTINGS)
+        kinds[kind(scene)] += 1
+    shares = {(1, 1): 0.2, (2, 2): 0.2, (2, 1): 0.2, (3, 3): 0.2, (3, 2): 0.1, (3, 1): 0.1}
+    assert set(kinds) == set(shares)
+    for key, share in shares.items():
+        assert abs(kinds[key] / 500 - share) < 4 * (share * (1 - share) / 500) ** 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["paper", "dcase2026", "dcase2025"])
+def test_ten_thousand_scenes(corpus, preset):
+    settings = DrawSettings.preset(preset, duration=1.2, sample_rate=8000, max_event_duration=1.0)
+    drawer = SceneDrawer(corpus, settings)
+    for index in range(10_000):
+        check_rules(drawer(3, index), corpus, settings)
+
+
+def test_presets(corpus):
+    kinds = Counter(kind(draw(corpus, DrawSettings.preset("dcase2026", duration=2.0), 0, index)) for index in range(200))
+    assert {number for number, _ in kinds} == {0, 1, 2, 3}
+    kinds = Counter(kind(draw(corpus, DrawSettings.preset("dcase2025", duration=2.0), 0, index)) for index in range(100))
+    assert all(number == distinct for number, distinct in kinds)
+
+
+def test_same_scene_in_another_process(small_corpus, corpus, drawer):
+    script = (
+        "import json, sys; from s5lib.scenes import *; "
+        "print(json.dumps([draw(Corpus(sys.argv[1]), DrawSettings(duration=2.0, sample_rate=8000), 5, i) for i in (7, 3)]))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script, str(small_corpus)], check=True, capture_output=True, text=True
+    ).stdout
+    assert json.loads(output) == [drawer(5, 7), drawer(5, 3)]
+    assert drawer(5, 7) != drawer(6, 7) != drawer(5, 8)
+
+
+def test_other_splits_give_other_scenes(small_corpus, drawer):
+    other = SceneDrawer(Corpus(small_corpus, "valid"), SETTINGS)
+    assert [kind(other(0, index)) for index in range(20)] != [kind(drawer(0, index)) for index in range(20)]
+
+
+def test_long_recordings_are_heard_in_part_and_never_silent(own_corpus):
+    path = own_corpus / "dev_set/sound_event/train/Dog/source0/0_0.wav"
+    sound = np.zeros(8000 * 8)
+    sound[8000 * 3 : 8000 * 4] = np.random.default_rng(0).standard_normal(8000)
+    sound[8000 * 6 : 8000 * 7] = 0.001
+    write_wav(path, sound)
+    starts = loud_starts(path, 2.0)
+    assert starts.min() == pytest.approx(1.1, abs=0.11) and starts.max() == pytest.approx(3.9, abs=0.11)
+    drawer = SceneDrawer(Corpus(own_corpus), SETTINGS)
+    found = 0
+    for index in range(300):
+        for event in drawer(0, index)["fg_events"]:
+            if event["source_file"] == "Dog/source0/0_0.wav":
+                found += 1
+                assert event["source_time"] in starts and event["event_duration"] == 2.0
+    assert found > 3
+    write_wav(path, 0 * sound)
+    with pytest.raises(DataError, match="silent; remove the clip"):
+        loud_starts(path, 2.0)
+
+
+def test_impossible_requests_are_found_at_once(own_corpus, corpus):
+    with pytest.raises(DataError, match="no noise recording lasts 10 s; the longest, .* has 4.00 s"):
+        SceneDrawer(corpus, DrawSettings(sample_rate=8000))
+    with pytest.raises(DataError, match="4 labels have recordings, but a scene may have 5 distinct"):
+        SceneDrawer(corpus, DrawSettings(duration=2, max_targets=5))
+    with pytest.raises(DataError, match="4 labels, but scenes of 5 are to be drawn"):
+        SceneDrawer(corpus, DrawSettings(duration=2, max_targets=7, same_class_probability=1.0))
+    with pytest.raises(DataError, match="no room has 3 source positions that are 130 degrees apart"):
+        SceneDrawer(corpus, DrawSettings(duration=2, min_angle=130))
+    root = own_corpus / "dev_set"
+    narrow = np.array([[1.0, 0, 0], [1, 0.2, 0], [1, -0.2, 0]])
+    for name in ("a", "b"):
+        write_sofa(root / f"room_ir/train/{name}.sofa", np.ones((3, 4, 10)), narrow)
+    with pytest.raises(DataError, match="no room has 2 source positions that are 60 degrees apart"):
+        SceneDrawer(Corpus(own_corpus), SETTINGS)
+    SceneDrawer(Corpus(own_corpus), DrawSettings(duration=2, same_class_probability=0))
+    for path in [*root.glob("sound_event/train/*/source[12]/*"), *root.glob("sound_event/train/Rain/*_1.wav")]:
+        path.unlink()
+    with pytest.raises(DataError, match="no label has 2 SOURCE folders .* Bell has the most, 1"):
+        (root / "sound_event/train/Rain/1_0.wav").unlink()
+        (root / "sound_event/train/Rain/2_0.wav").unlink()
+        SceneDrawer(Corpus(own_corpus), DrawSettings(duration=2))
+    (root / "interference").rename(root / "other")
+    with pytest.raises(DataError, match="at least 1 \\(interferences=\\(1, 2\\)\\)"):
+        SceneDrawer(Corpus(own_corpus), DrawSettings(duration=2, same_class_probability=0, interferences=(1, 2)))
+
+
+def test_rooms_that_cannot_hold_a_scene_are_left_out_of_it(own_corpus):
+    write_sofa(Path(own_corpus, "dev_set/room_ir/train/a.sofa"), np.ones((1, 4, 10)), np.array([[1.0, 0, 0]]))
+    drawer = SceneDrawer(Corpus(own_corpus), SETTINGS)
+    rooms = {True: set(), False: set()}
+    for index in range(100):
+        scene = drawer(0, index)
+        number, distinct = kind(scene)
+        rooms[number > distinct].add(scene["room"]["args"]["metadata"]["sofa_path"][-6:])
+    assert rooms == {True: {"b.sofa"}, False: {"a.sofa", "b.sofa"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"duration": -1}, "duration is -1, expected seconds"),
+        ({"min_targets": 4}, "min_targets is 4, expected 1 to max_targets=3"),
+        ({"target_weights": (1, 2)}, "expected 3 weights, for 1 to 3 targets"),
+        ({"zero_probability": 1.5}, "zero_probability is 1.5, expected 0 to 1"),
+        ({"target_snr": (20, 5)}, "the lowest and the highest"),
+        ({"max_event_duration": 11}, "expected 0 to duration"),
+        ({"max_repeats": 0}, "max_repeats is 0"),
+    ],
+)
+def test_settings_out_of_range(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        DrawSettings(**changes)
+
+
+def test_settings_by_name():
+    assert DrawSettings.preset("paper") == DrawSettings()
+    assert DrawSettings(target_snr=[1, 2]).target_snr == (1, 2)
+    with pytest.raises(ConfigError, match="Did you mean 'paper'"):
+        DrawSettings.preset("papers")
+    with pytest.raises(ConfigError, match="no setting 'min_target'.*Did you mean 'min_targets'"):
+        DrawSettings.preset("paper", min_target=1)
+
+
+def test_negative_seed_or_index(drawer):
+    with pytest.raises(ConfigError, match="neither can be negative"):
+        drawer(-1, 0)

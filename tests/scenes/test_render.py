@@ -1,0 +1,209 @@
+import copy
+import json
+
+import numpy as np
+import pytest
+from conftest import write_sofa, write_wav
+from plain_renderer import plain_render
+
+from s5lib.errors import ConfigError, DataError
+from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, render, write_metadata
+
+SETTINGS = DrawSettings(duration=2.0, sample_rate=8000)
+
+
+@pytest.fixture(scope="module")
+def root(small_corpus):
+    return small_corpus / "dev_set"
+
+
+@pytest.fixture(scope="module")
+def drawer(small_corpus):
+    return SceneDrawer(Corpus(small_corpus, "train"), SETTINGS)
+
+
+@pytest.fixture
+def metadata(drawer):
+    return copy.deepcopy(drawer(0, 0, targets=3, same_class=True))
+
+
+def relative_error(ours, reference):
+    return np.abs(ours - reference).max() / np.abs(reference).max()
+
+
+@pytest.mark.parametrize(("preset", "signed_peak"), [("dcase2026", False), ("dcase2025", True), ("paper", False)])
+def test_agrees_with_the_plain_renderer(drawer, root, preset, signed_peak):
+    targets = 0
+    for index in range(12):
+        scene = drawer(1, index)
+        ours, (mixture, dry) = render(scene, root, preset), plain_render(scene, root, signed_peak)
+        assert ours.labels == tuple(event["label"] for event in scene["fg_events"])
+        assert ours.mixture.dtype == ours.sources.dtype == np.float32
+        assert relative_error(ours.mixture, mixture) < 1e-5
+        for source, reference in zip(ours.sources, dry, strict=True):
+            assert relative_error(source, reference) < 1e-5
+        targets += len(dry)
+    assert targets > 12
+
+
+def test_peak_rules_differ_where_the_largest_value_is_not_the_largest_magnitude(metadata, root):
+    assert not np.array_equal(render(metadata, root, "dcase2026").sources, render(metadata, root, "dcase2025").sources)
+
+
+def test_reference_level_of_the_preset_where_the_metadata_has_none(metadata, root):
+    metadata["config"]["ref_db"] = None
+    level = {preset: render(metadata, root, preset).stems().noise.var() for preset in ("dcase2026", "dcase2025")}
+    np.testing.assert_allclose(10 * np.log10([level["dcase2026"], level["dcase2025"]]), [-55, -50], atol=0.05)
+
+
+def test_sounds_that_reach_beyond_the_end_are_cut_but_scaled_by_their_whole_energy(metadata, root):
+    metadata["fg_events"][0]["event_time"] = 1.9
+    metadata["fg_events"][1]["event_time"] = 2.5  # after the end
+    ours, (mixture, dry) = render(metadata, root), plain_render(metadata, root)
+    assert relative_error(ours.mixture, mixture) < 1e-5
+    assert relative_error(ours.sources[0], dry[0]) < 1e-5
+    assert not ours.sources[1].any()
+
+
+def test_a_scene_saved_as_json_renders_to_the_same_bits(metadata, root, tmp_path):
+    path = tmp_path / "scenes" / "one.json"
+    write_metadata(metadata, path)
+    first, second = render(metadata, root), Renderer(root)(path)
+    assert json.loads(path.read_text()) == metadata
+    assert np.array_equal(first.mixture, second.mixture)
+    assert np.array_equal(first.sources, second.sources)
+
+
+def test_caches_do_not_change_the_result(drawer, root, tmp_path):
+    plain, starved, mapped = Renderer(root), Renderer(root, memory_limit=0), Renderer(root, cache_dir=tmp_path)
+    for index in (3, 4, 3):
+        scene = drawer(2, index)
+        expected = plain(scene).mixture
+        assert np.array_equal(starved(scene).mixture, expected)
+        assert np.array_equal(mapped(scene).mixture, expected)
+
+
+def test_without_sources_the_mixture_is_the_same(metadata, root):
+    scene = Renderer(root)(metadata, sources=False)
+    assert scene.sources.shape == (0, 16000)
+    assert np.array_equal(scene.mixture, render(metadata, root).mixture)
+
+
+def test_stems_add_up_and_have_their_levels(drawer, root):
+    for index in range(5):
+        metadata = drawer(3, index)
+        scene = render(metadata, root)
+        stems = scene.stems()
+        total = stems.wet.sum(0) + stems.interference.sum(0) + stems.noise
+        np.testing.assert_allclose(total, scene.mixture, atol=1e-6 * np.abs(scene.mixture).max())
+        assert stems.wet.shape == (len(scene.labels), 4, 16000)
+        assert len(stems.interference) == len(metadata["int_events"])
+        for event, wet in zip(metadata["fg_events"], stems.wet, strict=True):
+            if event["event_time"] + event["event_duration"] + 0.1 < 2.0:  # nothing cut
+                samples = round(event["event_duration"] * 8000) + 800 - 1
+                assert 10 * np.log10((wet.astype(float) ** 2).sum() / (4 * samples)) == pytest.approx(
+                    event["snr"] - 55, abs=1e-3
+                )
+
+
+def test_responses_and_directions(metadata, root):
+    scene = render(metadata, root)
+    assert scene.responses().shape == (3, 4, 800)
+    positions = np.array([event["event_position"][0] for event in metadata["fg_events"]])
+    np.testing.assert_allclose(scene.directions(), positions / np.linalg.norm(positions, axis=1, keepdims=True))
+
+
+def test_scene_without_targets(drawer, root):
+    scene = render(drawer(0, 0, targets=0), root)
+    assert scene.sources.shape == (0, 16000) and scene.labels == ()
+    assert scene.mixture.shape == (4, 16000) and scene.mixture.any()
+    assert scene.stems().wet.shape == (0, 4, 16000)
+    assert scene.responses().shape == (0, 0, 0) and scene.directions().shape == (0, 3)
+
+
+def test_in_a_room_without_reflections_dry_is_the_scaled_clip(own_corpus, metadata):
+    root = own_corpus / "dev_set"
+    response = np.zeros((1, 4, 100))
+    response[:, :, 30] = [1.0, 0.5, -0.5, 0.7]
+    write_sofa(root / "room_ir/train/a.sofa", response, np.array([[1.0, 0, 0]]))
+    clip = np.sin(np.arange(4000) / 5)
+    write_wav(root / "sound_event/train/Dog/new.wav", 0.5 * clip)
+    metadata["room"]["args"]["metadata"]["sofa_path"] = "dev_set/room_ir/train/a.sofa"
+    event = {**metadata["fg_events"][0], "label": "Dog", "source_file": "Dog/new.wav", "source_time": 0}
+    event |= {"event_time": 0.5, "event_duration": 0.5, "event_position": [[1.0, 0, 0]], "snr": 10.0}
+    metadata |= {"fg_events": [event], "int_events": []}
+    source = render(metadata, root).sources[0]
+    start = 4000 + 30
+    mean_power = np.sum((clip / np.abs(clip).max()) ** 2) * (1 + 0.25 + 0.25 + 0.49) / 4 / (4000 + 99)
+    expected = clip / np.abs(clip).max() * 10 ** (-45 / 20) / np.sqrt(mean_power)
+    np.testing.assert_allclose(source[start : start + 4000], expected, atol=1e-6 * expected.max())
+    assert not source[:start].any() or np.abs(source[:start]).max() < 1e-6 * expected.max()
+
+
+def spoil(metadata, group, **changes):
+    metadata[group][0].update(changes)
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: spoil(m, "fg_events", source_file="Dog/gone.wav"), "Dog/gone.wav: no such recording"),
+        (lambda m: spoil(m, "fg_events", source_file="../../train/x.wav"), "leads out of the corpus"),
+        (lambda m: spoil(m, "fg_events", source_file="/etc/passwd"), "leads out of the corpus"),
+        (lambda m: spoil(m, "fg_events", event_position=[[9.0, 9.0, 9.0]]), "no source position at \\[9.0, 9.0, 9.0\\]"),
+        (lambda m: spoil(m, "fg_events", event_position=None), "'event_position' is None"),
+        (lambda m: spoil(m, "fg_events", snr="loud"), "fg_events\\[0\\]: 'snr' is 'loud', expected a number"),
+        (lambda m: spoil(m, "fg_events", snr=float("nan")), "'snr' is nan, expected a number"),
+        (lambda m: spoil(m, "fg_events", event_time=-1), "'event_time' is -1, expected a number of at least 0"),
+        (lambda m: spoil(m, "fg_events", event_duration=9.0), "needs 9.000 s"),
+        (lambda m: spoil(m, "fg_events", source_time=60.0), "ends after"),
+        (lambda m: spoil(m, "fg_events", label=None), "'label' is None"),
+        (lambda m: {key: value for key, value in m.items() if key != "room"}, "'room' is missing"),
+        (lambda m: {**m, "config": 3}, "'config' is 3, expected an object"),
+        (lambda m: {**m, "config": {**m["config"], "sr": 8000.5}}, "'sr' is 8000.5"),
+        (lambda m: {**m, "config": {**m["config"], "duration": 0}}, "'duration' is 0, expected a number above 0"),
+        (lambda m: {**m, "fg_events": {}, "int_events": 5}, "'int_events' must be a list"),
+        (lambda m: {"config": m["config"]}, "nothing tells how many channels"),
+    ],
+)
+def test_bad_metadata(metadata, root, change, message):
+    with pytest.raises(DataError, match=message):
+        render(change(metadata), root)
+
+
+def test_bad_recordings(own_corpus, metadata):
+    root = own_corpus / "dev_set"
+    event, noise = metadata["fg_events"][0], metadata["bg_events"][0]
+    clip = root / "sound_event/train" / event["source_file"]
+    good = clip.read_bytes()
+    write_wav(clip, np.zeros(16000))
+    with pytest.raises(DataError, match="silent for .* remove the clip"):
+        Renderer(root)(metadata)
+    write_wav(clip, np.ones((16000, 2)))
+    with pytest.raises(DataError, match="2 channels, expected a recording of one channel"):
+        Renderer(root)(metadata)
+    write_wav(clip, np.array([0.1, np.nan] * 8000))
+    with pytest.raises(DataError, match="sample 1 is not a finite number"):
+        Renderer(root)(metadata)
+    clip.write_bytes(good)
+    write_wav(root / "noise/train" / noise["source_file"], np.ones((40000, 2)))
+    with pytest.raises(DataError, match="2 channels, but .*sofa has 4"):
+        Renderer(root)(metadata)
+    write_wav(root / "noise/train" / noise["source_file"], np.zeros((40000, 4)))
+    with pytest.raises(DataError, match="cannot be scaled to a level"):
+        Renderer(root)(metadata)
+
+
+def test_unknown_preset(metadata, root):
+    with pytest.raises(ConfigError, match="Did you mean 'dcase2026'"):
+        render(metadata, root, "dcase-2026")
+
+
+def test_memory_limit_is_kept(drawer, root):
+    renderer = Renderer(root, memory_limit=400_000)
+    for index in range(20):
+        renderer(drawer(5, index))
+        audio, rooms = renderer.stores(8000)
+        assert audio.cache.nbytes <= 200_000
+        assert rooms.nbytes <= 200_000

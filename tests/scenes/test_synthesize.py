@@ -1,0 +1,92 @@
+import filecmp
+import json
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from s5lib.bin.main import main
+from s5lib.errors import ConfigError, DataError
+from s5lib.scenes import DrawSettings, read_metadata, render, synthesize
+
+SETTINGS = DrawSettings(duration=1.5, sample_rate=8000)
+
+
+def files(folder):
+    return sorted(os.path.relpath(os.path.join(base, name), folder) for base, _, names in os.walk(folder) for name in names)
+
+
+def test_same_files_whatever_the_number_of_processes(small_corpus, tmp_path):
+    one = synthesize(small_corpus, "valid", tmp_path / "one", 10, zero_target=2, settings=SETTINGS)
+    two = synthesize(small_corpus, "valid", tmp_path / "two", 10, zero_target=2, settings=SETTINGS, nj=2)
+    assert len(files(one)) == len(files(two)) > 12 * 2
+    same, different, missing = filecmp.cmpfiles(one, two, files(one), shallow=False)
+    assert not different and not missing
+    kinds = []
+    for path in sorted((one / "metadata").iterdir()):
+        metadata = read_metadata(path)
+        labels = [event["label"] for event in metadata["fg_events"]]
+        kinds.append((len(labels), len(labels) > len(set(labels))))
+        scene = render(metadata, small_corpus / "dev_set")
+        mixture, rate = soundfile.read(one / f"soundscape/{path.stem}.wav", dtype="float32")
+        assert rate == 8000
+        np.testing.assert_array_equal(mixture.T, scene.mixture)
+        for index, (label, source) in enumerate(zip(labels, scene.sources, strict=True)):
+            written, _ = soundfile.read(one / f"oracle_target/{path.stem}_{index}_{label}.wav", dtype="float32")
+            np.testing.assert_array_equal(written, source)
+    expected = [(0, False), (1, False), (2, False), (2, True), (3, False), (3, True)]
+    assert sorted(kinds) == sorted(expected * 2)
+
+
+def test_an_interrupted_call_goes_on(small_corpus, tmp_path):
+    whole = synthesize(small_corpus, "valid", tmp_path / "whole", 5, settings=SETTINGS)
+
+    class Stopped(Exception):
+        pass
+
+    def stop_after_two(rows, total):
+        for number, row in enumerate(rows):
+            if number == 2:
+                raise Stopped
+            yield row
+
+    with pytest.raises(Stopped):
+        synthesize(small_corpus, "valid", tmp_path / "part", 5, settings=SETTINGS, progress=stop_after_two)
+    kept = tmp_path / "part/soundscape/valid_00000.wav"
+    before = kept.stat().st_mtime_ns
+    (tmp_path / "part/soundscape/valid_00001.wav").unlink()
+    synthesize(small_corpus, "valid", tmp_path / "part", 5, settings=SETTINGS)
+    assert kept.stat().st_mtime_ns == before
+    assert files(whole) == files(tmp_path / "part")
+    assert not filecmp.cmpfiles(whole, tmp_path / "part", files(whole), shallow=False)[1]
+
+
+def test_another_request_into_the_same_folder_is_refused(small_corpus, tmp_path):
+    synthesize(small_corpus, "valid", tmp_path, 1, settings=SETTINGS)
+    with pytest.raises(DataError, match="made with seed=0, not 1. Choose another folder"):
+        synthesize(small_corpus, "valid", tmp_path, 1, settings=SETTINGS, seed=1)
+
+
+def test_impossible_requests_write_nothing(small_corpus, tmp_path):
+    with pytest.raises(DataError, match="no noise recording lasts 10 s"):
+        synthesize(small_corpus, "valid", tmp_path / "out", 1)
+    with pytest.raises(ConfigError, match="nothing to write"):
+        synthesize(small_corpus, "valid", tmp_path / "out", 0, settings=SETTINGS)
+    with pytest.raises(ConfigError, match="nj is 0"):
+        synthesize(small_corpus, "valid", tmp_path / "out", 1, nj=0, settings=SETTINGS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_command(small_corpus, tmp_path, capsys):
+    command = ["synth", "--data_root", str(small_corpus), "--split", "valid", "--out", str(tmp_path / "set")]
+    settings = ["--draw_conf", "duration=1.5", "sample_rate=8000"]
+    assert main([*command, "--num_scenes", "2", "--zero_target", "1", *settings]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"3 scenes in {tmp_path / 'set'}\n" and captured.err == ""
+    assert len(list((tmp_path / "set/metadata").iterdir())) == 3
+    assert json.loads((tmp_path / "set/synth.json").read_text())["settings"]["duration"] == 1.5
+    assert main([*command, "--num_scenes", "2", "--draw_conf", "duraton=1.5"]) == 1
+    assert "Did you mean 'duration'" in capsys.readouterr().err
+    assert main([*command, "--num_scenes", "2", "--draw_conf", "duration"]) == 1
+    assert "--draw_conf: expected key=value" in capsys.readouterr().err
