@@ -15,14 +15,7 @@ from s5lib.bin.main import main
 from s5lib.errors import ConfigError
 from s5lib.plugins.scaffold import write_plugin
 
-
-def build(package: Path, site: Path) -> None:
-    """Install by setuptools alone: needs neither a network nor the package `wheel`, as pip would."""
-    command = ["build", "--build-base", f"{site}.build", "--build-lib", str(site), "egg_info", "--egg-base", str(site)]
-    site.mkdir(exist_ok=True)
-    code = "from setuptools import setup; setup()"
-    done = subprocess.run([sys.executable, "-c", code, "-q", *command], cwd=package, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+from .installing import build
 
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
