@@ -50,12 +50,16 @@ def _read_archive(entry: str) -> tuple[np.ndarray, int]:
         import kaldiio
     except ImportError as error:
         raise DataError(f"{entry}: Kaldi archives need kaldiio: pip install 's5lib[kaldi]'.") from error
+    place = ARCHIVE.fullmatch(entry)
     try:
+        with open(place["file"], "rb") as file:
+            file.seek(int(place["offset"]))
+            marker = file.read(5)
+        if not marker.startswith((b"RIFF", b"fLaC", b"AUDIO")):  # kaldiio would unpickle, and so run, a "PKL" entry
+            raise ValueError(f"it begins with {marker!r}")
         rate, samples = kaldiio.load_mat(entry)
     except Exception as error:  # kaldiio raises whatever the bytes lead it to
         raise DataError(f"{entry}: no audio can be read there ({type(error).__name__}: {error}).") from error
-    if not np.isscalar(rate):  # some versions give (samples, rate)
-        rate, samples = samples, rate
     samples = np.atleast_2d(np.asarray(samples).T)
     if samples.dtype.kind == "i":
         samples = samples / -float(np.iinfo(samples.dtype).min)
