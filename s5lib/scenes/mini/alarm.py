@@ -25,7 +25,8 @@ def alarm_clock(source: Generator, take: Generator) -> np.ndarray:
     harmonics = [k for k in range(1, 8) if (k % 2 or not odd_only) and k * max(pitch, second) < 14000]
 
     def beep(frequency: float) -> np.ndarray:
-        tone = sum(np.sin(2 * np.pi * k * frequency * time + take.uniform(0, 2 * np.pi)) / k**rolloff for k in harmonics)
+        angle = 2 * np.pi * frequency * time
+        tone = sum(np.sin(k * angle + take.uniform(0, 2 * np.pi)) / k**rolloff for k in harmonics)
         return edges(tone, 0.004, 0.012)
 
     track, start, sounded = silence(3.0), 0.0, 0.0

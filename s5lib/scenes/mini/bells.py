@@ -41,7 +41,8 @@ def doorbell(source: Generator, take: Generator) -> np.ndarray:
     """Return a two-tone chime ``[T]``: a struck bar, then a lower one, each with a few inharmonic partials."""
     high = log_uniform(source, 480.0, 1100.0)
     low = high / source.choice([6 / 5, 5 / 4, 4 / 3, 3 / 2])
-    ratios = np.array([1.0, source.uniform(1.98, 2.02), 2.756, 5.404])  # a free bar's overtones, and an octave resonator
+    # a free bar's overtones, and an octave resonator
+    ratios = np.array([1.0, source.uniform(1.98, 2.02), 2.756, 5.404])
     levels = np.array([1.0, source.uniform(0.05, 0.3), source.uniform(0.05, 0.3), source.uniform(0.0, 0.12)])
     ring_time = log_uniform(source, 0.15, 0.35)
     gap = source.uniform(0.32, 0.6)

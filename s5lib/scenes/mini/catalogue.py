@@ -14,7 +14,7 @@ from s5lib.scenes.mini.outdoors import bird_song, wind
 from s5lib.scenes.mini.voice import speech
 from s5lib.scenes.mini.water import pour, rain
 
-__all__ = ["SOUND_EVENTS", "INTERFERENCE", "SPLITS", "Counts"]
+__all__ = ["INTERFERENCE", "SOUND_EVENTS", "SPLITS", "Counts"]
 
 SOUND_EVENTS = {
     "AlarmClock": alarm_clock,

@@ -13,7 +13,7 @@ MEMBRANE = np.array([1.0, 1.594, 2.136, 2.296, 2.653, 2.918])  # zeros of the Be
 
 
 def percussion(source: Generator, take: Generator) -> np.ndarray:
-    """Return a rhythm ``[T]`` on one drum: membrane modes whose pitch falls after the stroke, and a rattle of snares."""
+    """Return a rhythm ``[T]`` on one drum: membrane modes whose pitch falls after the stroke, and a rattle."""
     tone = log_uniform(source, 110.0, 420.0)
     levels = np.concatenate([[1.0], source.uniform(0.15, 0.7, 5)])
     ring_time = log_uniform(source, 0.05, 0.16)

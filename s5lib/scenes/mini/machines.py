@@ -40,7 +40,7 @@ def vacuum_cleaner(source: Generator, take: Generator) -> np.ndarray:
 def engine(source: Generator, take: Generator) -> np.ndarray:
     """Return an idling engine ``[T]``: uneven firings that ring in the exhaust; interference."""
     firing = log_uniform(source, 22.0, 48.0)
-    pipe = np.array([log_uniform(source, 70.0, 130.0), log_uniform(source, 180.0, 330.0), log_uniform(source, 400.0, 800.0)])
+    pipe = [log_uniform(source, *limits) for limits in ((70.0, 130.0), (180.0, 330.0), (400.0, 800.0))]
     levels = np.array([1.0, source.uniform(0.3, 0.8), source.uniform(0.1, 0.4)])
     uneven = source.uniform(0.05, 0.3, size=4)
 

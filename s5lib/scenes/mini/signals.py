@@ -12,9 +12,20 @@ from numpy.random import Generator
 from scipy import signal
 
 __all__ = [
-    "SAMPLE_RATE", "MAXIMUM_SECONDS", "samples", "silence", "log_uniform", "place", "decaying_partials", "edges", "phase",
-    "noise", "resonator", "curve", "finish",
-]  # fmt: skip
+    "MAXIMUM_SECONDS",
+    "SAMPLE_RATE",
+    "curve",
+    "decaying_partials",
+    "edges",
+    "finish",
+    "log_uniform",
+    "noise",
+    "phase",
+    "place",
+    "resonator",
+    "samples",
+    "silence",
+]
 
 SAMPLE_RATE = 32000
 MAXIMUM_SECONDS = 3.0
@@ -29,7 +40,7 @@ def samples(seconds: float) -> int:
     >>> samples(0.5)
     16000
     """
-    return int(round(seconds * SAMPLE_RATE))
+    return round(seconds * SAMPLE_RATE)
 
 
 def silence(seconds: float) -> np.ndarray:
@@ -50,26 +61,24 @@ def place(track: np.ndarray, sound: np.ndarray, seconds: float, gain: float = 1.
 
 
 def decaying_partials(
-    frequencies: np.ndarray, amplitudes: np.ndarray, decays: np.ndarray, seconds: float, phases: np.ndarray | float = 0.0
+    frequencies: np.ndarray, amplitudes: np.ndarray, decays: np.ndarray, seconds: float
 ) -> np.ndarray:
-    """Return a struck body's sound ``[T]``: sines that decay exponentially, the modes of a bell, a bar or a membrane.
+    """Return a struck body's sound ``[T]``: sines that decay exponentially, the modes of a bell or a bar.
+
+    All start at phase 0, without a click.
 
     Args:
         frequencies: ``[P]`` in Hz; those at or above 15 kHz are left out.
         amplitudes: ``[P]``, linear.
         decays: ``[P]``, the time constants in seconds (down to 1/e).
         seconds: the length.
-        phases: ``[P]`` in radians, or one for all; 0 starts without a click.
     """
     time = np.arange(samples(seconds)) / SAMPLE_RATE
-    frequencies, amplitudes, decays, phases = np.broadcast_arrays(
-        *(np.asarray(value, float) for value in (frequencies, amplitudes, decays, phases))
-    )
     out = np.zeros(len(time))
-    for f, a, d, p in zip(frequencies, amplitudes, decays, phases, strict=True):
+    for f, a, d in zip(frequencies, amplitudes, decays, strict=True):
         if f < 15000.0:
             heard = min(len(time), samples(9.0 * d) + 1)  # beyond nine time constants it is below -78 dB
-            out[:heard] += a * np.exp(-time[:heard] / d) * np.sin(2 * np.pi * f * time[:heard] + p)
+            out[:heard] += a * np.exp(-time[:heard] / d) * np.sin(2 * np.pi * f * time[:heard])
     return out
 
 
@@ -115,7 +124,7 @@ def noise(generator: Generator, length: int, low: float, high: float, tilt: floa
 
 
 def resonator(sound: np.ndarray, frequency: float, bandwidth: float) -> np.ndarray:
-    """Filter ``sound [T]`` by a two-pole resonance at ``frequency`` Hz, ``bandwidth`` Hz wide, of gain 1 at its peak."""
+    """Filter ``sound [T]`` by a two-pole resonance at ``frequency``, ``bandwidth`` wide (Hz), of gain 1 at its peak."""
     return signal.lfilter(*signal.iirpeak(frequency, frequency / bandwidth, fs=SAMPLE_RATE), sound)
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from s5lib.errors import ConfigError, DataError
 from s5lib.scenes.mini.jobs import Job, all_jobs, run_job
 
-__all__ = ["VERSION", "STAMP", "build"]
+__all__ = ["STAMP", "VERSION", "build"]
 
 VERSION = 1
 """Raised when the same seed gives other sounds than before."""

@@ -47,7 +47,7 @@ def _resonance(frequency: float, bandwidth: float) -> tuple[list[float], list[fl
 
 
 def _vocal_tract(sound: np.ndarray, formants: np.ndarray, tract: float) -> np.ndarray:
-    """Filter ``sound [T]`` by a cascade of formants: three that move along ``formants [T, 3]`` in Hz, and the upper ones.
+    """Filter ``sound [T]`` by a cascade of formants: three that move along ``formants [T, 3]`` in Hz, and upper ones.
 
     ``tract`` scales the upper formants: above 1 for a short vocal tract.
     """
@@ -80,14 +80,15 @@ def speech(source: Generator, take: Generator) -> np.ndarray:
     breath, lively = source.uniform(0.01, 0.08), source.uniform(0.05, 0.16)
     hiss = source.uniform(0.5, 1.1)
 
-    count = max(4, int(round(take.uniform(1.2, 2.3) * pace)))
+    count = max(4, round(take.uniform(1.2, 2.3) * pace))
     lengths = take.uniform(0.75, 1.25, count) / pace
     starts = np.concatenate([[0.0], np.cumsum(lengths)])
     length = samples(starts[-1] + 0.1)
     time = np.arange(length) / SAMPLE_RATE
 
     fall = 2.0 ** (-0.35 * time / time[-1] + lively * curve(take, length, pace) + 0.006 * curve(take, length, 30.0))
-    loudness, knots, targets, frication = np.zeros(length), [0.0], [VOWELS[take.integers(len(VOWELS))]], np.zeros(length)
+    loudness, frication = np.zeros(length), np.zeros(length)
+    knots, targets = [0.0], [VOWELS[take.integers(len(VOWELS))]]
     for start, seconds in zip(starts[:-1], lengths, strict=True):
         consonant = take.random()
         stopped = consonant < 0.6  # by a fricative or a burst; else a nasal or a glide, which is voiced all along

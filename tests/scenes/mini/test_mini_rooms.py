@@ -9,7 +9,12 @@ from s5lib.scenes.mini.ambience import ambisonic_gains, diffuse_noise
 from s5lib.scenes.mini.rooms import SPEED_OF_SOUND, Room, draw_room, image_sources, impulse_response
 from s5lib.scenes.mini.signals import SAMPLE_RATE
 
-ANECHOIC = dict(size=np.array([5.0, 6.0, 3.0]), microphone=np.array([2.4, 3.1, 1.5]), absorption=1.0, damping=1.0)
+ANECHOIC = {
+    "size": np.array([5.0, 6.0, 3.0]),
+    "microphone": np.array([2.4, 3.1, 1.5]),
+    "absorption": 1.0,
+    "damping": 1.0,
+}
 
 
 def at(azimuth, elevation, distance=1.0):

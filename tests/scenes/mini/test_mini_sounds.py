@@ -1,5 +1,7 @@
 """The sound models: levels, lengths, what the classes and the single things are told apart by."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import signal
@@ -60,7 +62,7 @@ def mel_statistics(sound):
     floor = np.random.default_rng(0).standard_normal(len(sound)) * np.sqrt(np.mean(sound**2)) * 10 ** (-30 / 20)
     _, _, z = signal.stft(sound + floor, SAMPLE_RATE, nperseg=1024)
     bounds = np.unique(np.geomspace(2, 512, 33).astype(int))
-    bands = np.log(np.stack([np.sum(np.abs(z[a:b]) ** 2, axis=0) for a, b in zip(bounds, bounds[1:], strict=False)]))
+    bands = np.log(np.stack([np.sum(np.abs(z[a:b]) ** 2, axis=0) for a, b in itertools.pairwise(bounds)]))
     return np.concatenate([bands.mean(1) - bands.mean(), bands.std(1), np.abs(np.diff(bands)).mean(1)])
 
 
@@ -81,7 +83,7 @@ def test_classes_are_told_apart_on_sources_never_heard():
 def test_pitch_belongs_to_the_source(label):
     of_source = [[strongest_frequency(clip(label, source, take)) for take in range(2)] for source in range(8)]
     semitones = 12 * np.log2(np.array(of_source))
-    # half of the clocks have two tones, so the median: the same partial in both takes; the sources over most of an octave
+    # some things have two tones, so the median: the same partial in both takes; the sources over most of an octave
     assert np.median(np.abs(semitones[:, 0] - semitones[:, 1])) < 1.0
     assert np.ptp(semitones[:, 0]) > 10.0
 

@@ -157,13 +157,13 @@ def test_an_empty_folder_is_filled(tmp_path, monkeypatch):
 def test_another_corpus_is_never_touched(tmp_path):
     official = tmp_path / "dev_set" / "sound_event"
     official.mkdir(parents=True)
-    with pytest.raises(DataError, match="is no mini corpus.*nothing was changed.*--data_root"):
+    with pytest.raises(DataError, match=r"is no mini corpus.*nothing was changed.*--data_root"):
         build(tmp_path)
     assert official.is_dir()
 
 
 def test_another_seed_in_the_same_place_is_an_error(few, root):
-    with pytest.raises(DataError, match="seed 0 instead of 5.*remove"):
+    with pytest.raises(DataError, match=r"seed 0 instead of 5.*remove"):
         build(root, seed=5)
 
 
@@ -171,7 +171,7 @@ def test_a_damaged_tree_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "SPLITS", {"train": Counts(0, 0, 0, 2, 0)})
     built = build(tmp_path)
     (built / "noise/train/ambience_train_1.wav").unlink()
-    with pytest.raises(DataError, match="lacks 1 of its files, such as noise/train/ambience_train_1.wav"):
+    with pytest.raises(DataError, match=r"lacks 1 of its files, such as noise/train/ambience_train_1.wav"):
         build(tmp_path)
 
 
@@ -179,13 +179,13 @@ def test_a_damaged_tree_is_an_error(tmp_path, monkeypatch):
 def test_an_unreadable_stamp_is_an_error(tmp_path, stamp):
     (tmp_path / "dev_set").mkdir()
     (tmp_path / "dev_set" / tree.STAMP).write_text(stamp)
-    with pytest.raises(DataError, match="no readable mini.json"):
+    with pytest.raises(DataError, match=r"no readable mini.json"):
         build(tmp_path)
 
 
 def test_a_root_that_is_a_file_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="Could not make the mini corpus below .*file"):
+    with pytest.raises(DataError, match=r"Could not make the mini corpus below .*file"):
         build(tmp_path / "file")
 
 
@@ -194,7 +194,7 @@ def test_a_full_disk_is_an_error(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tree, "run_job", full)
-    with pytest.raises(DataError, match="No space left on device.*200 MB free"):
+    with pytest.raises(DataError, match=r"No space left on device.*200 MB free"):
         build(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
