@@ -20,6 +20,7 @@ __all__ = ["AlignedSDRLoss"]
 
 _FLOOR = 1e-10  # of the target's energy, added to the residual's: SDR ends at 100 dB, and its gradient stays finite
 _FLOOR_FLOAT32 = 1e-6  # where the device has no float64
+_SILENT = 1e-20  # energy below which a target counts as silent; float32 gradients would overflow not far from there
 
 
 class _ResidualEnergy(torch.autograd.Function):
@@ -35,9 +36,10 @@ class _ResidualEnergy(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         prediction, target, order = ctx.saved_tensors
         inverse = order.argsort(-1)[..., None]  # the target of each prediction
-        factor = (2 * grad)[..., None].gather(1, inverse).to(prediction.dtype)
-        difference = target.gather(1, inverse.expand_as(target)).to(prediction.dtype).neg_().add_(prediction)
-        return difference.mul_(factor), None, None, None
+        dtype = torch.promote_types(prediction.dtype, torch.float32)
+        factor = (2 * grad)[..., None].gather(1, inverse).to(dtype)
+        difference = target.gather(1, inverse.expand_as(target)).to(dtype).neg_().add_(prediction)
+        return difference.mul_(factor).to(prediction.dtype), None, None, None
 
 
 class AlignedSDRLoss(nn.Module):
@@ -53,8 +55,8 @@ class AlignedSDRLoss(nn.Module):
             all K, as the public DCASE 2026 baseline does.
 
     Finite for every finite input, and so is its gradient: a residual counts at least 1e-10 of the target's energy (an
-    SDR of 100 dB, reached by a perfect prediction).  A target that is silent although its slot has a label has no
-    SDR: it counts as a silent slot.  Computed in float64 from inputs of any float dtype, also under autocast; the
+    SDR of 100 dB, reached by a perfect prediction).  A target that is silent (energy up to 1e-20) although its slot
+    has a label has no SDR: it counts as a silent slot.  Computed in float64 from inputs of any float dtype, also under autocast; the
     result has the prediction's dtype, at least float32.  For K up to 4 no value is read back from a GPU.
 
     Raises:
@@ -86,7 +88,7 @@ class AlignedSDRLoss(nn.Module):
         with torch.no_grad():
             labels = _labels(query)
             residual, energy = _residuals(target, prediction)
-            counted = (labels >= 0) & (energy > 0)
+            counted = (labels >= 0) & (energy > _SILENT)
             order = self.aligner.permute(_sdr(residual, energy[..., None]), labels)
             chosen = residual.gather(-1, order[..., None]).squeeze(-1)
         live = _ResidualEnergy.apply(prediction, target, order, chosen)
@@ -106,9 +108,9 @@ def _residuals(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sdr(residual: Tensor, energy: Tensor) -> Tensor:
-    """Return the SDR in dB; 0 where the target has no energy, and no gradient there."""
+    """Return the SDR in dB; 0 where the target is silent, and no gradient there."""
     floor = _FLOOR if residual.dtype == torch.float64 else _FLOOR_FLOAT32
-    present = energy > 0
+    present = energy > _SILENT
     ratio = torch.where(present, residual, 1) / torch.where(present, energy, 1) + floor
     return torch.where(present, ratio.log() * (-10 / math.log(10)), 0)
 

@@ -7,6 +7,8 @@ setting of TF32 or autocast reaches it.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
@@ -33,7 +35,8 @@ def gram(*signals: Tensor) -> Tensor:
     step = max(1, min(samples, size // max(1, batch * sum(counts))))
     buffer = torch.empty(batch, sum(counts), step, dtype=wide_dtype(device), device=device)
     total = buffer.new_zeros(batch, sum(counts), sum(counts))
-    with torch.autocast(device.type, enabled=False):
+    # autocast leaves float64 alone
+    with nullcontext() if buffer.dtype == torch.float64 else torch.autocast(device.type, enabled=False):
         for start in range(0, samples, step):
             block = buffer[..., : min(step, samples - start)]
             for rows, signal in zip(block.split(counts, dim=1), signals, strict=True):
