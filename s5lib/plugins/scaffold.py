@@ -86,6 +86,7 @@ def _files(kind: str, name: str):
     }
     templates = resources.files("s5lib.plugins") / "templates"
     places = {
+        "common/gitignore": ".gitignore",
         "common/pyproject.toml": "pyproject.toml",
         "common/README.md": "README.md",
         "common/plugin.py": f"{package}/plugin.py",
