@@ -2,8 +2,8 @@
 
   s5lib synth --data_root corpora/dcase26 --split valid --out dump/paper_test --num_scenes 3000 --nj 8
 
-OUT gets soundscape/NAME.wav, oracle_target/NAME_I_LABEL.wav and metadata/NAME.json, the layout of the DCASE sets.  A call
-that was interrupted goes on where it stopped; the files are the same whatever the number of processes.
+OUT gets soundscape/NAME.wav, oracle_target/NAME_I_LABEL.wav and metadata/NAME.json, the layout of the DCASE sets.
+A call that was interrupted goes on where it stopped; the files are the same whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 def add_arguments(parser):
     """Add the options of this command."""
     parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
-    parser.add_argument("--data_root", required=True, help="folder that holds the corpus (dev_set, or that folder itself)")
+    parser.add_argument("--data_root", required=True, help="folder that holds the corpus: dev_set/ or its content")
     parser.add_argument("--split", default="test", help="what to draw from: a folder name below sound_event")
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--num_scenes", type=int, required=True, help="scenes in the preset's proportions")

@@ -65,8 +65,9 @@ def scene_item(
 
 
 class DrawnScenes(Dataset):
-    """Scenes drawn and rendered when they are asked for; item i is a pure function of (corpus, settings, seed, start + i).
+    """Scenes drawn and rendered when they are asked for.
 
+    Item i is a pure function of (corpus, settings, seed, start + i).
     ``len`` is ``size``, but any index that is not negative has its scene, so that a sampler may count on over epochs.
     Every worker process has its own caches.
 

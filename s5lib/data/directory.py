@@ -7,8 +7,8 @@
     src1.scp ...      ID PATH                     dry references in the labels' order; only IDs that have so many
     utt2num_samples   ID NUMBER                   length of the mixture
 
-One line an ID, sorted in C order (by bytes), the same IDs in every file but ``srcN.scp``.  A PATH is a recording of any kind
-soundfile reads or ``ARCHIVE:OFFSET`` in a Kaldi archive; a relative one counts from the current folder, as in Kaldi.
+One line an ID, sorted in C order (by bytes), the same IDs in every file but ``srcN.scp``.  A PATH is a recording of any
+kind soundfile reads or ``ARCHIVE:OFFSET`` in a Kaldi archive; a relative one counts from the current folder, as there.
 """
 
 from __future__ import annotations
@@ -174,10 +174,11 @@ def _check(recording: Recording, path: Path, written: dict[str, str]) -> None:
     for kind, names in (("ID", (recording.id,)), ("label", recording.labels or ())):
         for name in names:
             if not name or name.split() != [name]:
-                raise DataError(f"{path}: {kind} {name!r} is empty or has white space; a data directory cannot hold it.")
+                raise DataError(f"{path}: {kind} {name!r} is empty or has white space, which lines cannot hold.")
     if recording.id in written:
         raise DataError(f"{path}: ID {recording.id!r} twice.")
     if recording.sources and len(recording.sources) != len(recording.labels or ()):
         raise DataError(
-            f"{path}: ID {recording.id!r} has {len(recording.labels or ())} labels, but {len(recording.sources)} references."
+            f"{path}: ID {recording.id!r} has {len(recording.labels or ())} labels, but {len(recording.sources)} "
+            "references."
         )

@@ -1,7 +1,7 @@
 """Data directories from a corpus in the DCASE 2026 layout: its rendered sets, and its sets of scene metadata.
 
-References of a rendered set are ``oracle_target/NAME_I_LABEL.wav`` (2026, I from 0) or ``NAME_LABEL.wav`` (2025, distinct
-labels); names are compared as a whole, so that ``eval_1`` never takes what belongs to ``eval_10``.
+References of a rendered set are ``oracle_target/NAME_I_LABEL.wav`` (2026, I from 0) or ``NAME_LABEL.wav`` (2025,
+distinct labels); names are compared as a whole, so that ``eval_1`` never takes what belongs to ``eval_10``.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def metadata_files(data_root: str | os.PathLike, name: str) -> list[Path]:
             rows = json.loads(index.read_text(encoding="utf-8"))
             files = [folder / row["metadata_path"] for row in rows]
         except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f'{index}: expected a list of {{"metadata_path": "{name}/FILE.json"}} ({error!r}).') from error
+            expected = f'a list of {{"metadata_path": "{name}/FILE.json"}}'
+            raise DataError(f"{index}: expected {expected} ({error!r}).") from error
     else:
         files = sorted((folder / name).glob("*.json")) if (folder / name).is_dir() else []
     if not files:

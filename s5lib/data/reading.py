@@ -31,8 +31,8 @@ def read_recording(entry: str) -> tuple[np.ndarray, int]:
     """Return ``(samples [M, T] float32, sample rate)`` of what an entry of ``wav.scp`` names.
 
     Raises:
-        DataError: missing, not decodable, empty, or with samples that are no finite numbers; a command (``... |``), which is
-            never run; a Kaldi archive without kaldiio.
+        DataError: missing, not decodable, empty, or with samples that are no finite numbers; a command (``... |``),
+            which is never run; a Kaldi archive without kaldiio.
     """
     if ARCHIVE.fullmatch(entry):
         return _read_archive(entry)
@@ -42,7 +42,7 @@ def read_recording(entry: str) -> tuple[np.ndarray, int]:
 
 def _refuse_pipe(entry: str) -> None:
     if entry.rstrip().endswith("|"):
-        raise DataError(f"{entry!r} is a command; s5lib runs none from a data directory. Write its output to a file first.")
+        raise DataError(f"{entry!r} is a command; s5lib runs none from a data directory. Write its output to a file.")
 
 
 def _read_archive(entry: str) -> tuple[np.ndarray, int]:

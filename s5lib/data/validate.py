@@ -57,8 +57,8 @@ def validate_data_directory(
             first = first or (recording.id, info.sample_rate, info.channels)
             if (info.sample_rate, info.channels) != first[1:]:
                 raise DataError(
-                    f"{recording.mixture}: {info.sample_rate} Hz, {info.channels} channels; {first[0]!r} has {first[1]} Hz, "
-                    f"{first[2]} channels. All mixtures of a set need the same."
+                    f"{recording.mixture}: {info.sample_rate} Hz, {info.channels} channels; {first[0]!r} has "
+                    f"{first[1]} Hz, {first[2]} channels. All mixtures of a set need the same."
                 )
         except DataError as error:
             findings.append(Finding(recording.id, f"{recording.id}: {error}"))
@@ -87,8 +87,8 @@ def _check_recording(recording: Recording, decode: bool):
 def fix_data_directory(path: str | os.PathLike, classes: Iterable[str] | None = None) -> list[str]:
     """Mend a data directory: sort, drop repeated lines and lines without a value, drop recordings that are not usable.
 
-    IDs that are not in every file are dropped, ``utt2num_samples`` is written from the recordings.  The files as they were
-    are kept in ``.backup`` below the folder.
+    IDs that are not in every file are dropped, ``utt2num_samples`` is written from the recordings.  The files as
+    they were are kept in ``.backup`` below the folder.
 
     Returns:
         What was changed, a sentence each; empty if nothing.
@@ -151,7 +151,7 @@ def _lenient(path: Path, empty_values: bool, changes: list[str]) -> dict[str, st
         if problem:
             changes.append(f"{path.name}:{number}: dropped: {problem}")
         elif table.get(key, value) != value:
-            raise DataError(f"{path}:{number}: ID {key!r} with another value than before; only you can know which holds.")
+            raise DataError(f"{path}:{number}: ID {key!r} with another value than before; only you know which holds.")
         elif key in table:
             changes.append(f"{path.name}:{number}: dropped: ID {key!r} a second time")
         else:

@@ -2,8 +2,8 @@
 
 With impulse responses of L samples, the time axis is cut into blocks of B >= L samples.  A block padded to F = 2 B
 samples and multiplied by a response's spectrum gives that block's linear convolution, whose second half belongs to the
-next block.  Responses of a common length share B, whatever the length of the scene, so a spectrum computed once serves all
-scenes and takes little memory; and a sound costs only the blocks that it covers.
+next block.  Responses of a common length share B, whatever the length of the scene, so a spectrum computed once serves
+all scenes and takes little memory; and a sound costs only the blocks that it covers.
 
 The energy of a convolution is needed before it is computed, to scale the sound.  It is sum_tau r_x(tau) r_h(tau) over
 |tau| < L, of the autocorrelations of sound and response (summed over channels).  r_x(tau) for 0 <= tau <= B comes
@@ -102,14 +102,17 @@ def add_filtered(total: np.ndarray, first: int, spectra: np.ndarray, filters: np
         filters: ``[M, B + 1]``.
     """
     product = np.empty(spectra.shape[1], np.complex64)
-    for row, target in zip(spectra, range(first, total.shape[1])):
+    for row, target in zip(spectra, range(first, total.shape[1]), strict=False):
         for channel, response in enumerate(filters):
             np.multiply(row, response, out=product)
             total[channel, target] += product
 
 
 def overlap_add(spectra: np.ndarray, block: int) -> np.ndarray:
-    """Turn spectra of consecutive blocks ``[..., blocks, B + 1]``, which are overwritten, into ``[..., (blocks + 1) B]``."""
+    """Turn spectra of consecutive blocks ``[..., blocks, B + 1]`` into samples ``[..., (blocks + 1) * B]``.
+
+    The spectra are overwritten.
+    """
     halves = fft.irfft(spectra, n=2 * block, axis=-1, overwrite_x=True)
     samples = np.empty((*halves.shape[:-2], halves.shape[-2] + 1, block), np.float32)
     samples[..., :-1, :] = halves[..., :block]

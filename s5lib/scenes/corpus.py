@@ -21,7 +21,7 @@ from pathlib import Path
 
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.audio import AudioInfo, probe
-from s5lib.scenes.rooms import Room, open_room
+from s5lib.scenes.sofa import Room, open_room
 
 __all__ = ["AUDIO_SUFFIXES", "Clip", "Corpus", "find_root"]
 
@@ -84,8 +84,8 @@ class Corpus:
         unknown = sorted(set(self.events) - set(self.labels))
         if unknown:
             raise DataError(
-                f"{targets / split / unknown[0]}: label {unknown[0]!r} is not in {targets / 'train'}, whose folders are "
-                f"the class labels. {nearest(unknown[0], self.labels)}"
+                f"{targets / split / unknown[0]}: label {unknown[0]!r} is not in {targets / 'train'}, whose folders "
+                f"are the class labels. {nearest(unknown[0], self.labels)}"
             )
         if not self.events:
             raise DataError(f"{targets / split}: no recordings below LABEL folders.")

@@ -7,17 +7,17 @@ different SOURCE folders and at least ``min_angle`` apart.
 
 from __future__ import annotations
 
-import math
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError
-from s5lib.scenes.audio import read_audio
+from s5lib.scenes.choice import loud_starts, positions_apart
+from s5lib.scenes.compose import compose_metadata
 from s5lib.scenes.corpus import Clip, Corpus
-from s5lib.scenes.rooms import Room
 from s5lib.scenes.settings import DrawSettings
+from s5lib.scenes.sofa import Room
 
 __all__ = ["SceneDrawer", "draw"]
 
@@ -55,8 +55,8 @@ class SceneDrawer:
             )
         if len(self.sources) < settings.max_targets and settings.same_class_probability < 1:
             raise DataError(
-                f"{corpus.root / 'sound_event' / corpus.split}: {len(self.sources)} labels have recordings, but a scene "
-                f"may have {settings.max_targets} distinct ones (max_targets={settings.max_targets})."
+                f"{corpus.root / 'sound_event' / corpus.split}: {len(self.sources)} labels have recordings, but a "
+                f"scene may have {settings.max_targets} distinct ones (max_targets={settings.max_targets})."
             )
         if settings.same_class_probability > 0:
             for count in range(max(2, settings.min_targets), settings.max_targets + 1):
@@ -78,8 +78,8 @@ class SceneDrawer:
         if not self.rooms_for(repeats + 1):
             raise DataError(
                 f"{corpus.root / 'room_ir' / corpus.split}: no room has {repeats + 1} source positions that are "
-                f"{settings.min_angle:g} degrees apart from each other, as same-class sources must be. Lower min_angle, "
-                "or give rooms with sources on more sides."
+                f"{settings.min_angle:g} degrees apart from each other, as same-class sources must be. Lower "
+                "min_angle, or give rooms with sources on more sides."
             )
 
     def repeatable(self, size: int) -> list[str]:
@@ -90,7 +90,7 @@ class SceneDrawer:
         """Return the rooms that have ``size`` positions, each ``min_angle`` from the others."""
         if size not in self._rooms_by_size:
             angle = self.settings.min_angle
-            self._rooms_by_size[size] = [room for room in self.corpus.rooms if _apart(room, [], size, angle, None)]
+            self._rooms_by_size[size] = [room for room in self.corpus.rooms if positions_apart(room, size, angle)]
         return self._rooms_by_size[size]
 
     # -- drawing
@@ -118,8 +118,8 @@ class SceneDrawer:
             size = labels.count(label)
             names = list(self.sources[label])
             chosen = rng.choice(len(names), size, replace=False)
-            positions = _apart(room, [], size, settings.min_angle, rng)
-            for source, position in zip(chosen, positions):
+            positions = positions_apart(room, size, settings.min_angle, rng)
+            for source, position in zip(chosen, positions, strict=True):
                 clips = self.sources[label][names[source]]
                 clip = clips[rng.integers(len(clips))]
                 events.append(self._event(rng, label, clip, room, position, settings.target_snr, "foreground"))
@@ -134,7 +134,8 @@ class SceneDrawer:
                 self._event(rng, label, clip, room, position, settings.interference_snr, "interference")
             )
         noise = self.noises[rng.integers(len(self.noises))]
-        return self._metadata(rng, room, events, interferences, noise)
+        noise_time = rng.uniform(0.0, noise.info.duration - settings.duration)
+        return compose_metadata(settings, self.corpus.split, room, events, interferences, noise.file, noise_time)
 
     def _draw_count(self, rng: np.random.Generator) -> int:
         empty, share = rng.random() < self.settings.zero_probability, rng.random()
@@ -200,113 +201,12 @@ class SceneDrawer:
         starts = self._starts[clip.path]
         return float(starts[int(share * len(starts))])
 
-    def _metadata(
-        self, rng: np.random.Generator, room: Room, events: list[dict], interferences: list[dict], noise: Clip
-    ) -> dict:
-        corpus, settings = self.corpus, self.settings
-        by_time = lambda event: event["event_time"]  # noqa: E731
-        folders = {
-            f"{key}_dir": f"dev_set/{folder}/{corpus.split}"
-            for key, folder in (("foreground", "sound_event"), ("background", "noise"), ("interference", "interference"))
-        }
-        sofa_path = f"dev_set/room_ir/{corpus.split}/{room.path.rpartition('/')[2]}"
-        direct = list(settings.direct_range_ms)
-        background = {
-            "label": None,
-            "source_file": noise.file,
-            "source_time": rng.uniform(0.0, noise.info.duration - settings.duration),
-            "event_time": 0.0,
-            "event_duration": settings.duration,
-            "event_position": None,
-            "snr": 0.0,
-            "role": "background",
-        }
-        module = "src.modules.spatial_audio_synthesizer.room"  # what the challenge's own tools look for
-        return {
-            "config": {
-                "duration": settings.duration,
-                "sr": settings.sample_rate,
-                "max_event_overlap": settings.max_targets,
-                "max_event_dur": settings.event_limit,
-                "ref_db": settings.ref_db,
-                **folders,
-                "verbose": False,
-                "room_config": {
-                    "module": module,
-                    "main": "SofaRoom",
-                    "args": {"path": sofa_path, "direct_range_ms": direct},
-                },
-            },
-            "fg_events": sorted(events, key=by_time),
-            "bg_events": [background],
-            "int_events": sorted(interferences, key=by_time),
-            "room": {
-                "module": module,
-                "main": "SofaRoom.from_metadata",
-                "args": {
-                    "metadata": {
-                        "sofa_path": sofa_path,
-                        "sr": settings.sample_rate,
-                        "nchan": room.num_channels,
-                        "nrir": len(room),
-                        "rir_len": math.ceil(room.num_samples * settings.sample_rate / room.sample_rate),
-                        "direct_range_ms": direct,
-                    }
-                },
-            },
-        }
-
-
-def loud_starts(path: Path, duration: float, step: float = 0.1, least: float = 0.1) -> np.ndarray:
-    """Return the times at which parts of a recording may begin so as not to be silence between two sounds.
-
-    Args:
-        path: recording of more than ``duration`` seconds.
-        duration: of a part, seconds.
-        step: seconds between the times looked at.
-        least: peak of a part, relative to that of the recording.
-
-    Raises:
-        DataError: the recording is silent or not usable.
-    """
-    samples, rate = read_audio(path)
-    magnitude = np.abs(samples).max(axis=0)
-    peak = magnitude.max()
-    if peak == 0:
-        raise DataError(f"{path}: silent; remove the clip.")
-    starts = np.arange(0.0, len(magnitude) / rate - duration, step)
-    loud = np.flatnonzero(magnitude >= least * peak)
-    first = np.ceil(starts * rate).astype(int)
-    next_loud = np.append(loud, len(magnitude) + 1)[np.searchsorted(loud, first)]
-    return starts[next_loud < first + int(duration * rate)]
-
 
 def _by_source(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:
     groups: dict[str, list[Clip]] = {}
     for clip in clips:
         groups.setdefault(clip.source, []).append(clip)
     return groups
-
-
-def _apart(
-    room: Room, chosen: list[int], size: int, angle: float, rng: np.random.Generator | None
-) -> list[int] | None:
-    """Return ``size`` positions of a room, each ``angle`` degrees or more from the others; None where there are none.
-
-    Positions are tried in a random order (in the room's without ``rng``), going back where a choice leads nowhere.
-    """
-    if len(chosen) == size:
-        return chosen
-    allowed = np.ones(len(room), bool)
-    for index in chosen:
-        allowed &= room.angles(index) >= angle
-        allowed[index] = False
-    candidates = np.flatnonzero(allowed)
-    for index in candidates if rng is None else rng.permutation(candidates):
-        found = _apart(room, [*chosen, int(index)], size, angle, rng)
-        if found:
-            return found
-    return None
 
 
 def draw(corpus: Corpus, settings: DrawSettings, seed: int, index: int) -> dict:

@@ -183,7 +183,8 @@ def _number(mapping: Mapping, key: str, where: str, low: float | None = None, in
     if not _is_number(value):
         raise DataError(f"{where}: '{key}' {found}, expected a number.")
     if low is not None and (value < low or (value == low and not inclusive)):
-        raise DataError(f"{where}: '{key}' {found}, expected a number {'of at least' if inclusive else 'above'} {low:g}.")
+        least = "of at least" if inclusive else "above"
+        raise DataError(f"{where}: '{key}' {found}, expected a number {least} {low:g}.")
     return float(value)
 
 

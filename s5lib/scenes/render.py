@@ -1,13 +1,15 @@
 """From scene metadata to waveforms, as the DCASE 2026 Task 4 set was made.
 
 A sound is cut from its recording, divided by its peak and convolved with the impulse responses ``h [M, N]`` of its
-position.  It is scaled so that the mean of the squared result, over all channels and the whole convolved length, lies ``snr``
-dB above ``ref_db``:  gain = 10^((ref_db + snr - 10 log10 mean(wet^2)) / 20).  It begins at sample
-``int(event_time * sr)``; what sounds beyond the scene's end is cut.  A target's dry reference is the same gain times the
-sound convolved with the direct path of channel 0, ``[peak - 6 ms, peak + 50 ms]``.  The noise is scaled to ``ref_db``.
-Nothing is normalised at the end.  (Responses are often divided by their energy first; the gain cancels any such factor.)
+position.  It is scaled so that the mean of the squared result, over all channels and the whole convolved length, lies
+``snr`` dB above ``ref_db``:  gain = 10^((ref_db + snr - 10 log10 mean(wet^2)) / 20).  It begins at sample
+``int(event_time * sr)``; what sounds beyond the scene's end is cut.  A target's dry reference is the same gain times
+the sound convolved with the direct path of channel 0, ``[peak - 6 ms, peak + 50 ms]``.  The noise is scaled to
+``ref_db``.  Nothing is normalised at the end.  (Often responses are first divided by their energy; the gain cancels any
+such factor.)
 
-The convolutions are those of :mod:`s5lib.scenes.convolution`, in float32: within 1e-6 of the peak of a float64 rendering.
+The convolutions are those of :mod:`s5lib.scenes.convolution`, in float32: within 1e-6 of the peak of a float64
+rendering.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ PRESETS = {
     "dcase2025": Preset(ref_db=-50.0, signed_peak=True),
     "paper": Preset(ref_db=-55.0, signed_peak=False),
 }
-"""``paper`` (arXiv 2601.22504) renders as ``dcase2026``, as whose baseline its code was published; what is drawn differs."""
+"""``paper`` (arXiv 2601.22504) renders as ``dcase2026``, as whose baseline its code was published; what is drawn
+differs."""
 
 
 @dataclass(frozen=True)
@@ -194,12 +197,12 @@ class Renderer:
         for event, samples in parts:
             if len(samples) != channels:
                 raise DataError(
-                    f"{event.path}: {len(samples)} channels, but {like} has {channels}; noise must be recorded with the "
-                    "room's microphone."
+                    f"{event.path}: {len(samples)} channels, but {like} has {channels}; noise must be recorded with "
+                    "the room's microphone."
                 )
             energy = float(np.mean(np.square(samples), dtype=np.float64))
             if energy == 0.0:
-                raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it cannot be scaled to a level.")
+                raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it has no level to scale.")
             gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(energy)
             _add(total, int(event.onset * rate), np.float32(gain) * samples)
         return total

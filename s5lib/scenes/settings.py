@@ -117,4 +117,5 @@ DRAW_PRESETS = {
     "dcase2025": {"target_weights": (1.0,), "same_class_probability": 0.0, "ref_db": -50.0},
 }
 """``paper``: five equal groups, one, two and three targets of distinct classes, and two and three with same-class ones.
-``dcase2026``: 0 to 3 targets equally often, the tagger's training in the challenge.  ``dcase2025``: distinct classes only."""
+``dcase2026``: 0 to 3 targets equally often, the tagger's training in the challenge.  ``dcase2025``: distinct classes
+only."""

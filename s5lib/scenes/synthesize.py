@@ -109,7 +109,8 @@ def synthesize(
         DataError: the corpus cannot give the scenes; ``out`` holds another set; a file cannot be written.
         ConfigError: an option is out of its range.
     """
-    for name, value, low in (("num_scenes", num_scenes, 0), ("zero_target", zero_target, 0), ("nj", nj, 1), ("seed", seed, 0)):
+    least = {"num_scenes": (num_scenes, 0), "zero_target": (zero_target, 0), "nj": (nj, 1), "seed": (seed, 0)}
+    for name, (value, low) in least.items():
         if value < low:
             raise ConfigError(f"{name} is {value}, expected at least {low}.")
     if num_scenes + zero_target == 0:

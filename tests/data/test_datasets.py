@@ -72,7 +72,8 @@ def test_without_sources(corpus, drawn):
 @pytest.fixture(scope="module")
 def data_dir(small_corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    synthesize(small_corpus, "valid", folder / "set", 5, zero_target=1, settings=DrawSettings(duration=1.5, sample_rate=8000))
+    settings = DrawSettings(duration=1.5, sample_rate=8000)
+    synthesize(small_corpus, "valid", folder / "set", 5, zero_target=1, settings=settings)
     return data_directory_from_synthesized(folder / "set", folder / "data").path
 
 

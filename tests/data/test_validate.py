@@ -74,8 +74,14 @@ def test_fix(folder, capsys):
     assert "wav.scp:2: ID 'a' stands after 'c'" in capsys.readouterr().err
     assert main(["validate", str(folder), "--fix"]) == 0
     told = capsys.readouterr().out
-    for part in ("wav.scp: sorted", "wav.scp:3: dropped: ID 'a' a second time", "wav.scp:5: dropped: nothing after ID 'd'",
-                 "dropped 'e': not in labels", "dropped 'b'", "utt2num_samples: written"):
+    for part in (
+        "wav.scp: sorted",
+        "wav.scp:3: dropped: ID 'a' a second time",
+        "wav.scp:5: dropped: nothing after ID 'd'",
+        "dropped 'e': not in labels",
+        "dropped 'b'",
+        "utt2num_samples: written",
+    ):
         assert part in told
     assert [recording.id for recording in DataDirectory.read(folder)] == ["a", "c"]
     assert messages(folder) == []

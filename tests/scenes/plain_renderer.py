@@ -1,4 +1,4 @@
-"""The rendering of scenes written down plainly: float64, one convolution after the other, every file opened every time."""
+"""The rendering of scenes written down plainly: float64, one convolution after the other, files opened every time."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def test_store_resamples_and_remembers(tmp_path):
     store = AudioStore(8000, 10**6)
     first = store(tmp_path / "a.wav")
     assert store(tmp_path / "a.wav") is first
-    np.testing.assert_allclose(first[0, 100:-100], np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)[100:-100], atol=2e-3)
+    expected = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)
+    np.testing.assert_allclose(first[0, 100:-100], expected[100:-100], atol=2e-3)
     assert store.segment(tmp_path / "a.wav", 7000, 5000).shape == (1, 1000)
     with pytest.raises(DataError, match="ends after 8000 samples; sample 8000"):
         store.segment(tmp_path / "a.wav", 8000, 1)

@@ -11,7 +11,7 @@ from conftest import write_sofa, write_wav
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.scenes import Corpus, DrawSettings, SceneDrawer, draw
-from s5lib.scenes.draw import loud_starts
+from s5lib.scenes.choice import loud_starts
 
 SETTINGS = DrawSettings(duration=2.0, sample_rate=8000)
 
@@ -86,16 +86,18 @@ def test_ten_thousand_scenes(corpus, preset):
 
 
 def test_presets(corpus):
-    kinds = Counter(kind(draw(corpus, DrawSettings.preset("dcase2026", duration=2.0), 0, index)) for index in range(200))
+    settings = DrawSettings.preset("dcase2026", duration=2.0)
+    kinds = Counter(kind(draw(corpus, settings, 0, index)) for index in range(200))
     assert {number for number, _ in kinds} == {0, 1, 2, 3}
-    kinds = Counter(kind(draw(corpus, DrawSettings.preset("dcase2025", duration=2.0), 0, index)) for index in range(100))
+    settings = DrawSettings.preset("dcase2025", duration=2.0)
+    kinds = Counter(kind(draw(corpus, settings, 0, index)) for index in range(100))
     assert all(number == distinct for number, distinct in kinds)
 
 
 def test_same_scene_in_another_process(small_corpus, corpus, drawer):
     script = (
-        "import json, sys; from s5lib.scenes import *; "
-        "print(json.dumps([draw(Corpus(sys.argv[1]), DrawSettings(duration=2.0, sample_rate=8000), 5, i) for i in (7, 3)]))"
+        "import json, sys; from s5lib.scenes import *; settings = DrawSettings(duration=2.0, sample_rate=8000); "
+        "print(json.dumps([draw(Corpus(sys.argv[1]), settings, 5, index) for index in (7, 3)]))"
     )
     output = subprocess.run(
         [sys.executable, "-c", script, str(small_corpus)], check=True, capture_output=True, text=True

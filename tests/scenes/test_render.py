@@ -151,7 +151,7 @@ def spoil(metadata, group, **changes):
         (lambda m: spoil(m, "fg_events", source_file="Dog/gone.wav"), "Dog/gone.wav: no such recording"),
         (lambda m: spoil(m, "fg_events", source_file="../../train/x.wav"), "leads out of the corpus"),
         (lambda m: spoil(m, "fg_events", source_file="/etc/passwd"), "leads out of the corpus"),
-        (lambda m: spoil(m, "fg_events", event_position=[[9.0, 9.0, 9.0]]), "no source position at \\[9.0, 9.0, 9.0\\]"),
+        (lambda m: spoil(m, "fg_events", event_position=[[9.0, 9, 9]]), "no source position at \\[9.0, 9.0, 9.0\\]"),
         (lambda m: spoil(m, "fg_events", event_position=None), "'event_position' is None"),
         (lambda m: spoil(m, "fg_events", snr="loud"), "fg_events\\[0\\]: 'snr' is 'loud', expected a number"),
         (lambda m: spoil(m, "fg_events", snr=float("nan")), "'snr' is nan, expected a number"),
@@ -191,7 +191,7 @@ def test_bad_recordings(own_corpus, metadata):
     with pytest.raises(DataError, match="2 channels, but .*sofa has 4"):
         Renderer(root)(metadata)
     write_wav(root / "noise/train" / noise["source_file"], np.zeros((40000, 4)))
-    with pytest.raises(DataError, match="cannot be scaled to a level"):
+    with pytest.raises(DataError, match="it has no level to scale"):
         Renderer(root)(metadata)
 
 

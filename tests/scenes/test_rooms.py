@@ -4,7 +4,8 @@ import pytest
 from conftest import write_sofa
 
 from s5lib.errors import DataError
-from s5lib.scenes.rooms import RoomStore, direct_path, open_room, read_responses
+from s5lib.scenes.rooms import RoomStore, direct_path
+from s5lib.scenes.sofa import open_room, read_responses
 
 SPHERICAL = np.array([[0.0, 0.0, 1.0], [90.0, 0.0, 2.0], [180.0, 30.0, 1.5], [270.0, -10.0, 1.0]])
 CARTESIAN = np.array(

@@ -14,7 +14,7 @@ SETTINGS = DrawSettings(duration=1.5, sample_rate=8000)
 
 
 def files(folder):
-    return sorted(os.path.relpath(os.path.join(base, name), folder) for base, _, names in os.walk(folder) for name in names)
+    return sorted(os.path.relpath(path, folder) for path in folder.rglob("*") if path.is_file())
 
 
 def test_same_files_whatever_the_number_of_processes(small_corpus, tmp_path):

@@ -1,0 +1,172 @@
+"""Impulse responses and source positions from SOFA files (AES69), which are HDF5 files.
+
+SOFA names its sizes M (measurements: here the source positions, P), R (receivers: the microphone's channels, M here)
+and N (samples).  Format: https://www.sofaconventions.org
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from s5lib.errors import DataError
+from s5lib.scenes.audio import resample
+
+__all__ = ["Room", "open_room", "read_responses"]
+
+POSITION_TOLERANCE = 0.01
+"""Metres (or degrees) between a position asked for and the room's nearest one that count as the same place."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a SOFA file says, its impulse responses aside."""
+
+    path: str
+    positions: np.ndarray
+    """[P, 3] Cartesian, metres, in the file's own frame."""
+    directions: np.ndarray
+    """[P, 3] unit vectors from the microphone to the sources."""
+    stored_positions: np.ndarray
+    """[P, 3] as they stand in the file, spherical ones in degrees and metres."""
+    sample_rate: int
+    num_channels: int
+    num_samples: int
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def position_index(self, position) -> int:
+        """Return the index of the room's position at ``position``, 3 numbers as in the file or Cartesian.
+
+        Raises:
+            DataError: no position of the room is there.
+        """
+        position = np.asarray(position, np.float64)
+        distances = [np.linalg.norm(known - position, axis=1) for known in (self.positions, self.stored_positions)]
+        best = min(distances, key=np.min)
+        index = int(np.argmin(best))
+        if not best[index] <= POSITION_TOLERANCE:
+            near = ", ".join(f"{value:.3f}" for value in self.positions[index])
+            raise DataError(
+                f"{self.path}: no source position at {position.tolist()}; the nearest of {len(self)} is ({near}). "
+                "Was the scene made with another room?"
+            )
+        return index
+
+    def angles(self, index: int) -> np.ndarray:
+        """Return the angles [P] in degrees, 0 to 180, between position ``index`` and all positions."""
+        return np.degrees(np.arccos(np.clip(self.directions @ self.directions[index], -1.0, 1.0)))
+
+
+def open_room(path: str | os.PathLike) -> Room:
+    """Read and check everything of a SOFA file but its impulse responses' values.
+
+    Raises:
+        DataError: not a SOFA file, truncated, or without what rendering needs.
+    """
+    path = os.fspath(path)
+    with _open(path) as file:
+        shape = _responses(file, path).shape
+        stored, kind = _positions(file, path, "SourcePosition", shape[0])
+        positions = _cartesian(stored, kind)
+        microphone = np.zeros((1, 3))
+        if "ListenerPosition" in file:
+            microphone = _cartesian(*_positions(file, path, "ListenerPosition", shape[0]))
+        offsets = positions - microphone
+        distances = np.linalg.norm(offsets, axis=1, keepdims=True)
+        if not (distances > 0).all():
+            raise DataError(f"{path}: source position {int(np.argmin(distances))} is at the microphone.")
+        return Room(path, positions, offsets / distances, stored, _sample_rate(file, path), shape[1], shape[2])
+
+
+def read_responses(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
+    """Return the impulse responses ``[P, M, N]`` float32 at ``sample_rate``, scaled to one common peak of 1.
+
+    Raises:
+        DataError: as :func:`open_room`; a value is not finite; a response is silent.
+    """
+    path = os.fspath(path)
+    with _open(path) as file:
+        dataset = _responses(file, path)
+        try:
+            responses = dataset[()].astype(np.float32)
+        except OSError as error:
+            raise DataError(f"{path}: Data.IR cannot be read ({error}); copy or fetch the file again.") from error
+        rate = _sample_rate(file, path)
+        delay = file["Data.Delay"][()] if "Data.Delay" in file else np.zeros(1)
+    if not np.isfinite(responses).all():
+        bad = int(np.argmin(np.isfinite(responses).all(axis=(1, 2))))
+        raise DataError(f"{path}: Data.IR of position {bad} holds values that are not finite numbers.")
+    if np.any(delay != 0):
+        raise DataError(f"{path}: Data.Delay is not zero; delay the responses themselves and set it to zero.")
+    responses = resample(responses, rate, sample_rate)
+    silent = np.flatnonzero(np.abs(responses[:, 0]).max(axis=-1) == 0)
+    if len(silent):
+        raise DataError(f"{path}: Data.IR of position {silent[0]} is silent in channel 0.")
+    return responses / np.abs(responses).max()
+
+
+def _open(path: str) -> h5py.File:
+    if not os.path.isfile(path):
+        raise DataError(f"{path}: no such SOFA file.")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: not a SOFA (HDF5) file, or truncated; copy or fetch it again ({error}).") from error
+
+
+def _text(value) -> str:
+    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _responses(file: h5py.File, path: str) -> h5py.Dataset:
+    if "Data.IR" not in file:
+        raise DataError(f"{path}: no Data.IR; expected a SOFA file of impulse responses (DataType FIR).")
+    dataset = file["Data.IR"]
+    if dataset.ndim != 3 or 0 in dataset.shape:
+        raise DataError(f"{path}: Data.IR has shape {list(dataset.shape)}, expected [positions, channels, samples].")
+    return dataset
+
+
+def _sample_rate(file: h5py.File, path: str) -> int:
+    if "Data.SamplingRate" not in file:
+        raise DataError(f"{path}: no Data.SamplingRate.")
+    values = np.unique(file["Data.SamplingRate"][()])
+    if len(values) != 1 or not np.isfinite(values[0]) or values[0] < 1000 or values[0] != int(values[0]):
+        raise DataError(f"{path}: Data.SamplingRate is {values.tolist()}, expected one whole number of Hz above 1000.")
+    units = _text(file["Data.SamplingRate"].attrs.get("Units", "hertz"))
+    if units.lower() != "hertz":
+        raise DataError(f"{path}: Data.SamplingRate is in {units!r}, expected hertz.")
+    return int(values[0])
+
+
+def _positions(file: h5py.File, path: str, name: str, count: int) -> tuple[np.ndarray, str]:
+    if name not in file:
+        raise DataError(f"{path}: no {name}; each response needs the position of its source.")
+    values = np.asarray(file[name][()], np.float64)
+    if values.ndim != 2 or values.shape[1] != 3 or values.shape[0] not in (1, count):
+        raise DataError(f"{path}: {name} has shape {list(values.shape)}, expected [{count}, 3].")
+    if not np.isfinite(values).all():
+        raise DataError(f"{path}: {name} holds values that are not finite numbers.")
+    kind = _text(file[name].attrs.get("Type", "cartesian")).lower()
+    if kind not in ("cartesian", "spherical"):
+        raise DataError(f"{path}: {name} has Type {kind!r}, expected cartesian or spherical.")
+    units = _text(file[name].attrs.get("Units", "")).lower().replace("meter", "metre").replace(" ", "")
+    expected = {"cartesian": ("metre", "metre,metre,metre"), "spherical": ("degree,degree,metre",)}[kind]
+    if units and units not in expected:
+        raise DataError(f"{path}: {name} is {kind} in {units!r}, expected {expected[0]!r}.")
+    return np.broadcast_to(values, (count, 3)), kind
+
+
+def _cartesian(values: np.ndarray, kind: str) -> np.ndarray:
+    """Azimuth anticlockwise from x in the plane, elevation up from it, in degrees; radius in metres."""
+    if kind == "cartesian":
+        return np.array(values)
+    azimuth, elevation, radius = np.radians(values[:, 0]), np.radians(values[:, 1]), values[:, 2]
+    plane = radius * np.cos(elevation)
+    return np.stack([plane * np.cos(azimuth), plane * np.sin(azimuth), radius * np.sin(elevation)], axis=1)
