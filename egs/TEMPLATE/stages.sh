@@ -97,7 +97,8 @@ open_log() {
 on_interrupt() {
     trap 'exit 130' INT # a second Ctrl-C waits for nothing
     stop_copying
-    printf '\n%s: interrupted%s. The same command goes on where it stopped.\n' \
+    if [[ -t 2 ]]; then echo >&2; fi # leave the line of a progress bar, or of ^C
+    printf '%s: interrupted%s. The same command goes on where it stopped.\n' \
         "${script_name}" "${stage_now:+ in stage ${stage_now} (${stage_titles[stage_now]:-})}" >&2
     exit "$1"
 }
@@ -129,10 +130,11 @@ set_traps() {
 
 run_stages() { # run_stages FIRST LAST
     export PYTHONUNBUFFERED=1
-    local started
+    local started rows columns
     if [[ -t 1 ]]; then # the commands write into a pipe; this tells them that a person watches its other end
-        export S5LIB_PROGRESS=1 LINES COLUMNS
-        read -r LINES COLUMNS < <(stty size <&1 2>/dev/null || echo 24 80)
+        export S5LIB_PROGRESS=1
+        read -r rows columns < <({ stty size </dev/tty; } 2>/dev/null || echo 0 0)
+        if ((rows > 0 && columns > 0)); then export LINES=${rows} COLUMNS=${columns}; fi
     fi
     for ((stage_now = $1; stage_now <= $2; stage_now++)); do
         if ${dry_run}; then

@@ -72,6 +72,8 @@ def _log_to(stream) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv`` and return the exit status: 0, 1 for an error, 2 for wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
+    if os.environ.get("S5LIB_PROGRESS") == "1":  # a recipe's log is between us and the terminal: show progress bars
+        sys.stderr.isatty = lambda: True
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2

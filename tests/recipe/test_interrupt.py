@@ -7,6 +7,7 @@ import pty
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from fcntl import ioctl
@@ -68,9 +69,9 @@ class Terminal:
     def __init__(self, bench, *arguments):
         self.pid, self.screen = pty.fork()
         if self.pid == 0:
+            ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 111, 0, 0))
             os.chdir(bench.place)
             os.execve(RUN, [str(RUN), *bench.arguments, *arguments], bench.environment)
-        ioctl(self.screen, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 111, 0, 0))
 
     def end(self):
         """Return the exit status and all that was shown."""
@@ -88,19 +89,27 @@ class Terminal:
         return status, shown.decode()
 
 
-BAR = r"""printf 'progress %s\n' "${S5LIB_PROGRESS-unset}"; printf '10%%\r50%%\r100%%\n'"""
+BAR = r"""printf 'progress %s %s\n' "${S5LIB_PROGRESS-unset}" "${COLUMNS-}"; printf '10%%\r50%%\r100%%\n'"""
 
 
 def test_progress_bars_work_on_a_terminal_and_only_their_end_is_logged(bench):
     bench.variables |= {"AT": "prepare", "BEHAVIOUR": BAR}
     status, shown = Terminal(bench, "--stop_stage", "1").end()
-    assert status == 0 and "progress 1\r\n10%\r50%\r100%\r\n" in shown
-    assert "progress 1\n100%\n" in (bench.place / "exp/logs/stage1.log").read_text()
+    assert status == 0 and "progress 1 111\r\n10%\r50%\r100%\r\n" in shown
+    assert "progress 1 111\n100%\n" in (bench.place / "exp/logs/stage1.log").read_text()
+
+
+def test_the_real_commands_show_their_progress_bars_through_the_log(bench):
+    program = "import sys, tqdm; from s5lib.bin.main import main; main(['--version']); list(tqdm.tqdm('ab', disable=None))"
+    line = [sys.executable, "-c", program]
+    for variables, bars in (({"S5LIB_PROGRESS": "1", "COLUMNS": "60", "LINES": "9"}, True), ({}, False)):
+        done = subprocess.run(line, env={**os.environ, **variables}, capture_output=True, text=True)
+        assert ("2/2" in done.stderr) == bars and done.returncode == 0
 
 
 def test_no_progress_bars_without_a_terminal(bench):
     bench.variables |= {"AT": "prepare", "BEHAVIOUR": BAR}
-    assert "progress unset\n" in bench("--stop_stage", "1").stdout
+    assert "progress unset " in bench("--stop_stage", "1").stdout
 
 
 def test_ctrl_c_on_a_terminal(bench):
