@@ -1,0 +1,58 @@
+"""M2D's published weights (https://github.com/nttcslab/m2d), pre-trained on AudioSet, as a tagger's backbone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from s5lib.errors import CheckpointError
+from s5lib.models.checkpoint import load_state
+from s5lib.models.torchfile import read_tensors
+
+__all__ = ["is_backbone", "load_backbone"]
+
+_PARTS = re.compile(r"^(cls_token|pos_embed|norm_stats|patch_embed\.|blocks\.|norm\.)")
+
+
+def _backbone_state(path) -> dict[str, Tensor]:
+    """Read the encoder's weights; what published files hold beside them (decoder, heads) is left out."""
+    names = {re.sub(r"^(module\.)?(backbone\.|encoder\.)?", "", name): t for name, t in read_tensors(path).items()}
+    return {name: tensor for name, tensor in names.items() if _PARTS.match(name)}
+
+
+def is_backbone(path: str | Path) -> bool:
+    """Return whether ``path`` is a file of torch that holds M2D's weights without a tagger's head.
+
+    Raises:
+        CheckpointError: it is a file of torch that cannot be read.
+    """
+    if Path(path).suffix not in (".pth", ".pt", ".ckpt") or not Path(path).is_file():
+        return False
+    return {"cls_token", "pos_embed"} <= _backbone_state(path).keys()
+
+
+def load_backbone(tagger: nn.Module, path: str | Path) -> None:
+    """Give the backbone of an M2D tagger M2D's published weights; the head stays as it is.
+
+    Files without ``norm_stats``, the statistics of the log-mel energies, leave the tagger's own.
+
+    Raises:
+        CheckpointError: the model has no such backbone, the file is unreadable or unsafe, or the sizes differ.
+    """
+    backbone = getattr(tagger, "backbone", None)
+    if backbone is None:
+        raise CheckpointError(f"{path} holds the backbone of M2D, which a {type(tagger).__name__} does not have.")
+    state = _backbone_state(path)
+    state.setdefault("norm_stats", backbone.norm_stats)
+    state["norm_stats"] = torch.as_tensor(state["norm_stats"]).flatten()
+    theirs, own = state.get("pos_embed"), backbone.pos_embed
+    if theirs is not None and theirs.shape[1] != own.shape[1] and theirs.shape[2] == own.shape[2]:
+        frames = (theirs.shape[1] - 1) // backbone.bands * tagger.config.patch_size
+        raise CheckpointError(
+            f"{path} was trained on chunks of {frames} frames, the tagger has chunk_frames={tagger.config.chunk_frames}: "
+            f"give it the option chunk_frames={frames}."
+        )
+    load_state(backbone, state, path)

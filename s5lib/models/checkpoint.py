@@ -1,0 +1,212 @@
+"""s5lib's checkpoints: one safetensors file, whose header says which component the weights belong to.
+
+The header is JSON under the key ``s5lib``: format, kind, name, distribution and version of the component, its
+configuration and the labels.  Nothing in the file is code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from s5lib.errors import CheckpointError
+
+__all__ = ["load_checkpoint", "load_model", "load_state", "load_weights", "read_header", "save_checkpoint"]
+
+FORMAT = 1
+_KEYS = ("kind", "name", "distribution", "version", "config", "labels")
+
+
+def save_checkpoint(
+    path: str | Path, model: nn.Module, kind: str, name: str, distribution: str, version: str, labels: Sequence[str]
+) -> None:
+    """Write ``model``'s weights and what is needed to build it again.
+
+    Args:
+        path: of the file, ``.safetensors``; folders above it are made, an older file is replaced at the end.
+        kind: ``tagger``, ``separator`` or ``joint_model``.
+        name: of the component, as in :func:`s5lib.plugins.create`.
+        distribution: the installed package that the component came from.
+        version: of that package.
+        labels: of the classes, in the order of their indices.
+
+    Raises:
+        CheckpointError: ``labels`` are not as many as the model has classes, or the file cannot be written.
+    """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
+    if len(labels) != model.config.num_classes:
+        raise CheckpointError(f"{len(labels)} labels were given for a model of {model.config.num_classes} classes.")
+    header = {
+        "format": FORMAT, "kind": kind, "name": name, "distribution": distribution, "version": version,
+        "config": dataclasses.asdict(model.config), "labels": list(labels),
+    }  # fmt: skip
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(_separate(model.state_dict()), temporary, metadata={"s5lib": json.dumps(header)})
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Make the tensors contiguous, on the host, and none a part of another: safetensors holds each by itself."""
+    tensors, seen = {}, set()
+    for name, tensor in state.items():
+        tensor = tensor.detach().cpu().contiguous()
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() in seen or storage.nbytes() != tensor.nbytes:
+            tensor = tensor.clone()
+        seen.add(tensor.untyped_storage().data_ptr())
+        tensors[name] = tensor
+    return tensors
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Return the header of a checkpoint without reading its weights.
+
+    Raises:
+        CheckpointError: there is no such file, or it is not a checkpoint of s5lib.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}{_files_beside(path)}")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is no safetensors file, or is damaged ({error}).") from error
+    if "s5lib" not in metadata:
+        raise CheckpointError(
+            f"{path} is a safetensors file, but has no s5lib header: 's5lib convert {path} OUT' makes a checkpoint of "
+            "the official models' weights."
+        )
+    return _checked_header(metadata["s5lib"], path)
+
+
+def _checked_header(text: str, path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the s5lib header is not JSON ({error}).") from error
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise CheckpointError(f"{path}: the s5lib header names no format.")
+    if header["format"] > FORMAT:
+        raise CheckpointError(
+            f"{path} has format {header['format']}, this s5lib reads formats up to {FORMAT}: update s5lib."
+        )
+    missing = [key for key in _KEYS if key not in header]
+    if missing:
+        raise CheckpointError(f"{path}: the s5lib header lacks {', '.join(missing)}.")
+    if not isinstance(header["config"], dict) or not isinstance(header["labels"], list):
+        raise CheckpointError(f"{path}: the s5lib header's config must be a mapping, its labels a list.")
+    return header
+
+
+def _files_beside(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f": there is no folder {folder}."
+    names = sorted(item.name for item in folder.iterdir() if item.suffix in (".safetensors", ".ckpt", ".pth"))
+    return f"; beside it: {', '.join(names[:8])}." if names else f"; {folder} holds no checkpoint."
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return ``(header, state)`` of a checkpoint: what the component is, and its weights by name.
+
+    Raises:
+        CheckpointError: see :func:`read_header`.
+    """
+    header = read_header(path)
+    try:
+        with safe_open(path, "pt") as file:
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}).") from error
+
+
+def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return ``(model, header)`` of a checkpoint, s5lib's own or an official one; the model is in eval mode.
+
+    Raises:
+        CheckpointError: the file is unreadable, unsafe, or its weights do not fit the component.
+        PluginError: the component is not installed here, or comes from another distribution.
+        ConfigError: the component has no such options any more.
+    """
+    from s5lib.models.official import is_official, load_official_model  # it builds upon this module
+
+    if is_official(path):
+        return load_official_model(path)
+    from s5lib.plugins import find
+
+    header, state = load_checkpoint(path)
+    component = find(
+        header["kind"], header["name"], distribution=header["distribution"], version=header["version"]
+    )
+    model = component.create(**header["config"])
+    load_state(model, state, path)
+    return model.eval(), header
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Give ``model`` the weights of a checkpoint of its kind: s5lib's own, an official one, or M2D's published backbone.
+
+    Raises:
+        CheckpointError: the file is unreadable or unsafe, or its weights do not fit; all differences are listed.
+    """
+    from s5lib.models.backbone import is_backbone, load_backbone
+    from s5lib.models.official import is_official, official_state
+
+    if is_official(path):
+        load_state(model, official_state(path), path)
+    elif is_backbone(path):
+        load_backbone(model, path)
+    else:
+        load_state(model, load_checkpoint(path)[1], path)
+
+
+def load_state(model: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> None:
+    """Copy ``state``, which came from ``path``, into ``model``.
+
+    Raises:
+        CheckpointError: names or shapes differ; the message lists what is missing, unexpected and mis-shaped.  The
+            model is then as it was.
+    """
+    own = getattr(model, "_orig_mod", model).state_dict()
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    reshaped = [
+        f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if missing or unexpected or reshaped:
+        raise CheckpointError(_differences(model, path, missing, unexpected, reshaped))
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
+
+
+def _differences(model, path, missing, unexpected, reshaped) -> str:
+    lines = [f"the weights of {path} do not fit this {type(model).__name__}."]
+    for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
+        if names:
+            more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+            lines.append(f"  {what} ({len(names)}): {', '.join(names[:6])}{more}")
+    if reshaped and not missing and not unexpected:
+        lines.append(f"Give the model the options it was trained with ('s5lib describe {path}'), or another label set.")
+    else:
+        lines.append(f"It is another component, or one with other options: see 's5lib describe {path}'.")
+    return "\n".join(lines)
