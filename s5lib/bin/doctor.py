@@ -114,8 +114,9 @@ def _problems(report: dict) -> list[str]:
 
 def _text(report: dict) -> str:
     lines = [f"s5lib {report['s5lib']}, Python {report['python']}"]
-    lines.append("packages  " + ", ".join(f"{name} {version or 'MISSING'}" for name, version in report["packages"].items()))
-    lines.append("extras    " + ", ".join(f"{name} {version or 'not installed'}" for name, version in report["extras"].items()))
+    for title, absent in (("packages", "MISSING"), ("extras", "not installed")):
+        versions = ", ".join(f"{name} {version or absent}" for name, version in report[title].items())
+        lines.append(f"{title:<9} {versions}")
     lines += [f"device    {device}" for device in report["devices"]]
     for plugin in report["plugins"]:
         state = f"{len(plugin['components'])} components" if not plugin["error"] else "DID NOT LOAD"

@@ -107,9 +107,9 @@ def _page(component: Component) -> str:
 
 
 def _text(value) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value).lower() if isinstance(
-        value, bool
-    ) else str(value)
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _capabilities(component: Component) -> str:

@@ -91,9 +91,7 @@ class Component:
         except Exception as error:
             raise ConfigError(f"{self}: {error}") from error
         if isinstance(config, ModelConfig):
-            check_capabilities(
-                self.kind, self, config.num_sources, config.num_channels, sample_rate=config.sample_rate
-            )
+            check_capabilities(self.kind, self, config.num_sources, config.num_channels, sample_rate=config.sample_rate)
         return config
 
     def load(self) -> type:

@@ -40,7 +40,9 @@ def write_plugin(kind: str, name: str, folder: str | Path = ".") -> Path:
     if kind not in KINDS:
         raise ConfigError(f"No kind of component {kind!r}. {nearest(kind, KINDS)}")
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"name is {name!r}; expected a small letter, then small letters, digits, '_' or '-', up to 40.")
+        raise ConfigError(
+            f"name is {name!r}; expected a small letter, then small letters, digits, '_' or '-', up to 40."
+        )
     if name in [spec.name for spec in getattr(builtin, KINDS[kind], list)()] or name == "s5lib":
         raise ConfigError(f"name is {name!r}, which is s5lib's own; choose another.")
     target = Path(folder) / name
@@ -67,7 +69,9 @@ def _files(kind: str, name: str):
     package, module = f"s5lib_{name.replace('-', '_')}", "aligner" if kind == "aligner" else "model"
     class_name = "".join(part.capitalize() for part in re.split("[-_]", name))
     config = f'            config="{package}.config:{class_name}Config",\n'
-    capabilities = {"aligner": "            capabilities=Capabilities(optimal=False),  # see Capabilities for what can be said\n"}
+    capabilities = {
+        "aligner": "            capabilities=Capabilities(optimal=False),  # see Capabilities for what can be said\n"
+    }
     words = {
         "name": name,
         "kind": kind,
@@ -81,7 +85,8 @@ def _files(kind: str, name: str):
         "s5lib_version": s5lib.__version__,
         "options_row": "" if kind == "aligner" else f"| `{package}/config.py` | its options |\n",
         "spec_lines": capabilities.get(
-            kind, config + "            capabilities=Capabilities(),  # any sources, channels, rates; equal labels too\n"
+            kind,
+            config + "            capabilities=Capabilities(),  # any sources, channels, rates; equal labels too\n",
         ),
     }
     templates = resources.files("s5lib.plugins") / "templates"

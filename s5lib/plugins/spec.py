@@ -44,7 +44,9 @@ class Capabilities:
             raise ValueError(f"max_sources must be at least 1 or None, got {self.max_sources!r}")
         for name in ("channels", "sample_rates"):
             values = getattr(self, name)
-            if values is not None and not (isinstance(values, (tuple, list)) and all(isinstance(v, int) for v in values)):
+            if values is not None and not (
+                isinstance(values, (tuple, list)) and all(isinstance(v, int) for v in values)
+            ):
                 raise ValueError(f"{name} must be a tuple of integers or None, got {values!r}")
 
 

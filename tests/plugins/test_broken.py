@@ -36,8 +36,14 @@ BROKEN = {
         "def s5lib_separators(): return [ComponentSpec('it', 'a:B', colour='red')]",
         "unexpected keyword argument 'colour'.*may need a newer s5lib",
     ),
-    "missing dependency": ("import a_package_that_is_not_here.part", "install the package 'a_package_that_is_not_here'"),
-    "bad target": ("def s5lib_separators(): return [ComponentSpec('it', 'no class')]", "target must be 'package.module"),
+    "missing dependency": (
+        "import a_package_that_is_not_here.part",
+        "install the package 'a_package_that_is_not_here'",
+    ),
+    "bad target": (
+        "def s5lib_separators(): return [ComponentSpec('it', 'no class')]",
+        "target must be 'package.module",
+    ),
 }
 
 TARGETS = {

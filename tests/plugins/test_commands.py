@@ -84,7 +84,7 @@ def test_doctor_tells_what_does_not_load(install, capsys):
     report = json.loads(capsys.readouterr().out)
     assert any("no file" in problem for problem in report["problems"])
     broken = next(plugin for plugin in report["plugins"] if plugin["name"] == "broken")
-    assert 'line 2, in <module>' in broken["traceback"]
+    assert "line 2, in <module>" in broken["traceback"]
 
 
 def test_doctor_tells_versions_and_devices(capsys):

@@ -63,7 +63,10 @@ class Normalises(Good):
 
 class BackwardOfSilence(Good):
     def forward(self, mixture, query):
-        return super().forward(mixture, query) * self.gain.weight.sum() + mixture[:, :1].mul(self.gain.bias[0]).abs().sqrt()
+        return (
+            super().forward(mixture, query) * self.gain.weight.sum()
+            + mixture[:, :1].mul(self.gain.bias[0]).abs().sqrt()
+        )
 
 
 class WholeFrames(Good):
