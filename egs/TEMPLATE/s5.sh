@@ -23,14 +23,14 @@ stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="score
 
 # Options and their defaults; an empty default is filled in below.
 value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
-    tagger_config tagger separator_config separator aligner ngpu nj seed)
+    tagger_config tagger tagger_model separator_config separator separator_model aligner ngpu nj seed)
 list_options=(tagger_conf separator_conf plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=5
 corpus=mini data_root='' data_config='' test_scenes=''
 datadir='' dumpdir='' expdir='' tag=''
-tagger_config='' tagger='' tagger_conf=()
-separator_config='' separator='' separator_conf=() aligner=''
+tagger_config='' tagger='' tagger_conf=() tagger_model=''
+separator_config='' separator='' separator_conf=() separator_model='' aligner=''
 plugin=()
 ngpu='' nj='' seed=0
 dry_run=false help=false
@@ -67,9 +67,11 @@ models:
   --tagger_config FILE     (conf/CORPUS/tagger.yaml, or conf/mini/tagger.yaml where there is none)
   --tagger NAME            another tagger than the configuration's
   --tagger_conf K=V ...    its options
+  --tagger_model FILE      a trained tagger for stage 4, in place of stage 2
   --separator_config FILE  (conf/CORPUS/separator.yaml, or conf/mini/separator.yaml where there is none)
   --separator NAME         another separator than the configuration's
   --separator_conf K=V ... its options
+  --separator_model FILE   a trained separator for stage 4, in place of stage 3
   --aligner NAME           how the separator's loss pairs estimates with references: ca_pi, ca, pi or a plugin's
   --plugin NAME|FILE.py    a module or file with further components; may be repeated
 
@@ -112,7 +114,7 @@ for name in corpus tag; do
 done
 
 # --- paths --------------------------------------------------------------------------------------------------------
-for name in data_root data_config datadir dumpdir expdir tagger_config separator_config; do
+for name in data_root data_config datadir dumpdir expdir tagger_config tagger_model separator_config separator_model; do
     [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
 done
 for i in "${!plugin[@]}"; do
@@ -135,7 +137,7 @@ separator_config=${separator_config:-$(default_config separator)}
 
 check_config() { # check_config OPTION: its file is there
     local file=${!1} found
-    [[ -f ${file} ]] && return
+    if [[ -f ${file} ]]; then return; fi
     found=$(printf '%s, ' conf/*/*.yaml)
     die "--$1: there is no file ${file}. This recipe has, in $(pwd): ${found%, }"
 }
@@ -172,6 +174,7 @@ stage_1() {
 }
 
 stage_2() {
+    if [[ -n ${tagger_model} ]]; then skip "the tagger is ${tagger_model}" && return; fi
     need "${datadir}/test/wav.scp" 1 "the data directories"
     local options=()
     [[ -z ${tagger} ]] || options+=(--tagger "${tagger}")
@@ -182,6 +185,7 @@ stage_2() {
 }
 
 stage_3() {
+    if [[ -n ${separator_model} ]]; then skip "the separator is ${separator_model}" && return; fi
     need "${datadir}/test/wav.scp" 1 "the data directories"
     local options=()
     [[ -z ${separator} ]] || options+=(--separator "${separator}")
@@ -193,15 +197,15 @@ stage_3() {
 }
 
 stage_4() {
-    local tagger_model=${expdir}/tagger${suffix}/model.safetensors
-    local separator_model=${expdir}/separator${suffix}/model.safetensors
+    local tagger_file=${tagger_model:-${expdir}/tagger${suffix}/model.safetensors}
+    local separator_file=${separator_model:-${expdir}/separator${suffix}/model.safetensors}
     need "${datadir}/test/wav.scp" 1 "the test set"
-    need "${tagger_model}" 2 "a trained tagger"
-    need "${separator_model}" 3 "a trained separator"
+    need "${tagger_file}" 2 "a trained tagger" "Or name another one: --tagger_model FILE."
+    need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
     local options=()
     repeated --plugin "${plugin[@]}"
-    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --tagger "${tagger_model}" \
-        --separator "${separator_model}" --labels predicted oracle --out "${expdir}/infer${suffix}/test" \
+    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --tagger "${tagger_file}" \
+        --separator "${separator_file}" --labels predicted oracle --out "${expdir}/infer${suffix}/test" \
         --ngpu "${ngpu}" --nj "${nj}" "${options[@]}"
 }
 
@@ -217,8 +221,11 @@ if includes 1; then
     check_data_root
     [[ -z ${data_config} ]] || check_config data_config
 fi
-if includes 2; then check_config tagger_config; fi
-if includes 3; then check_config separator_config; fi
+if includes 2 && [[ -z ${tagger_model} ]]; then check_config tagger_config; fi
+if includes 3 && [[ -z ${separator_model} ]]; then check_config separator_config; fi
+for name in tagger_model separator_model; do
+    [[ -z ${!name} || -f ${!name} ]] || die "--${name}: there is no file ${!name}."
+done
 
 if ${dry_run}; then
     printf '# in %s, after ". ./path.sh"\n' "$(pwd)"

@@ -36,10 +36,10 @@ absolute() { # absolute PATH [FOLDER]: PATH as seen from FOLDER, by default the 
     esac
 }
 
-need() { # need PATH STAGE WHAT: PATH is made by STAGE; a dry run takes it for made
+need() { # need PATH STAGE WHAT [HINT]: PATH is made by STAGE; a dry run takes it for made
     ${dry_run} || [[ -e $1 ]] ||
         die "stage ${stage_now} needs $3, and there is no $(absolute "$1")." \
-            "Stage $2 makes it: give the same options with '--stage $2'."
+            "Stage $2 makes it: give the same options with '--stage $2'.${4:+ $4}"
 }
 
 # From its input to the screen and to the log; there, of a progress bar only the last state of its line is kept.
@@ -83,6 +83,14 @@ run() { # run COMMAND ARGUMENT...
     "$@" </dev/null >&3 2>&1 3>&- || status=$?
     stop_copying
     return "${status}"
+}
+
+skip() { # skip REASON
+    if ${dry_run}; then
+        printf '# skipped: %s\n' "$*"
+    else
+        log "stage ${stage_now}: skipped; $*"
+    fi
 }
 
 open_log() {

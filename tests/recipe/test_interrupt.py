@@ -100,7 +100,7 @@ def test_progress_bars_work_on_a_terminal_and_only_their_end_is_logged(bench):
 
 
 def test_the_real_commands_show_their_progress_bars_through_the_log(bench):
-    program = "import sys, tqdm; from s5lib.bin.main import main; main(['--version']); list(tqdm.tqdm('ab', disable=None))"
+    program = "import tqdm; from s5lib.bin.main import main; main(['--version']); list(tqdm.tqdm('ab', disable=None))"
     line = [sys.executable, "-c", program]
     for variables, bars in (({"S5LIB_PROGRESS": "1", "COLUMNS": "60", "LINES": "9"}, True), ({}, False)):
         done = subprocess.run(line, env={**os.environ, **variables}, capture_output=True, text=True)

@@ -87,6 +87,23 @@ def test_options_reach_the_commands_that_read_them(bench):
     assert "/exp/infer_t1/test" in score and score.endswith("/exp/RESULTS_t1.md")
 
 
+def test_trained_models_take_the_place_of_their_stages(bench):
+    (bench.place / "other.safetensors").touch()
+    done = bench("--tag", "b", "--tagger_model", "other.safetensors")
+    assert [call[:2] for call in bench.calls[:2]] == [["prepare", "--corpus"], ["train", "separator"]]
+    assert f"stage 2: skipped; the tagger is {bench.place}/other.safetensors" in done.stdout
+    assert bench.calls[2][3:5] == ["--tagger", f"{bench.place}/other.safetensors"]
+    assert bench.calls[2][5:7] == ["--separator", f"{bench.place}/exp/separator_b/model.safetensors"]
+    done = bench("--stage", "3", "--separator_model", "nowhere.pt")
+    assert done.returncode == 1 and f"--separator_model: there is no file {bench.place}/nowhere.pt." in done.stderr
+
+
+def test_a_missing_model_hints_at_the_option_for_another(bench):
+    bench("--stop_stage", "1")
+    done = bench("--stage", "4")
+    assert "Stage 2 makes it" in done.stderr and "Or name another one: --tagger_model FILE." in done.stderr
+
+
 def test_default_folders_keep_corpora_apart(bench):
     done = bench("--dry_run", "--corpus", "other", "--stage", "4", here=False)
     assert "--data_dir data/other/test" in done.stdout and "exp/other/tagger/model.safetensors" in done.stdout
