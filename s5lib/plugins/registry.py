@@ -119,7 +119,9 @@ class Registry:
             return f"{kind} {name}: " + "; ".join(f"{p.origin} did not load: {p.error}" for p in broken)
         if distribution and distribution != "s5lib":
             origin = f"{distribution} {version}".strip()
-            way = f"--plugin {distribution}" if distribution.endswith(".py") else f"pip install {distribution}"
+            if any(_matches(plugin, "", distribution) for plugin in self._installed.values()) and not asked:
+                return f"{kind} {name} comes from {origin}, which {DISABLE_AUTOLOAD} leaves out: unset it."
+            way = f"pip install {distribution}" if version else f"--plugin {distribution}"  # a file has no version
             return f"{kind} {name} comes from {origin}, which does not give it here. Get it with: {way}"
         message = f"No {kind} {name!r}. {nearest(name, self.available(kind))}"
         if broken:

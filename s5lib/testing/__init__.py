@@ -50,6 +50,7 @@ _MODEL_CHECKS = (
     learning.check_set_trainable,
     learning.check_bfloat16,
     transport.check_save_and_load,
+    transport.check_checkpoint,
     transport.check_spawned_process,
     transport.check_gpu,
     declared.check_numbers_of_sources,

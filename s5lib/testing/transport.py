@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import tempfile
+from pathlib import Path
 
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from s5lib.models import load_model, save_checkpoint
 from s5lib.testing.outcome import Skipped, require
 from s5lib.testing.trial import Trial
 
@@ -22,6 +25,18 @@ def check_save_and_load(trial: Trial) -> None:
     missing, unexpected = other.load_state_dict(load_tensors(content), strict=False)
     require(not missing and not unexpected, f"a new model misses {missing} and does not know {unexpected}")
     trial.require_close(trial.infer(other, mixture), trial.infer(model, mixture), "after loading", tolerance=1e-6)
+
+
+def check_checkpoint(trial: Trial) -> None:
+    """Written to a checkpoint and read back by its name, options and all, it gives the same outputs."""
+    model, mixture, component = trial.model(), trial.mixture(), trial.component
+    labels = [f"class {index}" for index in range(trial.config.num_classes)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        name, origin = component.full_name, (component.distribution, component.version)
+        save_checkpoint(path, model, trial.kind, name, *origin, labels)
+        loaded, _ = load_model(path)
+    trial.require_close(trial.infer(loaded, mixture), trial.infer(model, mixture), "from a checkpoint", tolerance=1e-6)
 
 
 def check_spawned_process(trial: Trial) -> None:

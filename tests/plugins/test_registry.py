@@ -126,6 +126,8 @@ def test_a_checkpoint_of_a_missing_plugin_says_what_to_install():
         plugins.find("separator", "acme/bsrnn", distribution="acme-bsrnn", version="0.3")
     with pytest.raises(PluginError, match=r"--plugin mine.py"):
         plugins.find("separator", "mine/x", distribution="mine.py")
+    with pytest.raises(PluginError, match="--plugin my_module"):
+        plugins.find("separator", "my_module/x", distribution="my_module")
 
 
 def test_a_checkpoints_distribution_decides_between_equal_names(install):
