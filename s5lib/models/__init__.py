@@ -15,7 +15,7 @@ _WHERE = {
     "save_checkpoint": "checkpoint",
 }
 
-__all__ = sorted(_WHERE)
+__all__ = [*_WHERE]
 
 
 def __getattr__(name):

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 import s5lib
-from s5lib.errors import CheckpointError
+from s5lib.errors import CheckpointError, ConfigError
 from s5lib.interfaces import Separator, Tagger
 from s5lib.models.checkpoint import load_state
 from s5lib.models.configs import M2DConfig, ResUNetKConfig
@@ -83,6 +83,8 @@ def official_config(state: Mapping[str, Tensor]) -> M2DConfig | ResUNetKConfig:
         return _separator_config(state) if _kind(state) == "separator" else _tagger_config(state)
     except (KeyError, IndexError, ZeroDivisionError) as error:
         raise CheckpointError(f"an official checkpoint lacks weights that tell its size: {error}.") from error
+    except ConfigError as error:
+        raise CheckpointError(f"the shapes of an official checkpoint's weights give no network: {error}") from error
 
 
 def _separator_config(state: Mapping[str, Tensor]) -> ResUNetKConfig:
@@ -109,7 +111,7 @@ def _tagger_config(state: Mapping[str, Tensor]) -> M2DConfig:
     patches = (shape["backbone.pos_embed"][1] - 1) // bands
     input_channels = shape["head.m2d_out_norm.running_mean"][0] // (bands * embed_dim)
     track_dim, head_dim = shape["head.tracks.0.0.weight"]
-    mean, deviation = state["backbone.norm_stats"].tolist()
+    mean, deviation = (round(value, 4) for value in state["backbone.norm_stats"].tolist())
     return M2DConfig(
         num_classes=shape["head.tracks.0.3.weight"][0] - 1,
         num_sources=shape["head.linear.0.weight"][0] // head_dim,

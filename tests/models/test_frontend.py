@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from s5lib.models.frontend import LogMel, ShortTimeFourier, mel_filter_bank
+
 from . import reference
 
 

@@ -4,6 +4,7 @@ import torch
 from s5lib.errors import ConfigError, DataError
 from s5lib.models.configs import M2DConfig
 from s5lib.models.m2d import M2DTagger
+
 from . import reference
 
 SMALL = dict(

@@ -4,6 +4,7 @@ import torch
 from s5lib.errors import ConfigError, DataError
 from s5lib.models.configs import ResUNetKConfig
 from s5lib.models.resunetk import ResUNetK
+
 from . import reference
 
 SMALL = dict(
