@@ -48,13 +48,13 @@ def energy_kernel(spectra: np.ndarray, block: int) -> np.ndarray:
 
     It is the spectrum of r_h(0), 2 r_h(1), ..., 2 r_h(B - 1), times Parseval's weights.
     """
-    power = np.sum(np.abs(spectra.astype(np.complex128)) ** 2, axis=0)
-    lags = fft.irfft(power, n=2 * block)
+    power = np.square(spectra.view(np.float32)).sum(axis=0)
+    lags = fft.irfft(power[0::2] + power[1::2], n=2 * block)
     lags[1:block] *= 2
     lags[block:] = 0
     kernel = fft.rfft(lags) / block
     kernel[[0, -1]] /= 2  # the bins at 0 Hz and at half the sample rate stand once in a full spectrum, the others twice
-    return kernel.astype(np.complex64)
+    return kernel
 
 
 def block_spectra(sound: np.ndarray, onset: int, block: int) -> tuple[int, np.ndarray]:

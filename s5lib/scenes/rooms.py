@@ -52,7 +52,7 @@ class RoomStore:
 
     Args:
         sample_rate: in Hz; responses of another rate are resampled.
-        memory_limit: bytes; one third for responses, two thirds for spectra.
+        memory_limit: bytes; two thirds for responses, of which a file must be read as a whole, one third for spectra.
         folder: keep the resampled responses in memory-mapped files there, shared by all processes.
     """
 
@@ -60,8 +60,8 @@ class RoomStore:
         self.sample_rate = sample_rate
         self.folder = folder
         self._rooms: dict[str, Room] = {}
-        self._responses = MemoryLimitedCache(memory_limit // 3)
-        self._spectra = MemoryLimitedCache(memory_limit - memory_limit // 3)
+        self._spectra = MemoryLimitedCache(memory_limit // 3)
+        self._responses = MemoryLimitedCache(memory_limit - memory_limit // 3)
 
     @property
     def nbytes(self) -> int:
