@@ -61,12 +61,15 @@ def build_parser(command: str) -> configargparse.ArgumentParser:
 def _log_to(stream) -> None:
     """Show what s5lib logs, with time stamps."""
     logger = logging.getLogger("s5lib")
-    if not logger.handlers:
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+    for handler in logger.handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.stream = stream  # not setStream, which flushes the old one, which may be closed
+            return
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"s5lib: error: no command {command!r}. {nearest(command, COMMANDS)}", file=sys.stderr)
         return 2
     args = build_parser(command).parse_args(argv[1:])
-    _log_to(sys.stdout)
+    _log_to(sys.stderr if getattr(args, "json", False) else sys.stdout)  # JSON is for another program
     try:
         return args._run(args) or 0
     except S5Error as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from s5lib.errors import ConfigError
 from s5lib.interfaces.config import ModelConfig
 
 __all__ = ["Tagger", "Separator", "JointModel"]
@@ -22,10 +23,10 @@ class _Model(nn.Module):
         Every model knows ``"all"``; a model with a pre-trained part names more (M2D: ``"head"``, ``"last2"``).
 
         Raises:
-            ValueError: the model has no such choice.
+            ConfigError: the model has no such choice.
         """
         if layers != "all":
-            raise ValueError(f"{type(self).__name__} trains 'all' its layers; it knows no choice {layers!r}.")
+            raise ConfigError(f"{type(self).__name__} has no layers {layers!r} to train apart; it knows 'all' alone.")
         self.requires_grad_(True)
 
 

@@ -117,7 +117,7 @@ def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int
         audio += seconds
         if error:
             failed.append(task)
-            log.error("%s: %s", task.path, error)
+            log.error("%s", error if task.path in error else f"{task.path}: {error}")
     bar.close()
     elapsed = bar.format_dict["elapsed"]
     log.info(

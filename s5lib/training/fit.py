@@ -160,7 +160,7 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
 def _trainer(run: Run, settings: TrainSettings, experiment: Experiment, callbacks: list) -> lightning.Trainer:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*tensorboard.*", ".*LeafSpec.*", ".*isinstance.treespec.*"):
+    for message in (".*does not have many workers.*", ".*tensorboard.*", ".*LeafSpec.*", ".*isinstance.treespec.*", ".*in eval mode.*"):
         warnings.filterwarnings("ignore", message)
     devices = run.ngpu if run.ngpu else 1
     return lightning.Trainer(
@@ -181,7 +181,7 @@ def _trainer(run: Run, settings: TrainSettings, experiment: Experiment, callback
         enable_progress_bar=sys.stderr.isatty(),
         callbacks=[*callbacks, *([TQDMProgressBar()] if sys.stderr.isatty() else [])],
         logger=TensorBoardLogger(experiment.folder, name=None, version="tensorboard"),
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, settings.max_steps),
     )
 
 

@@ -42,6 +42,7 @@ class _Training(lightning.LightningModule):
                 "Look for broken recordings among them, lower --lr, or use --precision float32."
             )
         self.log("loss", loss, prog_bar=True, batch_size=len(batch["id"]))
+        self.log("lr", self.lr_schedulers().get_last_lr()[0], batch_size=len(batch["id"]))
         return loss
 
     def validation_step(self, batch: dict, batch_index: int) -> None:
@@ -117,5 +118,5 @@ class SeparatorTraining(_Training):
         ):
             active = [k for k, label in enumerate(labels) if label >= 0]
             if active:
-                values.append(pi_sdri(estimate[active], source[active], mixture).value)
+                values.append(pi_sdri(estimate[active], None, source[active], None, mixture).value)
         return {"pi_sdri": values}

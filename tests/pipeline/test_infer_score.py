@@ -1,0 +1,179 @@
+"""Inference and scoring through the commands."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+import s5lib
+from s5lib.bin.main import main
+from s5lib.data import DataDirectory
+from s5lib.metrics import pi_sdri
+from s5lib.systems.outputs import file_label, read_sources, write_sources
+from s5lib.systems.source import Source
+from .conftest import infer_command
+
+
+@pytest.fixture(scope="module")
+def inferred(prepared, trained, tmp_path_factory):
+    out = tmp_path_factory.mktemp("infer")
+    assert main(infer_command(prepared, trained, out)) == 0
+    return out
+
+
+def score_command(prepared, inferred, out):
+    return ["score", "--data_dir", str(prepared / "data/test"), "--infer_dir", str(inferred), "--out", str(out)]
+
+
+def test_oracle_output_has_the_references_labels(prepared, inferred):
+    for recording in DataDirectory.read(prepared / "data/test"):
+        labels, waveforms = read_sources(inferred / "oracle", recording.id, 8000)
+        assert tuple(labels) == recording.labels
+        assert np.isfinite(waveforms).all() and (len(labels) == 0 or np.abs(waveforms).max(1).all())
+
+
+def test_files_are_what_the_system_gives_in_python(prepared, trained, inferred):
+    system = s5lib.load_system(
+        tagger=trained / "tagger/model.safetensors", separator=trained / "separator/model.safetensors"
+    )
+    recording = DataDirectory.read(prepared / "data/test").recordings[0]
+    waveform, rate = soundfile.read(recording.mixture, dtype="float32", always_2d=True)
+    sources = system(waveform.T, rate)
+    labels, waveforms = read_sources(inferred / "predicted", recording.id, 8000)
+    assert [source.label for source in sources] == labels
+    for source, written in zip(sources, waveforms, strict=True):
+        np.testing.assert_allclose(source.waveform, written, atol=1e-6)
+
+
+def test_several_processes_give_the_same(prepared, trained, inferred, tmp_path):
+    assert main(infer_command(prepared, trained, tmp_path / "two", "--nj", "2")) == 0
+    for path in sorted(inferred.rglob("*.json")):
+        if path.name != "models.json":
+            assert (tmp_path / "two" / path.relative_to(inferred)).read_text() == path.read_text()
+
+
+def test_again_does_nothing_and_another_model_does_all_again(prepared, trained, inferred, tmp_path, capsys):
+    out = tmp_path / "out"
+    shutil.copytree(inferred, out)
+    assert main(infer_command(prepared, trained, out)) == 0
+    assert "12 of 12 recordings are finished already" in capsys.readouterr().out
+    (out / "models.json").write_text(json.dumps({"separator": "another"}))
+    assert main(infer_command(prepared, trained, out)) == 0
+    assert "the separator changed" in capsys.readouterr().out
+
+
+def test_table_has_the_metrics_values_and_the_floors(prepared, inferred, tmp_path, capsys):
+    assert main(score_command(prepared, inferred, tmp_path / "RESULTS.md")) == 0
+    printed, table = capsys.readouterr().out, (tmp_path / "RESULTS.md").read_text()
+    assert "| all | 6 |" in printed and "| all | 6 |" in table
+    rows = {line.split(" | ")[0].strip("| "): [c.strip() for c in line.split(" | ")] for line in table.splitlines() if " | " in line}
+    assert {"all", "DupSet", "NoDupSet", "zero-target"} <= set(rows)
+    assert rows["all"][6] == "0.00"  # the mixture as every estimate
+    lines = [json.loads(line) for line in (tmp_path / "RESULTS.jsonl").read_text().splitlines()]
+    values = []
+    for recording in DataDirectory.read(prepared / "data/test"):
+        mixture = soundfile.read(recording.mixture, dtype="float32")[0][:, 0]
+        references = [soundfile.read(path, dtype="float32")[0] for path in recording.sources]
+        if references:
+            _, estimates = read_sources(inferred / "oracle", recording.id, 8000)
+            values.append(pi_sdri(estimates, None, np.array(references), None, mixture).value)
+    assert [line["oracle"]["value"] for line in lines if line["oracle"]["value"] is not None] == pytest.approx(values)
+    assert rows["all"][5].split(" ")[0] == f"{np.mean(values):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: shutil.rmtree(folder), "run the inference stage first"),
+        (lambda folder: next((folder / "oracle").glob("*.json")).unlink(), "is missing: test_0000"),
+        (lambda folder: next((folder / "oracle").glob("*.json")).write_text("{"), "is damaged"),
+        (lambda folder: next((folder / "oracle").glob("*.wav")).write_bytes(b"RIFF"), "cannot be read"),
+        (
+            lambda folder: soundfile.write(next((folder / "oracle").glob("*.wav")), np.zeros(10), 8000),
+            "expected 8000 samples",
+        ),
+    ],
+)
+def test_spoilt_output_is_named(prepared, inferred, tmp_path, capsys, spoil, message):
+    out = tmp_path / "out"
+    shutil.copytree(inferred, out)
+    spoil(out)
+    assert main(score_command(prepared, out, tmp_path / "RESULTS.md")) == 1
+    assert message in capsys.readouterr().err
+
+
+class TestOwnFiles:
+    def command(self, trained, *more):
+        models = [f"--{kind}={trained / kind / 'model.safetensors'}" for kind in ("tagger", "separator")]
+        return ["infer", *models, *map(str, more)]
+
+    def write(self, path, channels=4, samples=4000, rate=8000):
+        soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal((samples, channels)), rate)
+        return path
+
+    def test_given_labels(self, trained, tmp_path):
+        path = self.write(tmp_path / "party.flac", rate=11025, samples=5000)
+        assert main(self.command(trained, path, "--labels", "Dog,Dog", "--out", tmp_path / "out")) == 0
+        listed = json.loads((tmp_path / "out/party.json").read_text())
+        assert [entry["file"] for entry in listed["sources"]] == ["party_0_Dog.wav", "party_1_Dog.wav"]
+        assert soundfile.info(tmp_path / "out/party_1_Dog.wav").frames == pytest.approx(5000 * 8000 / 11025, abs=1)
+
+    def test_channel_order(self, trained, tmp_path):
+        path = self.write(tmp_path / "a.wav")
+        samples, rate = soundfile.read(path)
+        soundfile.write(tmp_path / "b.wav", samples[:, [0, 3, 1, 2]], rate)
+        for name, order in (("a", "WYZX"), ("b", "WXYZ")):
+            out = tmp_path / f"out_{name}"
+            command = self.command(trained, tmp_path / f"{name}.wav", "--labels", "Dog", "--out", out)
+            assert main([*command, "--channel_order", order]) == 0
+        one, other = (soundfile.read(tmp_path / f"out_{n}/{n}_0_Dog.wav")[0] for n in "ab")
+        np.testing.assert_array_equal(one, other)
+
+    def test_silence_has_no_sources(self, trained, tmp_path):
+        soundfile.write(tmp_path / "silent.wav", np.zeros((4000, 4)), 8000)
+        assert main(self.command(trained, tmp_path / "silent.wav", "--out", tmp_path / "out")) == 0
+        assert json.loads((tmp_path / "out/silent.json").read_text())["sources"] == []
+
+    def test_a_broken_recording_stops_no_other(self, trained, tmp_path, capsys):
+        folder = tmp_path / "in"
+        folder.mkdir()
+        self.write(folder / "good.wav")
+        (folder / "bad.wav").write_bytes(b"no audio at all")
+        assert main(self.command(trained, folder, "--labels", "Dog", "--out", tmp_path / "out")) == 1
+        assert (tmp_path / "out/good.json").exists()
+        assert "1 of 2 recordings could not be separated" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            (["nowhere.wav"], "nowhere.wav"),
+            ([], "give either recordings"),
+            (["mono.wav"], "has 1 channels, the system needs 4"),
+            (["good.wav", "--labels", "Dig"], "Did you mean 'Dog'?"),
+            (["good.wav", "--labels", "Dog,Dog,Dog,Dog"], "the separator has 3 slots"),
+            (["good.wav", "--labels", "oracle"], "needs a --data_dir"),
+            (["nan.wav"], "nan.wav: sample 0 is not a finite number"),
+            (["good.wav", "sub/good.wav"], "rename one of them"),
+            (["empty"], "no recordings in"),
+        ],
+    )
+    def test_errors(self, trained, tmp_path, capsys, monkeypatch, more, message):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "sub").mkdir()
+        self.write(tmp_path / "good.wav")
+        self.write(tmp_path / "sub/good.wav")
+        self.write(tmp_path / "mono.wav", channels=1)
+        soundfile.write(tmp_path / "nan.wav", np.full((100, 4), np.nan), 8000, subtype="FLOAT")
+        assert main(self.command(trained, *more, "--out", "out")) == 1
+        captured = capsys.readouterr()
+        assert message in captured.err + captured.out
+
+
+def test_labels_cannot_leave_the_folder(tmp_path):
+    source = Source("../../x", 1.0, np.zeros(4, np.float32))
+    write_sources(tmp_path / "out", "name", [source], 8000)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["name.json", f"name_0_{file_label('../../x')}.wav"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]

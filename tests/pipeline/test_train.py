@@ -1,0 +1,122 @@
+"""Training through the command, on a tiny corpus."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+
+from s5lib.bin.main import main
+from s5lib.training.experiment import Experiment
+from .conftest import train_command
+
+
+def test_experiment_folder_tells_what_was_done(trained):
+    for kind, steps in (("tagger", ["head", "finetune"]), ("separator", ["train"])):
+        config = yaml.safe_load((trained / kind / "config.yaml").read_text())
+        assert config["name"] == {"tagger": "m2d", "separator": "resunetk"}[kind]
+        assert config["labels"] == ["Bell", "Dog", "Rain", "Speech"]
+        assert config["made_with"]["torch"] == torch.__version__.partition("+")[0]
+        for step in steps:
+            rows = [json.loads(line) for line in (trained / kind / step / "history.jsonl").read_text().splitlines()]
+            assert rows[0]["step"] == 2
+            assert {"loss", "valid_loss", "mixtures_per_second", "waiting_for_data"} < set(rows[0])
+            assert (trained / kind / step / "curve.png").stat().st_size > 1000
+        assert (trained / kind / "model.safetensors").exists()
+
+
+def test_second_step_has_its_own_learning_rate_and_the_first_ones_weights(trained, capsys):
+    """The trap of resuming the head's checkpoint: its optimiser would keep the learning rate 1e-3."""
+    text = (trained / "tagger/train.log").read_text()
+    assert "step finetune: weights from" in text and "optimiser, learning rate and step counter are new" in text
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    rates = {}
+    for step in ("head", "finetune"):
+        events = EventAccumulator(str(trained / "tagger" / step / "tensorboard"))
+        events.Reload()
+        rates[step] = {event.value for event in events.Scalars("lr")}
+    assert rates["head"] == {pytest.approx(1e-3)}
+    assert rates["finetune"] == {pytest.approx(1e-5)}
+
+
+def test_again_is_left_alone(trained, prepared, configs, capsys):
+    before = (trained / "separator/model.safetensors").read_bytes()
+    assert main(train_command("separator", prepared, configs, trained)) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert (trained / "separator/model.safetensors").read_bytes() == before
+
+
+def test_other_options_into_the_same_folder_are_refused(trained, prepared, configs, capsys):
+    assert main(train_command("separator", prepared, configs, trained, "--lr", "0.5")) == 1
+    assert "holds a run with other options: steps.train.lr was 0.001, now 0.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--lr", "0"], "--lr is 0.0; expected above 0"),
+        (["--lr", "fast"], "option 'lr' is 'fast', expected number"),
+        (["--schedule", "cosin"], "expected constant or cosine"),
+        (["--layers", "head"], "head"),
+        (["--aligner", "ca-pi"], "Did you mean 'ca_pi'?"),
+        (["--separator", "resunet_k"], "Did you mean 'resunetk'?"),
+        (["--separator_conf", "chanels=4"], "Did you mean 'channels'?"),
+        (["--separator_conf", "channels"], "--separator_conf: expected key=value, got 'channels'"),
+        (["--scenes_conf", "duration=-1"], "duration is -1.0, expected seconds from 0.01 to 3600"),
+        (["--init", "nowhere.safetensors"], "nowhere.safetensors"),
+    ],
+)
+def test_wrong_options_are_told(prepared, configs, tmp_path, capsys, more, message):
+    assert main(train_command("separator", prepared, configs, tmp_path, *more)) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_without_the_data_stage(configs, tmp_path, capsys):
+    assert main(train_command("separator", tmp_path, configs, tmp_path)) == 1
+    assert "run the data stage first" in capsys.readouterr().err
+
+
+def test_folder_is_held_by_one_run(tmp_path):
+    experiment = Experiment(tmp_path / "exp")
+    experiment.open({"a": 1})
+    with experiment.lock(), pytest.raises(ValueError, match=f"in use by process {os.getpid()}"), experiment.lock():
+        pass
+    with experiment.lock():
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match="cannot write into the experiment folder"):
+        Experiment(tmp_path / "exp").open({})
+
+
+def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path):
+    """SIGTERM in the middle, then the same command again: the weights are those of a run that was not stopped."""
+    from safetensors.torch import load_file
+
+    more = ["--max_steps", "12", "--valid_interval", "6"]
+    assert main(train_command("separator", prepared, configs, tmp_path / "whole", *more)) == 0
+    command = [sys.executable, "-u", "-m", "s5lib.bin.main", *train_command("separator", prepared, configs, tmp_path / "cut", *more)]
+    folder = tmp_path / "cut/separator/train"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(2000):
+            if (folder / "resume.ckpt").exists() or process.poll() is not None:
+                break
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, output
+    assert "the same command goes on from there" in output
+    assert (folder / "resume.ckpt").exists() and not (tmp_path / "cut/separator/model.safetensors").exists()
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "resumed from" in again.stdout
+    whole, cut = (load_file(tmp_path / name / "separator/model.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
