@@ -8,7 +8,7 @@ from collections import OrderedDict
 import configargparse
 import yaml
 
-__all__ = ["NestedYAMLParser", "parse_assignments"]
+__all__ = ["NestedYAMLParser", "component_options", "parse_assignments"]
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):
@@ -55,3 +55,29 @@ def parse_assignments(pairs: list[str]) -> dict:
             raise ValueError(f"expected key=value, got {pair!r}")
         result[key.strip()] = yaml.safe_load(value)
     return result
+
+
+def component_options(given: list[str], name: str, kind: str, default: str, config: str | None) -> dict:
+    """Join the options of a component from a configuration file and from the command line, which go before.
+
+    The file's are those of the file's component: for another one, they say nothing.
+
+    Args:
+        given: ``key=value`` as the parser has them: the command line's, or the file's where that has none.
+        name: the component that is asked for.
+        kind: ``"separator"``, whose options stand under ``separator_conf``.
+        default: the component that the file means if it names none.
+        config: path of the YAML file, or None.
+
+    Raises:
+        ValueError: an item has no ``=``.
+    """
+    content = {}
+    if config is not None:
+        with open(config, encoding="utf-8") as stream:
+            content = yaml.safe_load(stream) or {}
+    in_file = content.get(f"{kind}_conf") or {}
+    if given == NestedYAMLParser._value(in_file):
+        given = []
+    of_another = content.get(kind, default) != name
+    return {**({} if of_another else in_file), **parse_assignments(given)}

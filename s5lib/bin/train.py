@@ -3,7 +3,8 @@
   s5lib train tagger    --config conf/mini/tagger.yaml    --data_dir data/mini --expdir exp/mini/tagger
   s5lib train separator --config conf/mini/separator.yaml --data_dir data/mini --expdir exp/mini/separator
 
-Every option may stand in the YAML file; the command line goes before it.  A run that was stopped goes on where it was
+Every option may stand in the YAML file; the command line goes before it.  The file's options of a component count as
+long as no other component is asked for.  A run that was stopped goes on where it was
 when the same command is given again; a finished one is left alone.  's5lib plugins tagger m2d' tells a component's
 options.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from s5lib.bin.config_file import parse_assignments
+from s5lib.bin.config_file import component_options, parse_assignments
 from s5lib.errors import ConfigError
 from s5lib.plugins.options import options_of
 from s5lib.training.settings import TrainSettings
@@ -67,7 +68,7 @@ def run(args):
             component=getattr(args, args.kind),
             data_dir=Path(args.data_dir),
             expdir=Path(args.expdir),
-            component_options=_assignments(args, f"{args.kind}_conf"),
+            component_options=_component_options(args),
             scene_options=_assignments(args, "scenes_conf"),
             train_options={name: value for name, value in own.items() if value is not None},
             steps=_steps(args),
@@ -77,6 +78,14 @@ def run(args):
             num_nodes=args.num_nodes,
         )
     )
+
+
+def _component_options(args):
+    name, given = getattr(args, args.kind), getattr(args, f"{args.kind}_conf")
+    try:
+        return component_options(given, name, args.kind, DEFAULTS[args.kind], args.config)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"--{args.kind}_conf: {error}.") from None
 
 
 def _assignments(args, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import textwrap
 
@@ -20,6 +21,7 @@ def fresh_registry(monkeypatch):
     monkeypatch.setenv(PLUGINS_VARIABLE, "")
     monkeypatch.setenv(DISABLE_AUTOLOAD, "0")
     monkeypatch.setattr(plugins, "_registry", None)
+    monkeypatch.setattr(logging.getLogger("s5lib"), "propagate", True)  # a command that ran before turns it off
     yield
     sys.path[:] = path
     for name in set(sys.modules) - modules:

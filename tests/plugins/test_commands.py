@@ -35,6 +35,13 @@ def test_one_kind_as_json(install, capsys):
     assert listing["separator"]["bsrnn"]["capabilities"]["channels"] == [1, 4]
 
 
+def test_a_broken_plugin_stays_out_of_the_json(install, capsys):
+    install("acme-broken", "raise ImportError('no')")
+    assert main(["plugins", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["tagger"] and "acme-broken 1.2 did not load" in printed.err
+
+
 def test_one_component_tells_options_and_capabilities(install, capsys):
     install("acme-bsrnn", ACME, entry="acme")
     assert main(["plugins", "separator", "bsrnn"]) == 0

@@ -1,0 +1,31 @@
+"""Options of a component from a configuration file and from the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from s5lib.bin.config_file import component_options
+from s5lib.bin.main import build_parser
+
+YAML = "separator: resunetk\nseparator_conf: {channels: [8, 16], n_fft: 256}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, wanted",
+    [
+        ([], {"channels": [8, 16], "n_fft": 256}),
+        (["--separator_conf", "n_fft=512"], {"channels": [8, 16], "n_fft": 512}),
+        (["--separator", "demo"], {}),
+        (["--separator", "demo", "--separator_conf", "width=8"], {"width": 8}),
+    ],
+)
+def test_the_files_options_are_those_of_its_component(tmp_path, arguments, wanted):
+    file = tmp_path / "separator.yaml"
+    file.write_text(YAML)
+    needed = ["separator", "--config", str(file), "--data_dir", "x", "--expdir", "x"]
+    args = build_parser("train").parse_args(needed + arguments)
+    assert component_options(args.separator_conf, args.separator, "separator", "resunetk", args.config) == wanted
+
+
+def test_without_a_file():
+    assert component_options(["width=8"], "demo", "separator", "resunetk", None) == {"width": 8}
