@@ -68,18 +68,28 @@ def _stacked(name: str, value):
     shapes = [list(getattr(row, "shape", np.shape(row))) for row in value]
     if any(shape != shapes[0] for shape in shapes):
         raise DataError(f"{name} holds waveforms of shapes {shapes}; all must have the same length [T].")
-    if all(is_tensor(row) for row in value):
-        import torch
-
-        return torch.stack(list(value))
+    if any(is_tensor(row) for row in value):
+        return _stacked_tensors(name, value)
     return np.stack([np.asarray(row) for row in value])
 
 
+def _stacked_tensors(name: str, rows: Sequence):
+    import torch
+
+    rows = [torch.as_tensor(row) for row in rows]
+    if len({row.device for row in rows}) > 1:
+        raise DataError(f"{name} holds tensors on different devices; move them to one.")
+    return torch.stack(rows)
+
+
 def _check_dtype(name: str, value) -> None:
-    real = value.is_floating_point() if is_tensor(value) else np.issubdtype(value.dtype, np.floating)
-    if not real:
+    if is_tensor(value):
+        known = value.is_floating_point()
+    else:
+        known = np.issubdtype(value.dtype, np.floating) and value.dtype.itemsize <= 8
+    if not known:
         raise DataError(
-            f"{name} is of dtype {value.dtype}; a float dtype is expected. Integer samples must be scaled first, alike "
+            f"{name} is of dtype {value.dtype}; a float dtype of at most 64 bits is expected. Integer samples must be scaled first, alike "
             "in estimates, references and mixture (int16: divide by 32768)."
         )
 
@@ -127,7 +137,12 @@ def _same_home(values: dict):
     import torch
 
     device = next(iter(tensors.values())).device
-    return tuple(torch.as_tensor(value, device=device).detach() for value in values.values())
+    for name, value in values.items():
+        if name not in tensors:
+            # torch takes neither negative strides nor foreign byte orders
+            value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
+        values[name] = torch.as_tensor(value, device=device).detach()
+    return tuple(values.values())
 
 
 def check_energies(name: str, waveforms, energies: np.ndarray) -> None:

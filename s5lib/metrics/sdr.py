@@ -1,4 +1,4 @@
-"""All SDRs of a scene, equation (4) of arXiv 2601.22504: ``10 log10(|s|^2 / |s - e|^2)``, from one Gram matrix."""
+"""All SDRs of a scene, equation (4) of arXiv 2601.22504: ``10 log10(|s|^2 / |s - e|^2)``, from inner products."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["MAX_SDR", "SceneSDR"]
 MAX_SDR = 150.0
 """In dB: about the most that float32 samples can hold.  A copy of the reference has this SDR instead of an infinite one."""
 
-_CLOSE = 1e-6  # of the energies: of a smaller residual (60 dB), the Gram matrix may have lost digits that matter
+_CLOSE = 1e-6  # of the energies: of a smaller residual (60 dB), inner products have lost digits that matter
 
 
 class SceneSDR:
@@ -34,18 +34,18 @@ class SceneSDR:
     """
 
     def __init__(self, estimates, references, mixture, labels: Sequence[Hashable]):
+        count = len(references)
         if is_tensor(mixture):
             from s5lib.metrics import gram_torch
 
             signals = (signal[None] for signal in (references, estimates, mixture[None]))
             products = gram_torch.gram(*signals)[0].cpu().double().numpy()
+            cross, energies = products[:count, count:], products.diagonal()
             self._residual_energy = gram_torch.residual_energy
         else:
-            products = gram_numpy.gram(references, estimates, mixture[None])
+            cross, energies = gram_numpy.inner_products(references, estimates, mixture[None])
             self._residual_energy = gram_numpy.residual_energy
         self._references, self._estimates = references, estimates
-        count = len(references)
-        energies = products.diagonal()
         self._energies = energies[:count]
         check_energies("references", references, self._energies)
         check_energies("estimates", estimates, energies[count:-1])
@@ -55,7 +55,7 @@ class SceneSDR:
                 f"references[{r}] ({labels[r]!r}) is silent, so it has no SDR; leave it out, and its label with it."
             )
         both = self._energies[:, None] + energies[count:]
-        residual = both - 2 * products[:count, count:]
+        residual = both - 2 * cross
         self._close = residual < _CLOSE * both
         every = self._to_db(residual, self._energies[:, None])
         self.matrix, self.of_mixture = every[:, :-1], every[:, -1]
@@ -63,7 +63,7 @@ class SceneSDR:
             self.of_mixture[r] = self._to_db(self._residual_energy(references[r], mixture), self._energies[r])
 
     def exact(self, reference: int, estimate: int) -> float:
-        """Return the SDR of one pair; computed from the difference where the Gram matrix does not tell it."""
+        """Return the SDR of one pair; computed from the difference where inner products do not tell it."""
         if not self._close[reference, estimate]:
             return float(self.matrix[reference, estimate])
         residual = self._residual_energy(self._references[reference], self._estimates[estimate])

@@ -163,6 +163,7 @@ def pi_sdri(
     >>> round(pi_sdri(0.9 * references[::-1], None, references, None, references.sum(0)).value, 6)
     20.0
     """
+    estimates, references, mixture = checked_waveforms(estimates, references, mixture)
     if estimated_labels is None:
         estimated_labels = ["source"] * len(estimates)
     if reference_labels is None:

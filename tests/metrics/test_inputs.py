@@ -29,6 +29,9 @@ VALUE = naive_metric.ca_pi_sdri(ESTIMATES, LABELS, REFERENCES, LABELS, MIXTURE)
         (lambda x: list(x) if x.ndim == 2 else x, 1e-9),
         (lambda x: list(torch.from_numpy(x)) if x.ndim == 2 else torch.from_numpy(x), 1e-9),
         (lambda x: x if x.ndim == 2 else torch.from_numpy(x), 1e-9),
+        (lambda x: x[:, ::-1][:, ::-1] if x.ndim == 2 else torch.from_numpy(x), 1e-9),
+        (lambda x: x.astype(">f8") if x.ndim == 2 else torch.from_numpy(x), 1e-9),
+        (lambda x: [torch.from_numpy(x[0]), *x[1:]] if x.ndim == 2 else x, 1e-9),
         (lambda x: np.asfortranarray(x)[..., ::-1][..., ::-1], 1e-9),
     ],
 )
@@ -115,6 +118,12 @@ BAD = {
     "kinds of labels": (dict(reference_labels=[0, 0, 1]), "different kinds.*'a', 0"),
     "integers": (dict(mixture=(MIXTURE * 1000).astype(np.int16)), "mixture is of dtype int16.*32768"),
     "complex": (dict(estimates=ESTIMATES.astype(complex)), "estimates is of dtype complex128"),
+    "long double": (dict(estimates=ESTIMATES.astype(np.longdouble)), "estimates is of dtype float128.*64 bits"),
+    "a number": (dict(references=3.0), "references is a float"),
+    "devices in a list": (
+        dict(references=[torch.zeros(400), torch.zeros(400, device="meta"), torch.zeros(400)]),
+        "references holds tensors on different devices",
+    ),
     "a word": (dict(estimates="wave.wav"), "estimates is a str"),
     "NaN": (dict(estimates=with_value(np.nan)), r"estimates\[1\] has the value nan at sample 7"),
     "NaN in a tensor": (dict(estimates=torch.tensor(with_value(np.nan))), r"estimates\[1\] has the value nan at sample 7"),
