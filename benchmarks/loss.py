@@ -1,8 +1,8 @@
 """Time and memory of the CA-PI-SDR loss, forward and backward, against plain ways: ``python benchmarks/loss.py``.
 
-A batch of 4 items of K same-class sources, 10 s at 32 kHz.  The plain ways are (1) the loss of every permutation of whole
-waveforms, the smallest of which is kept, and (2) the SDR of all pairs of whole waveforms, then every permutation of that
-matrix; in both, autograd records everything.
+A batch of 4 items of K same-class sources, 10 s at 32 kHz.  The plain ways are (1) the loss of every permutation of
+whole waveforms, the smallest of which is kept, and (2) the SDR of all pairs of whole waveforms, then every permutation
+of that matrix; in both, autograd records everything.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def step(way: str):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sources", type=int, nargs="+", default=[1, 2, 3, 4, 5, 8], help="numbers K of sources")
+    parser.add_argument("--sources", type=int, nargs="+", default=[1, 2, 3, 4, 5, 8], help="K, several")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene, at 32 kHz")
     parser.add_argument("--repeat", type=int, default=5, help="the best of so many runs counts")
     parser.add_argument("--threads", type=int, default=1)

@@ -1,7 +1,8 @@
 """Run one function in a process of its own and tell its time and its memory; shared by the benchmarks.
 
-Memory is how far the process's resident size rose above what it was once the inputs were made (Linux: the peak is reset
-there), as a multiple of the inputs; a warm-up on short inputs comes first, so that libraries' own buffers are not counted.
+Memory is how far the process's resident size rose above what it was once the inputs were made (only Linux lets the
+peak be reset there), as a multiple of the inputs; a warm-up on short inputs comes first, so that libraries' own buffers
+are not counted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Time and memory of CA-PI-SDRi against the plain way: ``python benchmarks/metric.py``.
 
-A scene of K same-class sources, 10 s at 32 kHz.  The plain way reorders whole waveforms by every permutation, takes every
-SDRi of each and keeps the best mean; it is left out where its tensors, K! x K waveforms, would not fit into memory.
+A scene of K same-class sources, 10 s at 32 kHz.  The plain way reorders whole waveforms by every permutation, takes
+every SDRi of each and keeps the best mean; it is left out where its K! x K waveforms would not fit into memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from measure import free_bytes, in_new_process, measured, row
 
 from s5lib.metrics import ca_pi_sdri
 
+TITLE = "all permutations of waveforms"
 PLAIN_COPIES = 4  # waveform tensors of all permutations that are alive at once
 
 
@@ -49,7 +50,7 @@ def sdr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sources", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6, 16, 64], help="numbers K of sources")
+    parser.add_argument("--sources", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6, 16, 64], help="K, several")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene, at 32 kHz")
     parser.add_argument("--repeat", type=int, default=5, help="the best of so many runs counts")
     parser.add_argument("--threads", type=int, default=1)
@@ -69,10 +70,10 @@ def main() -> None:
         print(row("s5lib", count, mine), flush=True)
         needed = PLAIN_COPIES * math.factorial(count) * count * samples * 4
         if needed > 0.8 * free_bytes():
-            print(f"{'all permutations of waveforms':<34} K = {count:<3} left out: about {needed / 1e9:.3g} GB", flush=True)
+            print(f"{TITLE:<34} K = {count:<3} left out: about {needed / 1e9:.3g} GB", flush=True)
             continue
         other = in_new_process(sys.argv[0], [*shared, "--one", "plain"], args.threads)
-        print(row("all permutations of waveforms", count, other), f"  {other['seconds'] / mine['seconds']:.1f} x", flush=True)
+        print(row(TITLE, count, other), f"  {other['seconds'] / mine['seconds']:.1f} x", flush=True)
 
 
 if __name__ == "__main__":

@@ -57,10 +57,14 @@ def _check(logits: Tensor, labels: Tensor) -> None:
             "expected, and not empty."
         )
     if not logits.is_floating_point() or labels.is_floating_point():
-        raise DataError(f"logits are {logits.dtype} and labels {labels.dtype}; a float and an integer dtype are expected.")
+        raise DataError(
+            f"logits are {logits.dtype} and labels {labels.dtype}; a float and an integer dtype are expected."
+        )
     # Looking at the values would make a GPU wait.
     if labels.device.type == "cpu" and not torch.compiler.is_compiling():
         classes = logits.shape[-1] - 1
         if labels.max() >= classes or labels.min() < -1:
             wrong = labels[(labels >= classes) | (labels < -1)][0].item()
-            raise DataError(f"labels hold {wrong}; with {classes} classes they run from 0 to {classes - 1}, -1 is silence.")
+            raise DataError(
+                f"labels hold {wrong}; with {classes} classes they run from 0 to {classes - 1}, and -1 is silence."
+            )

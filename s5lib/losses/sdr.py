@@ -56,13 +56,14 @@ class AlignedSDRLoss(nn.Module):
 
     Finite for every finite input, and so is its gradient: a residual counts at least 1e-10 of the target's energy (an
     SDR of 100 dB, reached by a perfect prediction).  A target that is silent (energy up to 1e-20) although its slot
-    has a label has no SDR: it counts as a silent slot.  Computed in float64 from inputs of any float dtype, also under autocast; the
-    result has the prediction's dtype, at least float32.  For K up to 4 no value is read back from a GPU.
+    has a label has no SDR: it counts as a silent slot.  Sums are taken in float64 from inputs of any float dtype, also
+    under autocast; the result has the prediction's dtype, at least float32.  For K up to 4 no value is read back from
+    a GPU.
 
     Raises:
         ConfigError: an option has an unknown value.
-        DataError: (when called) the shapes disagree, or the target requires a gradient, which it does not get; on the CPU also where a value is NaN or infinite, which on a GPU
-            makes the loss NaN.
+        DataError: (when called) the shapes disagree, or the target requires a gradient, which it does not get; on the
+            CPU also where a value is NaN or infinite, which on a GPU makes the loss NaN.
 
     >>> target = torch.eye(2, 8)[None]
     >>> loss = AlignedSDRLoss("ca_pi")
@@ -88,7 +89,7 @@ class AlignedSDRLoss(nn.Module):
         with torch.no_grad():
             labels = _labels(query)
             residual, energy = _residuals(target, prediction)
-            counted = (labels >= 0) & (energy > _SILENT)
+            counted = (labels >= 0) & ~_silent(energy)
             order = self.aligner.permute(_sdr(residual, energy[..., None]), labels)
             chosen = residual.gather(-1, order[..., None]).squeeze(-1)
         live = _ResidualEnergy.apply(prediction, target, order, chosen)
@@ -110,9 +111,14 @@ def _residuals(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
 def _sdr(residual: Tensor, energy: Tensor) -> Tensor:
     """Return the SDR in dB; 0 where the target is silent, and no gradient there."""
     floor = _FLOOR if residual.dtype == torch.float64 else _FLOOR_FLOAT32
-    present = energy > _SILENT
-    ratio = torch.where(present, residual, 1) / torch.where(present, energy, 1) + floor
-    return torch.where(present, ratio.log() * (-10 / math.log(10)), 0)
+    silent = _silent(energy)
+    ratio = torch.where(silent, 1, residual) / torch.where(silent, 1, energy) + floor
+    return torch.where(silent, 0, ratio.log() * (-10 / math.log(10)))
+
+
+def _silent(energy: Tensor) -> Tensor:
+    # NaN is not silence: it must reach the loss
+    return energy <= _SILENT
 
 
 def _labels(query: Tensor) -> Tensor:

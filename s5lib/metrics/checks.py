@@ -65,7 +65,10 @@ def _stacked(name: str, value):
         raise DataError(f"{name} is a {type(value).__name__}; a numpy array or a torch tensor is expected.")
     if not value:
         return np.zeros((0, 0), dtype=np.float32)
-    shapes = [list(getattr(row, "shape", np.shape(row))) for row in value]
+    try:
+        shapes = [list(np.shape(row)) for row in value]
+    except ValueError:
+        raise DataError(f"{name} holds lists of several lengths; waveforms of one length [T] are expected.") from None
     if any(shape != shapes[0] for shape in shapes):
         raise DataError(f"{name} holds waveforms of shapes {shapes}; all must have the same length [T].")
     if any(is_tensor(row) for row in value):
@@ -89,8 +92,8 @@ def _check_dtype(name: str, value) -> None:
         known = np.issubdtype(value.dtype, np.floating) and value.dtype.itemsize <= 8
     if not known:
         raise DataError(
-            f"{name} is of dtype {value.dtype}; a float dtype of at most 64 bits is expected. Integer samples must be scaled first, alike "
-            "in estimates, references and mixture (int16: divide by 32768)."
+            f"{name} is of dtype {value.dtype}; a float dtype of at most 64 bits is expected. Integer samples must be "
+            "scaled first, alike in estimates, references and mixture (int16: divide by 32768)."
         )
 
 
@@ -157,4 +160,4 @@ def check_energies(name: str, waveforms, energies: np.ndarray) -> None:
         bad = np.flatnonzero(~np.isfinite(row))
         if len(bad):
             raise DataError(f"{place} has the value {row[bad[0]]} at sample {bad[0]}; samples must be finite.")
-        raise DataError(f"{place} has values up to {abs(row).max():g}, too large to be squared; scale all signals down.")
+        raise DataError(f"{place} has values up to {abs(row).max():g}, too large to square; scale all signals down.")

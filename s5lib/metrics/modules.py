@@ -34,8 +34,8 @@ def _scenes(estimates, estimated_labels, references, reference_labels, mixture) 
         rows, slots = (list(getattr(value, "shape", ())) for value in (waveforms, labels))
         if len(shape) != 2 or len(rows) != 3 or [rows[0], rows[2]] != shape or slots != rows[:2]:
             raise DataError(
-                f"mixture has shape {shape}, {name} {rows} and their labels {slots}. For one scene, mixture is [T], its "
-                "reference channel; for a batch, mixture is [B, T], waveforms are [B, K, T] and labels [B, K]."
+                f"mixture has shape {shape}, {name} {rows} and their labels {slots}. For one scene, mixture is [T], "
+                "its reference channel; for a batch, mixture is [B, T], waveforms are [B, K, T] and labels [B, K]."
             )
     for b in range(shape[0]):
         scene = []
@@ -55,8 +55,8 @@ class _Ratio(Metric):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        # A MetricCollection takes two metrics for one, and updates only the first, if after the first batch their states
-        # have equal names and values: CA-PI-SDRi and CA-SDRi often have.  So no two have states of the same name.
+        # A MetricCollection takes two metrics for one, and updates only the first, if after the first batch their
+        # states have equal names and values: CA-PI-SDRi and CA-SDRi often have.  So no two share a state's name.
         serial = next(_SERIAL)
         self._above, self._below = f"above_{serial}", f"below_{serial}"
         self.add_state(self._above, torch.tensor(0.0), dist_reduce_fx="sum")

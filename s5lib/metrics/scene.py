@@ -1,7 +1,7 @@
 """The result of a metric for one scene, and sums of such results.
 
-Results add up to totals that keep counts apart from their ratio, so that no mean of means is taken by mistake: accuracies
-come from summed counts, and a scene without a value is left out of the mean instead of counting 0 dB.
+Results add up to totals that keep counts apart from their ratio, so that no mean of means is taken by mistake:
+accuracies come from summed counts, and a scene without a value is left out of the mean instead of counting 0 dB.
 """
 
 from __future__ import annotations

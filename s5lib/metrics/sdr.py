@@ -13,7 +13,7 @@ from s5lib.metrics.checks import check_energies, is_tensor
 __all__ = ["MAX_SDR", "SceneSDR"]
 
 MAX_SDR = 150.0
-"""In dB: about the most that float32 samples can hold.  A copy of the reference has this SDR instead of an infinite one."""
+"""In dB: about the most that float32 samples can hold; the SDR of a copy of the reference, instead of infinity."""
 
 _CLOSE = 1e-6  # of the energies: of a smaller residual (60 dB), inner products have lost digits that matter
 

@@ -6,6 +6,7 @@ import torch
 
 from s5lib.align import ClassAware
 from s5lib.errors import ConfigError, DataError
+from s5lib.interfaces import Aligner
 from s5lib.losses import AlignedSDRLoss
 
 LABELS = {
@@ -159,6 +160,25 @@ def test_nan_is_told_on_the_cpu():
         prediction[1, 2, 5] = float("nan")
     with pytest.raises(DataError, match=r"item 1, reference 0, estimate 2.*is nan"):
         AlignedSDRLoss()(prediction, target, query_of(labels))
+    with pytest.raises(DataError, match=r"item 0, reference 1, estimate 0.*is nan"):
+        AlignedSDRLoss()(target, target.index_fill(1, torch.tensor([1]), torch.nan), query_of(labels))
+
+
+def test_nan_is_never_a_finite_loss():
+    # an aligner that does not look at the scores lets it pass, as the built-in ones do on a GPU
+    class InOrder(Aligner):
+        def align(self, score, reference_labels, estimated_labels):
+            raise NotImplementedError
+
+        def permute(self, score, labels):
+            return torch.arange(labels.shape[1]).repeat(len(labels), 1)
+
+    prediction, target, labels = batch(3)
+    wrong = target.index_fill(1, torch.tensor([1]), torch.nan)
+    values = [AlignedSDRLoss(InOrder()).per_item(*signals, query_of(labels))[0]
+              for signals in ((prediction, wrong), (wrong, target))]  # fmt: skip
+    for value in values:
+        assert value.isnan().tolist() == [True, True, False, True]  # slot 1 of the third item is silent
 
 
 @pytest.mark.parametrize(

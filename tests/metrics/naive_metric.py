@@ -1,4 +1,4 @@
-"""CA-PI-SDRi as its equations are written (arXiv 2601.22504), without a thought for speed; shares no code with s5lib."""
+"""CA-PI-SDRi as its equations are written (arXiv 2601.22504), with no thought for speed; shares no code with s5lib."""
 
 from itertools import combinations, permutations
 

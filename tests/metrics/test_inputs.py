@@ -42,7 +42,8 @@ def test_arrays_and_tensors_of_any_float_dtype(convert, tolerance):
 
 
 @pytest.mark.parametrize(
-    "convert", [np.array, torch.tensor, tuple, list, lambda x: [np.int64(k) for k in x], lambda x: list(torch.tensor(x))]
+    "convert",
+    [np.array, torch.tensor, tuple, list, lambda x: [np.int64(k) for k in x], lambda x: list(torch.tensor(x))],
 )
 def test_label_containers(convert):
     labels = convert([4, 4, 0])
@@ -126,7 +127,8 @@ BAD = {
     ),
     "a word": (dict(estimates="wave.wav"), "estimates is a str"),
     "NaN": (dict(estimates=with_value(np.nan)), r"estimates\[1\] has the value nan at sample 7"),
-    "NaN in a tensor": (dict(estimates=torch.tensor(with_value(np.nan))), r"estimates\[1\] has the value nan at sample 7"),
+    "NaN in a tensor": (dict(estimates=torch.tensor(with_value(np.nan))), r"estimates\[1\] has the value nan at"),
+    "lengths in lists": (dict(estimates=[[0.0, [1.0]], [0.0]]), "estimates holds lists of several lengths"),
     "infinity": (dict(references=with_value(-np.inf)), r"references\[1\] has the value -inf at sample 7"),
     "NaN in the mixture": (dict(mixture=MIXTURE * np.nan), "mixture has the value nan at sample 0"),
     "too large": (dict(estimates=with_value(1e200)), r"estimates\[1\] has values up to 1e\+200"),
