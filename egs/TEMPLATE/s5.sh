@@ -231,7 +231,7 @@ if ${dry_run}; then
     printf '# in %s, after ". ./path.sh"\n' "$(pwd)"
 else
     # shellcheck source=egs/dcase26_s5/path.sh
-    . ./path.sh
+    . ./path.sh || exit 1
     log "$(quoted "${BASH_SOURCE[1]}" "${arguments[@]}")"
 fi
 run_stages "${stage}" "${stop_stage}"

@@ -155,6 +155,7 @@ def test_the_recipe_stops_where_nothing_can_be_installed(bench):
     write_script(bench.commands / "python3", OLD_PYTHON)
     done = bench()
     assert done.returncode == 1 and bench.calls == [] and "s5lib needs 3.10 or newer" in done.stderr
+    assert done.stderr.startswith("install: error: ") and done.stderr.count("\n") == 1
 
 
 def test_the_test_entry_hands_its_arguments_to_pytest(checkout):
