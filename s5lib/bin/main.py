@@ -24,6 +24,7 @@ COMMANDS = {
     "infer": ("s5lib.bin.infer", "stage 4: separate recordings into labelled sources"),
     "score": ("s5lib.bin.score", "stage 5: score a system's output"),
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
+    "fetch": ("s5lib.bin.fetch", "download the DCASE 2026 set and complete it"),
     "validate": ("s5lib.bin.validate", "check a data directory, and mend it"),
     "plugins": ("s5lib.bin.plugins", "list components and tell their options"),
     "new-plugin": ("s5lib.bin.new_plugin", "write a package with a component of your own"),

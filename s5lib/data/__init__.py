@@ -11,6 +11,7 @@ __all__ = [
     "CorpusDescription",
     "DataDirectory",
     "DrawnScenes",
+    "MetadataScenes",
     "Recording",
     "RecordedScenes",
     "collate",
@@ -21,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("DrawnScenes", "RecordedScenes", "collate"):
+    if name in ("DrawnScenes", "MetadataScenes", "RecordedScenes", "collate"):
         from s5lib.data import datasets
 
         return getattr(datasets, name)

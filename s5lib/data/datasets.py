@@ -1,4 +1,4 @@
-"""Datasets of scenes for torch: drawn on the fly, or recordings of a data directory.
+"""Datasets of scenes for torch: drawn on the fly, rendered from metadata, or recordings of a data directory.
 
 An item is a dict, and :func:`collate` makes the batch of it (B batch, M channels, T samples, K slots, C classes):
 
@@ -22,14 +22,15 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from s5lib.data.directory import DataDirectory, Recording
+from s5lib.data.official import metadata_files
 from s5lib.data.reading import read_recording
 from s5lib.errors import DataError, nearest
-from s5lib.scenes.corpus import Corpus
+from s5lib.scenes.corpus import Corpus, class_labels, find_root
 from s5lib.scenes.draw import SceneDrawer
 from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
 from s5lib.scenes.settings import DrawSettings
 
-__all__ = ["DrawnScenes", "RecordedScenes", "collate", "scene_item"]
+__all__ = ["DrawnScenes", "MetadataScenes", "RecordedScenes", "collate", "scene_item"]
 
 
 def scene_item(
@@ -114,6 +115,45 @@ class DrawnScenes(Dataset):
         return scene_item(
             name, scene.mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
         )
+
+
+class MetadataScenes(Dataset):
+    """The scenes of a corpus's ``metadata/NAME``, rendered when they are asked for.
+
+    Args:
+        data_root: the corpus.
+        name: the set, ``valid`` for one.
+        num_sources: K, the number of slots.
+        preset: of the renderer.
+        memory_limit: bytes of the caches, in each process.
+        cache_dir: folder for decoded sounds, memory-mapped and shared by all processes.
+
+    Raises:
+        DataError: there is no such set; getting an item: as the renderer, an unknown label, more targets than slots.
+    """
+
+    def __init__(
+        self,
+        data_root: str | os.PathLike,
+        name: str,
+        num_sources: int = 3,
+        *,
+        preset: str = "dcase2026",
+        memory_limit: int = DEFAULT_MEMORY,
+        cache_dir: str | os.PathLike | None = None,
+    ):
+        root = find_root(data_root)
+        self.files, self.classes = metadata_files(root, name), class_labels(root)
+        self.num_sources = num_sources
+        self.renderer = Renderer(root, preset, memory_limit, cache_dir)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> dict:
+        path = self.files[index]
+        scene = self.renderer(path)
+        return scene_item(path.stem, scene.mixture, scene.sources, scene.labels, self.classes, self.num_sources)
 
 
 class RecordedScenes(Dataset):

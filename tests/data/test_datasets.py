@@ -4,9 +4,17 @@ import torch
 from conftest import write_wav
 from torch.utils.data import DataLoader
 
-from s5lib.data import DataDirectory, DrawnScenes, RecordedScenes, Recording, collate, data_directory_from_synthesized
+from s5lib.data import (
+    DataDirectory,
+    DrawnScenes,
+    MetadataScenes,
+    RecordedScenes,
+    Recording,
+    collate,
+    data_directory_from_synthesized,
+)
 from s5lib.errors import DataError
-from s5lib.scenes import Corpus, DrawSettings, draw, render, synthesize
+from s5lib.scenes import Corpus, DrawSettings, draw, render, synthesize, write_metadata
 
 SETTINGS = DrawSettings(duration=1.5, sample_rate=8000, zero_probability=0.2)
 CLASSES = ("Bell", "Dog", "Rain", "Speech")
@@ -67,6 +75,24 @@ def test_without_sources(corpus, drawn):
     item = DrawnScenes(corpus, SETTINGS, seed=1, size=8, sources=False)[0]
     assert torch.equal(item["mixture"], drawn[0]["mixture"]) and torch.equal(item["labels"], drawn[0]["labels"])
     assert not item["sources"].any() and item["sources"].shape == (3, 12000)
+
+
+def test_metadata_scenes(own_corpus, corpus):
+    folder = own_corpus / "dev_set/metadata/valid"
+    for index in range(3):
+        write_metadata(draw(corpus, SETTINGS, 4, index), folder / f"v_{index}.json")
+    scenes = MetadataScenes(own_corpus, "valid")
+    batch = collate([scenes[index] for index in range(len(scenes))])
+    assert_contract(batch, 3)
+    assert batch["id"] == ["v_0", "v_1", "v_2"]
+    np.testing.assert_array_equal(batch["mixture"][1], render(folder / "v_1.json", own_corpus / "dev_set").mixture)
+    metadata = draw(corpus, DrawSettings(duration=1.5, sample_rate=8000, min_targets=3), 4, 0)
+    metadata["fg_events"][0]["label"] = "Dgo"
+    write_metadata(metadata, folder / "v_0.json")
+    with pytest.raises(DataError, match="v_0: unknown label 'Dgo'.*Did you mean 'Dog'"):
+        scenes[0]
+    with pytest.raises(DataError, match="v_0: 3 targets .* 2 slots"):
+        MetadataScenes(own_corpus, "valid", num_sources=2)[0]
 
 
 @pytest.fixture(scope="module")
