@@ -77,8 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=int, nargs="+", default=[1, 2, 3, 4, 5, 8], help="K, several")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene, at 32 kHz")
-    parser.add_argument("--repeat", type=int, default=5, help="the best of so many runs counts")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=5, help="the fastest of so many runs counts")
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     samples = round(args.seconds * 32000)
@@ -91,14 +90,14 @@ def main() -> None:
         values = [WAYS[way](*check).item() for way in WAYS]
         assert max(values) - min(values) < 1e-3, f"the ways disagree: {values}"
         shared = ["--sources", str(count), "--seconds", str(args.seconds), "--repeat", str(args.repeat)]
-        mine = in_new_process(sys.argv[0], [*shared, "--one", "ours"], args.threads)
+        mine = in_new_process(sys.argv[0], [*shared, "--one", "ours"])
         print(row(TITLES["ours"], count, mine), flush=True)
         for way in ("waveforms", "pairs"):
             needed = needed_bytes(way, count, samples)
             if needed > 0.8 * free_bytes():
                 print(f"{TITLES[way]:<34} K = {count:<3} left out: about {needed / 1e9:.3g} GB", flush=True)
                 continue
-            other = in_new_process(sys.argv[0], [*shared, "--one", way], args.threads)
+            other = in_new_process(sys.argv[0], [*shared, "--one", way])
             print(row(TITLES[way], count, other), f"  {other['seconds'] / mine['seconds']:.1f} x", flush=True)
 
 

@@ -1,5 +1,6 @@
 """Run one function in a process of its own and tell its time and its memory; shared by the benchmarks.
 
+Time is the processor's, of one thread: what would pass on an idle machine, little disturbed by other processes.
 Memory is how far the process's resident size rose above what it was once the inputs were made (only Linux lets the
 peak be reset there), as a multiple of the inputs; a warm-up on short inputs comes first, so that libraries' own buffers
 are not counted.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 
 def measured(function: Callable, make_inputs: Callable[[int], Sequence], samples: int, repeat: int) -> dict:
-    """Return ``seconds`` (the best of ``repeat``), ``extra_bytes`` and ``input_bytes`` of ``function(*inputs)``.
+    """Return ``seconds`` (the least of ``repeat`` runs), ``extra_bytes`` and ``input_bytes`` of ``function(*inputs)``.
 
     ``make_inputs(samples)`` gives the inputs; what has ``nbytes`` is counted.
     """
@@ -26,9 +27,9 @@ def measured(function: Callable, make_inputs: Callable[[int], Sequence], samples
     Path("/proc/self/clear_refs").write_text("5")  # the peak becomes the present size
     before, best = _peak_resident_bytes(), float("inf")
     for _ in range(repeat):
-        start = time.perf_counter()
+        start = time.process_time()
         function(*inputs)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     size = sum(value.nbytes for value in inputs if hasattr(value, "nbytes"))
     return {"seconds": best, "extra_bytes": _peak_resident_bytes() - before, "input_bytes": size}
 
@@ -38,10 +39,10 @@ def _peak_resident_bytes() -> int:
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-def in_new_process(script: str, arguments: Sequence[str], threads: int) -> dict:
-    """Run ``script arguments`` with so many threads and return the JSON object that it prints."""
+def in_new_process(script: str, arguments: Sequence[str]) -> dict:
+    """Run ``script arguments`` on one thread and return the JSON object that it prints."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = os.environ | {name: str(threads) for name in names}
+    environment = os.environ | {name: "1" for name in names}
     done = subprocess.run([sys.executable, script, *arguments], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 

@@ -52,8 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6, 16, 64], help="K, several")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene, at 32 kHz")
-    parser.add_argument("--repeat", type=int, default=5, help="the best of so many runs counts")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=5, help="the fastest of so many runs counts")
     parser.add_argument("--one", choices=["ours", "plain"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     samples = round(args.seconds * 32000)
@@ -66,13 +65,13 @@ def main() -> None:
         check = make_inputs(min(count, 5), 4000)
         assert math.isclose(ours(*check), plain(*check), abs_tol=1e-3), "the two ways disagree"
         shared = ["--sources", str(count), "--seconds", str(args.seconds), "--repeat", str(args.repeat)]
-        mine = in_new_process(sys.argv[0], [*shared, "--one", "ours"], args.threads)
+        mine = in_new_process(sys.argv[0], [*shared, "--one", "ours"])
         print(row("s5lib", count, mine), flush=True)
         needed = PLAIN_COPIES * math.factorial(count) * count * samples * 4
         if needed > 0.8 * free_bytes():
             print(f"{TITLE:<34} K = {count:<3} left out: about {needed / 1e9:.3g} GB", flush=True)
             continue
-        other = in_new_process(sys.argv[0], [*shared, "--one", "plain"], args.threads)
+        other = in_new_process(sys.argv[0], [*shared, "--one", "plain"])
         print(row(TITLE, count, other), f"  {other['seconds'] / mine['seconds']:.1f} x", flush=True)
 
 

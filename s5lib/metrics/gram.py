@@ -27,7 +27,7 @@ def inner_products(references: np.ndarray, *others: np.ndarray) -> tuple[np.ndar
             block = buffer[:, : min(step, samples - start)]
             np.concatenate([signal[:, start : start + step] for signal in signals], out=block)
             cross += block[:rows] @ block[rows:].T
-            energies += np.einsum("nt,nt->n", block, block)
+            energies += (block[:, None, :] @ block[:, :, None])[:, 0, 0]
     return cross, energies
 
 
