@@ -62,13 +62,10 @@ start_copying() {
 
 # The last lines are waited for, but not for ever: a process that the command has left behind may hold the pipe open.
 stop_copying() {
-    local tries
+    local began=${SECONDS}
     [[ -n ${copier} ]] || return 0
     exec 3>&-
-    for ((tries = 0; tries < 100; tries++)); do
-        kill -0 "${copier}" 2>/dev/null || break
-        sleep 0.03
-    done
+    while ((SECONDS - began < 4)) && kill -0 "${copier}" 2>/dev/null; do sleep 0.03; done
     copier=
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -47,6 +49,22 @@ def write_script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
+def default_signals() -> None:
+    """In a child: react to Ctrl-C, though the tests may have been started where it is ignored, as by nohup."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def copy_recipe(root: Path) -> Path:
+    """Make a repository at ``root`` that has the recipe and no environment in tools/; return its run.sh."""
+    for folder in ("egs/TEMPLATE", "egs/dcase26_s5", "s5lib"):
+        (root / folder).parent.mkdir(parents=True, exist_ok=True)
+        (root / folder).symlink_to(REPOSITORY / folder)
+    (root / "tools").mkdir()
+    for name in ("setup.py", "constraints.txt", "tools/install.sh", "tools/test.sh", "tools/check_install.py"):
+        shutil.copy(REPOSITORY / name, root / name)
+    return root / "egs/dcase26_s5/run.sh"
+
+
 @dataclass
 class Bench:
     """Runs run.sh in ``place``, a folder with a space in its name, with data, dump and experiment folders there."""
@@ -73,7 +91,8 @@ class Bench:
         own = self.arguments if here else []
         return subprocess.run(
             [script, *own, *arguments],
-            cwd=self.place, env=self.environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            cwd=self.place, env=self.environment, capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL, preexec_fn=default_signals,
         )
 
     @property
