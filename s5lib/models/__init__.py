@@ -13,9 +13,21 @@ _WHERE = {
     "load_weights": "checkpoint",
     "read_header": "checkpoint",
     "save_checkpoint": "checkpoint",
+    "separate_chunks": "chunks",
+    "separate_long": "chunks",
 }
 
-__all__ = [*_WHERE]
+__all__ = [
+    "load_backbone",
+    "load_checkpoint",
+    "load_model",
+    "load_official",
+    "load_weights",
+    "read_header",
+    "save_checkpoint",
+    "separate_chunks",
+    "separate_long",
+]
 
 
 def __getattr__(name):

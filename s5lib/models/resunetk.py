@@ -74,6 +74,11 @@ class ResUNetK(Separator):
         self.label_embedding = query_embedding(config.num_sources * config.num_classes, config.condition_size)
         self.film = FiLM(config.condition_size, self.base.film_widths())
 
+    @property
+    def time_grid(self) -> int:
+        """In samples: parts of a recording that begin at multiples of it are seen in the same frames as in the whole."""
+        return self.base.fourier.hop_length * self.base.frames_unit
+
     def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; a silent slot's is exactly zero.
 

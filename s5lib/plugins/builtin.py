@@ -29,7 +29,15 @@ def s5lib_separators():
             config="s5lib.models.configs:ResUNetKConfig",
             summary="residual U-Net on magnitudes, queried by all labels at once",
             citation=f"{_BASELINE}; {_PAPER}",
-        )
+        ),
+        ComponentSpec(
+            name="resunet",
+            target="s5lib.models.resunet:ResUNet",
+            config="s5lib.models.configs:ResUNetConfig",
+            capabilities=Capabilities(duplicate_labels=False),
+            summary="residual U-Net on magnitudes, queried by one label at a time",
+            citation="Q. Kong et al., Universal source separation with weakly labelled data, arXiv 2305.07447, 2023",
+        ),
     ]
 
 

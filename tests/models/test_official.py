@@ -107,7 +107,7 @@ def test_another_network(tmp_path):
 
 
 def test_incomplete_checkpoint_lists_what_lacks(tmp_path):
-    path, model = separator_file(tmp_path)
+    path, _ = separator_file(tmp_path)
     content = torch.load(path, weights_only=True)
     del content["state_dict"]["model.base.pre_conv.bias"]
     torch.save(content, path)

@@ -1,0 +1,51 @@
+"""ResUNet: the residual U-Net asked for one label at a time (Kong et al., https://arxiv.org/abs/2305.07447).
+
+Slots of the same class get the same waveform, because nothing tells them apart: what :mod:`s5lib.models.resunetk`, which
+sees the whole query, is for.  A comparison, and a choice where no two sources share a class.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from s5lib.interfaces import Separator
+from s5lib.models.checks import check_mixture, check_query
+from s5lib.models.configs import ResUNetConfig
+from s5lib.models.resunetk import MaskingUNet, query_embedding
+from s5lib.models.unet import FiLM
+
+__all__ = ["ResUNet"]
+
+
+class ResUNet(Separator):
+    """Gives each slot's source in a pass of its own, all of them as one batch."""
+
+    def __init__(self, config: ResUNetConfig):
+        super().__init__(config)
+        self.base = MaskingUNet(config, 1)
+        self.label_embedding = query_embedding(config.num_classes, config.condition_size)
+        self.film = FiLM(config.condition_size, self.base.film_widths())
+
+    @property
+    def time_grid(self) -> int:
+        """In samples: parts of a recording that begin at multiples of it are seen in the same frames as in the whole."""
+        return self.base.fourier.hop_length * self.base.frames_unit
+
+    def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; a silent slot's is exactly zero.
+
+        Outside of training, silent slots cost nothing.
+
+        Raises:
+            DataError: see :meth:`s5lib.models.resunetk.ResUNetK.forward`.
+        """
+        check_mixture(mixture, self.config.num_channels)
+        check_query(query, len(mixture), self.config, values=not self.training)
+        active = (query != 0).any(-1)
+        # In training, every process of a distributed run needs the gradients of all parameters, whatever its query.
+        item, slot = (active | self.training).nonzero(as_tuple=True)
+        waveforms = mixture.new_zeros(*active.shape, mixture.shape[-1], dtype=self.base.out_conv.weight.dtype)
+        if len(item):
+            found = self.base.separate(mixture[item], self.film(self.label_embedding(query[item, slot])))
+            waveforms = waveforms.index_put((item, slot), found[:, 0])
+        return waveforms.masked_fill(~active[..., None], 0.0)
