@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TypeVar
@@ -14,7 +15,8 @@ Value = TypeVar("Value")
 class MemoryLimitedCache:
     """Keeps values with an ``nbytes`` attribute (numpy arrays, for one) under ``limit`` bytes in all.
 
-    A value larger than the limit is handed out and not kept.  Not for threads; every process has its own.
+    A value larger than the limit is handed out and not kept.  Threads may share a cache; two that ask for the same
+    missing value at once both make it.
 
     >>> import numpy as np
     >>> cache = MemoryLimitedCache(limit=100)
@@ -29,21 +31,24 @@ class MemoryLimitedCache:
         self.limit = int(limit)
         self.nbytes = self.hits = self.misses = 0
         self._values: OrderedDict = OrderedDict()
+        self._lock = threading.Lock()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the value of ``key``; where it is not kept, ``make`` it and keep it if it fits."""
-        if key in self._values:
-            self.hits += 1
-            self._values.move_to_end(key)
-            return self._values[key]
-        self.misses += 1
+        with self._lock:
+            if key in self._values:
+                self.hits += 1
+                self._values.move_to_end(key)
+                return self._values[key]
+            self.misses += 1
         value = make()
-        if value.nbytes <= self.limit:
-            self._values[key] = value
-            self.nbytes += value.nbytes
-            while self.nbytes > self.limit:
-                self.nbytes -= self._values.popitem(last=False)[1].nbytes
+        with self._lock:
+            if key not in self._values and value.nbytes <= self.limit:
+                self._values[key] = value
+                self.nbytes += value.nbytes
+                while self.nbytes > self.limit:
+                    self.nbytes -= self._values.popitem(last=False)[1].nbytes
         return value

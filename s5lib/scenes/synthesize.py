@@ -198,7 +198,7 @@ def _over_dask(request: SynthesisRequest, indices: list[int], address: str) -> I
     except ImportError as error:
         raise ConfigError("writing over Dask needs the package distributed: pip install 's5lib[dask]'.") from error
     try:
-        client = Client(address)
+        client = Client(address, timeout="10s")
     except (OSError, ValueError) as error:
         raise ConfigError(f"dask is {address!r}, but no scheduler answers there ({error}).") from error
     with client:

@@ -1,5 +1,6 @@
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -198,6 +199,15 @@ def test_bad_recordings(own_corpus, metadata):
 def test_unknown_preset(metadata, root):
     with pytest.raises(ConfigError, match="Did you mean 'dcase2026'"):
         render(metadata, root, "dcase-2026")
+
+
+def test_threads_may_share_a_renderer(drawer, root):
+    scenes = [drawer(6, index) for index in range(12)]
+    expected = [Renderer(root)(scene).mixture for scene in scenes]
+    shared = Renderer(root, memory_limit=300_000)
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(expected, pool.map(lambda scene: shared(scene).mixture, scenes), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_memory_limit_is_kept(drawer, root):

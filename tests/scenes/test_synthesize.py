@@ -90,3 +90,21 @@ def test_command(small_corpus, tmp_path, capsys):
     assert "Did you mean 'duration'" in capsys.readouterr().err
     assert main([*command, "--num_scenes", "2", "--draw_conf", "duration"]) == 1
     assert "--draw_conf: expected key=value" in capsys.readouterr().err
+
+
+def test_same_files_over_a_dask_cluster(small_corpus, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    here = synthesize(small_corpus, "valid", tmp_path / "here", 4, settings=SETTINGS)
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        there = synthesize(
+            small_corpus, "valid", tmp_path / "there", 4, settings=SETTINGS, dask=cluster.scheduler_address
+        )
+    assert files(there) == files(here)
+    assert not filecmp.cmpfiles(here, there, files(here), shallow=False)[1]
+
+
+def test_no_dask_scheduler(small_corpus, tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.raises(ConfigError, match="no scheduler answers there"):
+        synthesize(small_corpus, "valid", tmp_path, 1, settings=SETTINGS, dask="tcp://127.0.0.1:1")
