@@ -142,11 +142,18 @@ class Corpus:
 
 
 def class_labels(root: Path) -> tuple[str, ...]:
-    """Return the sorted folder names of ``sound_event/train`` below the ``dev_set`` folder ``root``."""
+    """Return the sorted folder names of ``sound_event/train`` below the ``dev_set`` folder ``root``.
+
+    Raises:
+        DataError: there are none, or one has white space, which the lines of a data directory cannot hold.
+    """
     train = root / "sound_event" / "train"
     labels = tuple(_folders(train))
     if not labels:
         raise DataError(f"{train}: no LABEL folders; they name the classes of a corpus.")
+    for label in labels:
+        if label.split() != [label]:
+            raise DataError(f"{train / label}: a class label cannot have white space; rename the folder in all splits.")
     return labels
 
 

@@ -40,6 +40,17 @@ def test_missing_parts(own_corpus, tmp_path):
         Corpus(own_corpus)
 
 
+def test_labels_with_white_space(own_corpus):
+    train = own_corpus / "dev_set/sound_event/train"
+    (train / "Dog").rename(train / "Dog bark")
+    with pytest.raises(DataError, match="Dog bark: a class label cannot have white space; rename"):
+        Corpus(own_corpus)
+    shutil.rmtree(train)
+    train.mkdir()
+    with pytest.raises(DataError, match="train: no LABEL folders"):
+        Corpus(own_corpus)
+
+
 def test_bad_files_are_found_when_it_is_opened(own_corpus):
     root = own_corpus / "dev_set"
     clip = root / "sound_event/train/Dog/source0/0_0.wav"
