@@ -40,9 +40,9 @@ def test_second_step_has_its_own_learning_rate_and_the_first_ones_weights(traine
     for step in ("head", "finetune"):
         events = EventAccumulator(str(trained / "tagger" / step / "tensorboard"))
         events.Reload()
-        rates[step] = {event.value for event in events.Scalars("lr")}
-    assert rates["head"] == {pytest.approx(1e-3)}
-    assert rates["finetune"] == {pytest.approx(1e-5)}
+        rates[step] = [float(event.value) for event in events.Scalars("lr")]
+    assert rates["head"] == pytest.approx([1e-3])
+    assert rates["finetune"] == pytest.approx([1e-5])
 
 
 def test_again_is_left_alone(trained, prepared, configs, capsys):
