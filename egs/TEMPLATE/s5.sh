@@ -149,6 +149,7 @@ check_data_root() {
         return
     fi
     local layout="It is the folder that holds the corpus's dev_set/ (sound_event, room_ir, noise, ...)."
+    if [[ ${corpus} == dcase26 ]]; then layout+=" $(pwd)/local/data.sh fetches the official one."; fi
     [[ -n ${data_root} ]] || die "--corpus ${corpus} needs --data_root DIR. ${layout}" \
         "A place that stays the same can be written into $(pwd)/db.sh."
     [[ -d ${data_root} ]] || die "--data_root: there is no folder ${data_root}. ${layout}"

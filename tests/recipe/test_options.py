@@ -44,7 +44,8 @@ def test_an_unset_variable_as_a_value_is_refused(bench):
 
 
 WRONG_DATA = {
-    "none": ("--corpus dcase26", "--corpus dcase26 needs --data_root DIR"),
+    "none": ("--corpus dcase26", "local/data.sh fetches the official one"),
+    "none, of one's own": ("--corpus mine", "--corpus mine needs --data_root DIR"),
     "not there": ("--corpus mine --data_root nowhere", "there is no folder"),
     "empty": ("--corpus mine --data_root empty", "is empty"),
     "another layout": ("--corpus mine --data_root other", "has neither dev_set/ nor sound_event/"),
