@@ -26,6 +26,8 @@ COMMANDS = {
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
     "fetch": ("s5lib.bin.fetch", "download the DCASE 2026 set and complete it"),
     "validate": ("s5lib.bin.validate", "check a data directory, and mend it"),
+    "describe": ("s5lib.bin.describe", "tell a model's parameters, operations and speed"),
+    "convert": ("s5lib.bin.convert", "turn an official checkpoint into one of s5lib"),
     "plugins": ("s5lib.bin.plugins", "list components and tell their options"),
     "new-plugin": ("s5lib.bin.new_plugin", "write a package with a component of your own"),
     "doctor": ("s5lib.bin.doctor", "say what is installed and what does not load"),

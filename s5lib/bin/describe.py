@@ -1,0 +1,99 @@
+"""Tell what a model is and what it costs: parameters, multiplications, real-time factor.
+
+  s5lib describe exp/separator/model.safetensors     a trained model
+  s5lib describe resunetk.ckpt --seconds 60          an official checkpoint, for a minute of audio
+  s5lib describe m2d --conf depth=4 --layers last2   a model to be trained
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+
+from s5lib.bin.config_file import parse_assignments
+from s5lib.errors import ConfigError, nearest
+from s5lib.models import load_model
+from s5lib.models.description import Cost, measure_cost
+from s5lib.plugins import available, create, find, register_plugin
+
+_KINDS = ("tagger", "separator", "joint_model")
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("model", metavar="MODEL", help="checkpoint, or the name of a component")
+    parser.add_argument("--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="of a component: its options")
+    parser.add_argument("--layers", help="layers that train, as 'head', 'last2' or 'all'")
+    parser.add_argument("--seconds", type=float, default=10.0, help="duration of the input (default: 10)")
+    parser.add_argument("--device", default="cpu", help="'cpu' or 'cuda' (default: cpu)")
+    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable")
+
+
+def run(args):
+    """Print what was asked for."""
+    for source in args.plugin:
+        register_plugin(source)
+    if not args.seconds > 0:
+        raise ConfigError(f"--seconds {args.seconds:g}: expected a duration above 0.")
+    if args.device != "cpu" and not (args.device.startswith("cuda") and torch.cuda.is_available()):
+        raise ConfigError(f"--device {args.device}: there is no such device here; expected cpu or, with a GPU, cuda.")
+    model, header = _open(args.model, args.conf)
+    if args.layers:
+        model.set_trainable(args.layers)
+    cost = measure_cost(model, header["kind"], args.seconds, args.device)
+    if args.json:
+        print(json.dumps({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))
+    else:
+        print(_page(header, cost, args.device))
+
+
+def _open(name: str, conf: list[str]):
+    """Return the model, and a header as checkpoints have it; the labels of an untrained one are missing."""
+    if Path(name).exists() or Path(name).suffix in (".safetensors", ".ckpt", ".pth", ".pt"):
+        if conf:
+            raise ConfigError("--conf is for a component's name; a checkpoint has its options in itself.")
+        return load_model(name)
+    for kind in _KINDS:
+        if name in available(kind):
+            component = find(kind, name)
+            try:
+                model = create(kind, name, **parse_assignments(conf))
+            except ValueError as error:
+                raise ConfigError(f"--conf: {error}") from error
+            return model, {
+                "kind": kind, "name": name, "distribution": component.distribution, "version": component.version,
+                "config": dataclasses.asdict(model.config),
+            }  # fmt: skip
+    known = [component for kind in _KINDS for component in available(kind)]
+    raise ConfigError(f"{name!r} is neither a file nor a model. {nearest(name, known)}")
+
+
+def _page(header: dict, cost: Cost, device: str) -> str:
+    config = header["config"]
+    sizes = ("num_classes", "num_sources", "num_channels", "sample_rate")
+    options = ", ".join(f"{name}={_plain(value)}" for name, value in config.items() if name not in sizes)
+    threads = f", {torch.get_num_threads()} threads" if device == "cpu" else ""
+    rows = {
+        "model": f"{header['kind']} {header['name']}, of {header['distribution']} {header['version']}",
+        "task": f"{config['num_channels']} channels at {config['sample_rate']} Hz to {config['num_sources']} sources "
+        f"of {config['num_classes']} classes",
+        "labels": ", ".join(header.get("labels", [])) or "none yet",
+        "options": options or "none",
+        "parameters": f"{_millions(cost.trainable)} train, {_millions(cost.frozen)} frozen ({cost.bytes / 1e6:.1f} MB)",
+        "operations": f"{cost.macs / 1e9:.2f} G multiply-accumulate for {cost.seconds:g} s of audio",
+        "speed": f"{cost.elapsed:.2f} s for {cost.seconds:g} s of audio: real-time factor {cost.real_time_factor:.3f} "
+        f"({device}{threads})",
+    }
+    return "\n".join(f"{name:<12} {value}" for name, value in rows.items())
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f} M" if count else "0"
+
+
+def _plain(value) -> str:
+    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, (list, tuple)) else str(value)

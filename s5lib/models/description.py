@@ -1,0 +1,83 @@
+"""What a model costs: its parameters, its multiplications for an input, and the time that they take here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+__all__ = ["Cost", "example_input", "measure_cost"]
+
+_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one forward pass of a model costs."""
+
+    trainable: int
+    """Number of parameters that train."""
+    frozen: int
+    """Number of parameters that do not."""
+    bytes: int
+    """Size of parameters and buffers."""
+    macs: int
+    """Multiply-accumulate operations of convolutions, matrix products and attention; Fourier transforms are not counted."""
+    seconds: float
+    """Duration of the input."""
+    elapsed: float
+    """Time that the pass takes, in seconds; the median of three, after one to warm up."""
+
+    @property
+    def real_time_factor(self) -> float:
+        """Time of computing over duration; below 1 is faster than the recording sounds."""
+        return self.elapsed / self.seconds
+
+
+def example_input(model: nn.Module, kind: str, seconds: float, device: str = "cpu") -> list[Tensor]:
+    """Return seeded noise ``[1, M, T]`` and, for a separator, a query that uses every slot."""
+    sizes = model.config
+    generator = torch.Generator().manual_seed(0)
+    samples = max(1, round(seconds * sizes.sample_rate))
+    inputs = [0.1 * torch.randn(1, sizes.num_channels, samples, generator=generator)]
+    if kind == "separator":
+        slots = torch.arange(sizes.num_sources) % sizes.num_classes
+        inputs.append(nn.functional.one_hot(slots, sizes.num_classes).float()[None])
+    return [value.to(device) for value in inputs]
+
+
+def measure_cost(model: nn.Module, kind: str, seconds: float = 10.0, device: str = "cpu") -> Cost:
+    """Run ``model`` on ``device`` for an input of ``seconds`` and return what it costs; one recording, all slots used."""
+    model = model.to(device).eval()
+    inputs = example_input(model, kind, seconds, device)
+    with torch.no_grad():
+        # Fused attention hides its products from the counter.
+        with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+            model(*inputs)
+        times = sorted(_timed(model, inputs) for _ in range(_RUNS))
+    parameters = list(model.parameters())
+    return Cost(
+        trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        frozen=sum(p.numel() for p in parameters if not p.requires_grad),
+        bytes=sum(t.nbytes for t in [*parameters, *model.buffers()]),
+        macs=counter.get_total_flops() // 2,
+        seconds=inputs[0].shape[-1] / model.config.sample_rate,
+        elapsed=times[_RUNS // 2],
+    )
+
+
+def _timed(model: nn.Module, inputs: list[Tensor]) -> float:
+    _wait(inputs[0])
+    start = time.perf_counter()
+    model(*inputs)
+    _wait(inputs[0])
+    return time.perf_counter() - start
+
+
+def _wait(tensor: Tensor) -> None:
+    if tensor.is_cuda:
+        torch.cuda.synchronize(tensor.device)
