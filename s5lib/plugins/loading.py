@@ -64,7 +64,7 @@ class Plugin:
             self.error, self.traceback = _in_one_line(error), "".join(traceback.format_exception(error))
             _log.warning("plugin %s did not load: %s ('s5lib doctor' shows all)", self.origin, self.error)
         self.seconds = time.perf_counter() - start
-        if self.seconds > SLOW_SECONDS and not self.error:
+        if self.seconds > SLOW_SECONDS and not self.error and self.namespace != "s5lib":
             _log.warning(
                 "plugin %s took %.1f s to load: its module should name its models, not import them",
                 self.origin,

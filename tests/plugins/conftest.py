@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from s5lib import plugins
+from s5lib.plugins import loading
 from s5lib.plugins.registry import DISABLE_AUTOLOAD, PLUGINS_VARIABLE
 
 HEADER = "from s5lib.plugins import Capabilities, ComponentSpec\n"
@@ -22,6 +23,7 @@ def fresh_registry(monkeypatch):
     monkeypatch.setenv(DISABLE_AUTOLOAD, "0")
     monkeypatch.setattr(plugins, "_registry", None)
     monkeypatch.setattr(logging.getLogger("s5lib"), "propagate", True)  # a command that ran before turns it off
+    monkeypatch.setattr(loading, "SLOW_SECONDS", 600)  # a loaded machine is no plugin's fault
     yield
     sys.path[:] = path
     for name in set(sys.modules) - modules:
