@@ -7,6 +7,7 @@ Slots may ask for the same class; which of that class's sources each gives is th
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s5lib.interfaces import Separator
@@ -44,25 +45,25 @@ class MaskingUNet(UNet):
 
     def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``waveforms [B, num_sources, T]``."""
-        spectrum = self.fourier(mixture)
-        parts = torch.view_as_real(spectrum)
-        magnitude = parts.square().sum(-1).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
-        filtered = self._filter(parts[..., :-1, :], self(magnitude, betas).float())
+        filtered = self(torch.view_as_real(self.fourier(mixture)), betas)
         return self.fourier.inverse(torch.view_as_complex(filtered), mixture.shape[-1])
 
-    def _filter(self, spectrum: Tensor, outputs: Tensor) -> Tensor:
-        """Apply masks ``outputs [B, K * M * 3, frames, bins]`` to ``spectrum [B, M, frames, bins, 2]``.
+    def forward(self, spectrum: Tensor, betas: dict[str, Tensor]) -> Tensor:
+        """Map the mixture's ``spectrum [B, M, frames, bins, 2]`` to the sources' ``[B, num_sources, frames, bins, 2]``.
 
-        Returns the sources' spectra ``[B, K, frames, bins + 1, 2]``, the highest bin of them empty but for the bias.
+        The last dimension is real and imaginary part.
         """
+        magnitude = spectrum.square().sum(-1).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
+        outputs = super().forward(magnitude, betas).float().contiguous()
         mask, real, imaginary = outputs.unflatten(1, (self.num_sources, -1, 3)).unbind(3)
         real, imaginary = real.tanh(), imaginary.tanh()
-        length = real.square().add(imaginary.square()).clamp(min=1e-20)
-        gain = mask.sigmoid() * length.rsqrt() * self.out_conv.weight[0]
+        length = torch.addcmul(real * real, imaginary, imaginary).clamp(min=1e-20)
+        gain = mask.sigmoid() * length.rsqrt()
         real, imaginary = real * gain, imaginary * gain
-        x, y = spectrum[:, None].unbind(-1)
-        filtered = torch.stack([(x * real - y * imaginary).sum(2), (x * imaginary + y * real).sum(2)], -1)
-        return nn.functional.pad(filtered, (0, 0, 0, 1)) + self.out_conv.bias
+        x, y = (spectrum[:, None, ..., :-1, :] * self.out_conv.weight[0, ..., None]).unbind(-1)
+        filtered = [(x * real - y * imaginary).sum(2), (x * imaginary + y * real).sum(2)]
+        # The highest bin is not filtered: nothing of the mixture comes through, but the bias does.
+        return F.pad(torch.stack(filtered, -1), (0, 0, 0, 1)) + self.out_conv.bias
 
 
 class ResUNetK(Separator):
