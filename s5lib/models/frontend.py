@@ -89,6 +89,7 @@ class LogMel(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """Map ``[..., T]`` to ``[..., n_mels, T // hop_length + 1]``."""
         with torch.autocast(waveform.device.type, enabled=False):
-            power = torch.view_as_real(self.fourier(waveform)).square().sum(-1)
+            spectrum = self.fourier(waveform)
+            power = spectrum.real.square() + spectrum.imag.square()  # several times faster than abs or a sum of pairs
             # The offset, which keeps silence finite, is that of the published weights.
             return torch.log(power @ self.bank + torch.finfo(torch.float32).eps).transpose(-1, -2)

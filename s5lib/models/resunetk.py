@@ -14,6 +14,7 @@ from s5lib.interfaces import Separator
 from s5lib.models.checks import check_mixture, check_query
 from s5lib.models.configs import ResUNetConfig, ResUNetKConfig
 from s5lib.models.frontend import ShortTimeFourier
+from s5lib.models.masking import apply_masks
 from s5lib.models.unet import FiLM, UNet
 
 __all__ = ["MaskingUNet", "ResUNetK", "query_embedding"]
@@ -55,15 +56,10 @@ class MaskingUNet(UNet):
         """
         magnitude = spectrum.square().sum(-1).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
         outputs = super().forward(magnitude, betas).float().contiguous()
-        mask, real, imaginary = outputs.unflatten(1, (self.num_sources, -1, 3)).unbind(3)
-        real, imaginary = real.tanh(), imaginary.tanh()
-        length = torch.addcmul(real * real, imaginary, imaginary).clamp(min=1e-20)
-        gain = mask.sigmoid() * length.rsqrt()
-        real, imaginary = real * gain, imaginary * gain
-        x, y = (spectrum[:, None, ..., :-1, :] * self.out_conv.weight[0, ..., None]).unbind(-1)
-        filtered = [(x * real - y * imaginary).sum(2), (x * imaginary + y * real).sum(2)]
+        outputs = outputs.unflatten(1, (self.num_sources, -1, 3))
+        filtered = apply_masks(outputs, spectrum[..., :-1, :], self.out_conv.weight[0, :, 0, 0])
         # The highest bin is not filtered: nothing of the mixture comes through, but the bias does.
-        return F.pad(torch.stack(filtered, -1), (0, 0, 0, 1)) + self.out_conv.bias
+        return F.pad(filtered, (0, 0, 0, 1)) + self.out_conv.bias
 
 
 class ResUNetK(Separator):
