@@ -8,7 +8,9 @@ from collections import OrderedDict
 import configargparse
 import yaml
 
-__all__ = ["NestedYAMLParser", "component_options", "parse_assignments"]
+from s5lib.errors import ConfigError
+
+__all__ = ["NestedYAMLParser", "assignments", "component_options", "parse_assignments"]
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):
@@ -55,6 +57,18 @@ def parse_assignments(pairs: list[str]) -> dict:
             raise ValueError(f"expected key=value, got {pair!r}")
         result[key.strip()] = yaml.safe_load(value)
     return result
+
+
+def assignments(args, option: str) -> dict:
+    """Return :func:`parse_assignments` of the command's ``--option``, its error told as the option's.
+
+    Raises:
+        ConfigError: an item has no ``=`` or a value is not YAML.
+    """
+    try:
+        return parse_assignments(getattr(args, option))
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"--{option}: {error}.") from None
 
 
 def component_options(given: list[str], name: str, kind: str, default: str, config: str | None) -> dict:

@@ -22,6 +22,9 @@ def add_arguments(parser):
     parser.add_argument("--data_dir", required=True, help="where the data directories are written")
     parser.add_argument("--dump_dir", required=True, help="where audio that is made is written")
     parser.add_argument("--duration", type=float, help="seconds of a drawn scene (default: the corpus's own, else 10)")
+    parser.add_argument(
+        "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
+    )
     parser.add_argument("--max_sources", type=int, default=3, help="the most target sources in a mixture")
     parser.add_argument("--test_scenes", type=int, default=3000, help="test mixtures to draw where there are none")
     parser.add_argument("--valid_scenes", type=int, default=500, help="validation scenes to draw where there are none")
@@ -34,6 +37,7 @@ def add_arguments(parser):
 
 def run(args):
     """Prepare what ``args`` ask for."""
+    from s5lib.bin.config_file import assignments
     from s5lib.data.prepare import Preparation, prepare
 
     prepare(
@@ -43,6 +47,7 @@ def run(args):
             data_dir=Path(args.data_dir),
             dump_dir=Path(args.dump_dir),
             duration=args.duration,
+            scene_options=assignments(args, "scenes_conf"),
             max_sources=args.max_sources,
             test_scenes=args.test_scenes,
             valid_scenes=args.valid_scenes,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from s5lib.bin.config_file import component_options, parse_assignments
+from s5lib.bin.config_file import assignments, component_options
 from s5lib.errors import ConfigError
 from s5lib.plugins.options import options_of
 from s5lib.training.settings import TrainSettings
@@ -57,7 +57,7 @@ def add_arguments(parser):
 def run(args):
     """Train what ``args`` ask for."""
     from s5lib.plugins import register_plugin
-    from s5lib.training import Run, fit
+    from s5lib.training.fit import Run, fit
 
     for plugin in args.plugin:
         register_plugin(plugin)
@@ -69,7 +69,7 @@ def run(args):
             data_dir=Path(args.data_dir),
             expdir=Path(args.expdir),
             component_options=_component_options(args),
-            scene_options=_assignments(args, "scenes_conf"),
+            scene_options=assignments(args, "scenes_conf"),
             train_options={name: value for name, value in own.items() if value is not None},
             steps=_steps(args),
             init=Path(args.init) if args.init else None,
@@ -88,15 +88,8 @@ def _component_options(args):
         raise ConfigError(f"--{args.kind}_conf: {error}.") from None
 
 
-def _assignments(args, name):
-    try:
-        return parse_assignments(getattr(args, name))
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"--{name}: {error}.") from None
-
-
 def _steps(args):
-    steps = _assignments(args, "steps")
+    steps = assignments(args, "steps")
     for name, options in steps.items():
         if not isinstance(options, dict):
             raise ConfigError(f"--steps: step {name!r} is {options!r}; expected its options, as {{max_steps: 100}}.")

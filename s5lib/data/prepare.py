@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory
 from s5lib.data.official import data_directory_from_metadata, data_directory_from_synthesized, metadata_files
 from s5lib.errors import ConfigError, DataError
+from s5lib.plugins.options import fill, options_of
 from s5lib.scenes import Corpus, DrawSettings, mini, synthesize
 
 __all__ = ["Preparation", "prepare"]
@@ -35,6 +36,8 @@ class Preparation:
     dump_dir: Path
     duration: float | None = None
     """of drawn scenes, in s; None: the corpus's own where its metadata tell one, else 10"""
+    scene_options: dict = field(default_factory=dict)
+    """further options of :class:`s5lib.scenes.DrawSettings`, for the scenes drawn here and in training"""
     max_sources: int = 3
     test_scenes: int = 3000
     valid_scenes: int = 500
@@ -91,12 +94,12 @@ def _prepare(request: Preparation) -> CorpusDescription:
     elif data_root is None:
         raise ConfigError(f"--corpus {request.corpus} needs --data_root DIR, the folder that holds it.")
     train = Corpus(data_root, "train")
-    settings = DrawSettings(
-        duration=request.duration or _duration(data_root),
-        sample_rate=_sample_rate(train),
-        max_targets=request.max_sources,
-        target_weights=DrawSettings.target_weights if request.max_sources == 3 else None,
-    )
+    options = {
+        "duration": request.duration or _duration(data_root),
+        "max_targets": request.max_sources,
+        **request.scene_options,
+    }
+    settings = DrawSettings(sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes"))
     _report(train)
     valid = _scenes(request, data_root, "valid", settings)
     test = _scenes(request, data_root, "test", settings)
@@ -104,7 +107,7 @@ def _prepare(request: Preparation) -> CorpusDescription:
         _check(data, request.max_sources)
     description = CorpusDescription(
         root=str(train.root.absolute()), labels=train.labels, sample_rate=settings.sample_rate,
-        num_channels=train.num_channels, max_sources=request.max_sources, draw_options={"duration": settings.duration},
+        num_channels=train.num_channels, max_sources=request.max_sources, draw_options=options,
     )  # fmt: skip
     description.write(request.data_dir)
     return description

@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -111,7 +112,8 @@ def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int
         log.info("%d of %d recordings are finished already", len(tasks) - len(todo), len(tasks))
     if not todo:
         return
-    failed, audio, bar = [], 0.0, tqdm(total=len(todo), unit="recording", disable=None)
+    failed, audio, since = [], 0.0, time.monotonic()
+    bar = tqdm(total=len(todo), unit="recording", disable=None)
     for task, seconds, error in _run(todo, partial(load_system, **checkpoints, device=device), nj if device == "cpu" else 1):
         bar.update()
         audio += seconds
@@ -119,10 +121,10 @@ def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int
             failed.append(task)
             log.error("%s", error if task.path in error else f"{task.path}: {error}")
     bar.close()
-    elapsed = bar.format_dict["elapsed"]
+    elapsed = time.monotonic() - since
     log.info(
         "%d recordings, %s of audio, in %s (%.1f times faster than they sound)", len(todo) - len(failed),
-        format_timespan(round(audio)), format_timespan(round(elapsed, 1)), audio / max(elapsed, 1e-9),
+        format_timespan(round(audio)), format_timespan(round(elapsed, 1)), audio / elapsed,
     )
     if failed:
         raise DataError(f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}.")

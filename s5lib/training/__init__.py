@@ -1,6 +1,5 @@
-"""Training: Lightning modules, loaders, checkpoints, and :func:`fit`, the one entry for all kinds of model."""
+"""Training: Lightning modules, loaders, checkpoints, and :func:`s5lib.training.fit.fit`, the one entry for all models."""
 
-from s5lib.training.fit import Run, fit
 from s5lib.training.settings import TrainSettings
 
-__all__ = ["Run", "TrainSettings", "fit"]
+__all__ = ["TrainSettings"]

@@ -78,7 +78,8 @@ def fit(run: Run) -> Path:
     sizes = {
         "num_classes": len(corpus.labels), "num_sources": corpus.max_sources,
         "num_channels": corpus.num_channels, "sample_rate": corpus.sample_rate,
-    }
+    }  # fmt: skip
+    component.configure(**sizes, **run.component_options)  # a wrong option is told before a folder is made for it
     asked = {
         "kind": run.kind, "name": run.component, "distribution": component.distribution, "version": component.version,
         "options": {**sizes, **run.component_options}, "labels": list(corpus.labels), "corpus": str(corpus.root),
@@ -91,7 +92,10 @@ def fit(run: Run) -> Path:
         return final.model_file
     with final.lock(), _log_file(final.folder / "train.log"):
         train = Corpus(corpus.root, "train")
-        valid = RecordedScenes(run.data_dir / "valid", corpus.labels, corpus.max_sources)
+        valid = RecordedScenes(
+            run.data_dir / "valid", corpus.labels, corpus.max_sources,
+            sample_rate=corpus.sample_rate, num_channels=corpus.num_channels,
+        )  # fmt: skip
         weights = run.init
         for number, (name, step) in enumerate(settings.items()):
             experiment = Experiment(final.folder / name)
@@ -99,7 +103,10 @@ def fit(run: Run) -> Path:
             if not experiment.finished:
                 lightning.seed_everything(run.seed + number, verbose=False)
                 model = create(run.kind, run.component, **{**sizes, **run.component_options})
-                drawn = DrawnScenes(train, scenes, seed=run.seed * 1000 + number, size=step.max_steps * step.batch_size)
+                drawn = DrawnScenes(
+                    train, scenes, seed=run.seed * 1000 + number, size=step.max_steps * step.batch_size,
+                    sources=run.kind != "tagger",
+                )  # fmt: skip
                 _fit_step(run, name, step, experiment, model, drawn, valid, weights, component, corpus.labels)
             weights = experiment.model_file
         temporary = final.model_file.with_suffix(".part")

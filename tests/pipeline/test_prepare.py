@@ -23,7 +23,7 @@ def test_description_tells_later_stages_about_the_corpus(prepared, corpus_with_t
     assert description.labels == ("Bell", "Dog", "Rain", "Speech")
     assert (description.sample_rate, description.num_channels, description.max_sources) == (8000, 4, 3)
     assert description.root == str(corpus_with_test / "dev_set")
-    assert description.draw_options == {"duration": 1.0}
+    assert description.draw_options == {"duration": 1.0, "max_targets": 3}
 
 
 def test_again_is_quick_and_says_so(prepared, corpus_with_test, capsys):
