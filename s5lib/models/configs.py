@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig
 
-__all__ = ["M2DConfig", "ResUNetConfig", "ResUNetKConfig"]
+__all__ = ["M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
 
 
 def _require(holds: bool, option: str, value, expected: str) -> None:
@@ -141,3 +141,46 @@ class ResUNetConfig(ModelConfig):
 @dataclass(frozen=True)
 class ResUNetKConfig(ResUNetConfig):
     """Options of the separator :class:`s5lib.models.resunetk.ResUNetK`, which is asked for all labels at once."""
+
+
+@dataclass(frozen=True)
+class ResUNetJointConfig(ModelConfig):
+    """Options of the joint model :class:`s5lib.models.joint.ResUNetJoint`; the first three are the separators'.
+
+    >>> ResUNetJointConfig(sample_rate=8000, n_fft=256, hop_length=128, n_mels=65)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: n_mels is 65; expected at most n_fft / 4 (64).
+    """
+
+    n_fft: int = 1024
+    """Length of the Fourier transform and of its Hann window, in samples."""
+    hop_length: int = 160
+    """Distance of neighbouring frames, in samples; at most half of ``n_fft``."""
+    channels: tuple[int, ...] = (32, 64, 128, 256, 384, 384)
+    """Width of each encoder block; as many decoder blocks follow.  The block between them has the last width."""
+    n_mels: int = 64
+    """Mel bands in which the label head sees a separated slot; at most a quarter of ``n_fft``."""
+    label_channels: tuple[int, ...] = (32, 64, 128, 256)
+    """Width of each convolution of the label head; each but the last is followed by a halving of frames and bands."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "channels", self.unet.channels)
+        _require_positive(self, "n_mels")
+        _require(self.n_mels <= self.n_fft // 4, "n_mels", self.n_mels, f"at most n_fft / 4 ({self.n_fft // 4})")
+        try:
+            object.__setattr__(self, "label_channels", tuple(self.label_channels))
+        except TypeError:
+            _require(False, "label_channels", self.label_channels, "a list of widths, such as [16, 32, 64]")
+        widths, bands = self.label_channels, self.n_mels
+        for width in widths:
+            _require(isinstance(width, int) and width > 0, "label_channels", list(widths), "positive whole numbers")
+        _require(
+            0 < len(widths) <= bands.bit_length(),
+            "label_channels", list(widths), f"1 to {bands.bit_length()} widths, so that {bands} bands can be halved",
+        )  # fmt: skip
+
+    @property
+    def unet(self) -> ResUNetConfig:
+        """The same sizes as those of a separator, which has the same limits."""
+        sizes = (self.num_classes, self.num_sources, self.num_channels, self.sample_rate)
+        return ResUNetConfig(*sizes, n_fft=self.n_fft, hop_length=self.hop_length, channels=self.channels)

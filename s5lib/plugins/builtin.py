@@ -41,6 +41,18 @@ def s5lib_separators():
     ]
 
 
+def s5lib_joint_models():
+    return [
+        ComponentSpec(
+            name="resunet_joint",
+            target="s5lib.models.joint:ResUNetJoint",
+            config="s5lib.models.configs:ResUNetJointConfig",
+            summary="residual U-Net on magnitudes without a query, a label read off each slot",
+            citation="D. Yu et al., Permutation invariant training of deep models, ICASSP 2017",
+        )
+    ]
+
+
 def s5lib_aligners():
     return [
         ComponentSpec(

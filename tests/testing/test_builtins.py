@@ -11,6 +11,7 @@ UNET = {"channels": "4,8", "n_fft": 128, "hop_length": 64, "condition_size": 16}
 SMALL = {
     "m2d": {"embed_dim": 32, "depth": 2, "num_heads": 2, "head_dim": 32, "track_dim": 16},
     "resunet": UNET,
+    "resunet_joint": {"channels": "4,8", "n_fft": 128, "hop_length": 64, "n_mels": 16, "label_channels": "4,8"},
     "resunetk": UNET,
 }
 
