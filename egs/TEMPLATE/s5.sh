@@ -77,7 +77,8 @@ models:
 
 where and how:
   --expdir DIR             models, logs, results (exp/CORPUS)
-  --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md
+  --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md; what is
+                           named by --tagger, --separator, --aligner is kept apart likewise, without a tag too
   --ngpu N                 number of GPUs; 0 is the CPU (1 where there is a GPU, else 0)
   --nj N                   number of processes (number of CPU cores)
   --seed N                 (${seed})
@@ -105,7 +106,8 @@ if [[ -z ${ngpu} ]]; then
     if [[ ${CUDA_VISIBLE_DEVICES-all} != '' && $(nvidia-smi -L 2>/dev/null || true) == 'GPU '* ]]; then ngpu=1; fi
 fi
 check_integer ngpu 0
-[[ -n ${nj} ]] || nj=$(nproc)
+workers=() # of the training; without --nj, the configuration's
+if [[ -n ${nj} ]]; then workers=(--nj "${nj}"); else nj=$(nproc); fi
 check_integer nj 1
 [[ -z ${test_scenes} ]] || check_integer test_scenes 1
 for name in corpus tag; do
@@ -124,7 +126,15 @@ done
 datadir=${datadir:-data/${corpus}}
 dumpdir=${dumpdir:-dump/${corpus}}
 expdir=${expdir:-exp/${corpus}}
-suffix=${tag:+_${tag}}
+
+# What is asked for by name has a folder of its own, so that variants stand side by side without a --tag.
+joined() { # joined WORD...: those that are not empty, each after "_", as a part of a file name
+    local word
+    for word in "$@"; do [[ -z ${word} ]] || printf '_%s' "${word//[^A-Za-z0-9._-]/_}"; done
+}
+tagger_dir=${expdir}/tagger$(joined "${tagger}" "${tag}")
+separator_dir=${expdir}/separator$(joined "${separator}" "${aligner}" "${tag}")
+suffix=$(joined "${tagger}" "${separator}" "${aligner}" "${tag}")
 
 default_config() { # default_config tagger|separator
     local file=conf/${corpus}/$1.yaml
@@ -158,6 +168,8 @@ check_data_root() {
         die "--data_root: ${data_root} has neither dev_set/ nor sound_event/ in it. ${layout}"
 }
 
+includes() { ((stage <= $1 && $1 <= stop_stage)); }
+
 # --- stages -------------------------------------------------------------------------------------------------------
 repeated() { # repeated OPTION WORD...: into the array `options`, the option before each word
     local option=$1 word
@@ -182,7 +194,7 @@ stage_2() {
     repeated --tagger_conf "${tagger_conf[@]}"
     repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
-        --expdir "${expdir}/tagger${suffix}" --ngpu "${ngpu}" --nj "${nj}" --seed "${seed}" "${options[@]}"
+        --expdir "${tagger_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
 stage_3() {
@@ -194,12 +206,16 @@ stage_3() {
     [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
     repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
-        --expdir "${expdir}/separator${suffix}" --ngpu "${ngpu}" --nj "${nj}" --seed "${seed}" "${options[@]}"
+        --expdir "${separator_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
 stage_4() {
-    local tagger_file=${tagger_model:-${expdir}/tagger${suffix}/model.safetensors}
-    local separator_file=${separator_model:-${expdir}/separator${suffix}/model.safetensors}
+    local tagger_file=${tagger_model:-${tagger_dir}/model.safetensors}
+    local separator_file=${separator_model:-${separator_dir}/model.safetensors}
+    if [[ -n ${tag} && ! -f ${tagger_file} && -f ${expdir}/tagger/model.safetensors ]] && ! includes 2; then
+        tagger_file=${expdir}/tagger/model.safetensors
+        log "no tagger is tagged ${tag}; taking ${tagger_file}"
+    fi
     need "${datadir}/test/wav.scp" 1 "the test set"
     need "${tagger_file}" 2 "a trained tagger" "Or name another one: --tagger_model FILE."
     need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
@@ -217,7 +233,6 @@ stage_5() {
         --out "${expdir}/RESULTS${suffix}.md"
 }
 
-includes() { ((stage <= $1 && $1 <= stop_stage)); }
 if includes 1; then
     check_data_root
     [[ -z ${data_config} ]] || check_config data_config

@@ -78,13 +78,13 @@ def test_options_reach_the_commands_that_read_them(bench):
     prepare, tagger, separator, infer, score = (" ".join(call) for call in bench.calls)
     plugins = f"--plugin {bench.place}/plugin.py --plugin package.module"
     assert f"--data_root {bench.place}/root --test_scenes 20" in prepare and "--seed 3" in prepare
-    assert tagger.endswith(f"/exp/tagger_t1 --ngpu 0 --nj 2 --seed 3 --tagger m2d --tagger_conf depth=2 {plugins}")
+    assert tagger.endswith(f"/exp/tagger_m2d_t1 --ngpu 0 --nj 2 --seed 3 --tagger m2d --tagger_conf depth=2 {plugins}")
     assert separator.endswith(
-        "/exp/separator_t1 --ngpu 0 --nj 2 --seed 3 --separator acme/net --separator_conf a=1 --separator_conf b=2 "
+        "/exp/separator_acme_net_pi_t1 --ngpu 0 --nj 2 --seed 3 --separator acme/net --separator_conf a=1 --separator_conf b=2 "
         f"--aligner pi {plugins}"
     )
-    assert "/exp/tagger_t1/model" in infer and "/exp/separator_t1/model" in infer and infer.endswith(plugins)
-    assert "/exp/infer_t1/test" in score and score.endswith("/exp/RESULTS_t1.md")
+    assert "/exp/tagger_m2d_t1/model" in infer and "/exp/separator_acme_net_pi_t1/model" in infer and infer.endswith(plugins)
+    assert "/exp/infer_m2d_acme_net_pi_t1/test" in score and score.endswith("/exp/RESULTS_m2d_acme_net_pi_t1.md")
 
 
 def test_trained_models_take_the_place_of_their_stages(bench):
