@@ -6,6 +6,8 @@ Models are made by :func:`s5lib.plugins.create`; one file holds one model.
 import importlib
 
 _WHERE = {
+    "accelerate": "speed",
+    "keep_freed_memory": "speed",
     "load_backbone": "backbone",
     "load_checkpoint": "checkpoint",
     "load_model": "checkpoint",
@@ -18,6 +20,8 @@ _WHERE = {
 }
 
 __all__ = [
+    "accelerate",
+    "keep_freed_memory",
     "load_backbone",
     "load_checkpoint",
     "load_model",

@@ -70,6 +70,11 @@ class M2DTagger(Tagger):
             features, config.num_sources, config.num_classes + 1, config.head_dim, config.track_dim, config.dropout
         )
 
+    @property
+    def network(self) -> nn.Module:
+        """The part that :func:`s5lib.models.accelerate` compiles: all but Fourier transforms and small layers."""
+        return self.backbone
+
     def features(self, mixture: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` to what the head sees, ``[B, channels * bands * embed_dim]``."""
         check_mixture(mixture, self.config.num_channels, self.config.used_channels)

@@ -6,7 +6,7 @@ sees the whole query, is for.  A comparison, and a choice where no two sources s
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from s5lib.interfaces import Separator
 from s5lib.models.checks import check_mixture, check_query
@@ -25,6 +25,11 @@ class ResUNet(Separator):
         self.base = MaskingUNet(config, 1)
         self.label_embedding = query_embedding(config.num_classes, config.condition_size)
         self.film = FiLM(config.condition_size, self.base.film_widths())
+
+    @property
+    def network(self) -> nn.Module:
+        """The part that :func:`s5lib.models.accelerate` compiles: all but Fourier transforms and small layers."""
+        return self.base
 
     @property
     def time_grid(self) -> int:

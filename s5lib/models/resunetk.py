@@ -54,7 +54,7 @@ class MaskingUNet(UNet):
 
         The last dimension is real and imaginary part.
         """
-        magnitude = spectrum.square().sum(-1).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
+        magnitude = (spectrum[..., 0].square() + spectrum[..., 1].square()).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
         outputs = super().forward(magnitude, betas).float().contiguous()
         outputs = outputs.unflatten(1, (self.num_sources, -1, 3))
         filtered = apply_masks(outputs, spectrum[..., :-1, :], self.out_conv.weight[0, :, 0, 0])
@@ -70,6 +70,11 @@ class ResUNetK(Separator):
         self.base = MaskingUNet(config, config.num_sources)
         self.label_embedding = query_embedding(config.num_sources * config.num_classes, config.condition_size)
         self.film = FiLM(config.condition_size, self.base.film_widths())
+
+    @property
+    def network(self) -> nn.Module:
+        """The part that :func:`s5lib.models.accelerate` compiles: all but Fourier transforms and small layers."""
+        return self.base
 
     @property
     def time_grid(self) -> int:

@@ -28,8 +28,8 @@ class FilmedNorm(nn.BatchNorm2d):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it may be computed as a multiplication and an addition."""
-        return not (self.training or torch.is_grad_enabled())
+        """Whether it may be computed as a multiplication and an addition; torch.compile finds that by itself."""
+        return not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling())
 
     def as_affine(self) -> tuple[Tensor, Tensor]:
         """Return the scale and the shift ``[width]`` that it amounts to when its statistics are fixed."""

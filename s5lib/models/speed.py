@@ -1,0 +1,69 @@
+"""Ways to make a model faster that its user chooses; what costs nothing is always on.
+
+Always on, because the values are the same: one Fourier transform for all channels, fused attention, normalisations
+folded where they are fixed, channels last on the CPU.  By choice: bfloat16, which rounds (below 1 % of the output) and
+pays off only where the hardware has units for it; torch.compile, which takes a minute at the start and a C++ compiler
+on the CPU; and keeping freed memory, which concerns the whole process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+
+import torch
+from torch import nn
+
+from s5lib.errors import ConfigError, nearest
+
+__all__ = ["accelerate", "keep_freed_memory"]
+
+_PRECISIONS = ("float32", "bfloat16")
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt(3)
+
+
+def accelerate(model: nn.Module, *, precision: str = "float32", compiled: bool = False) -> nn.Module:
+    """Change ``model`` in place for inference, and return it.
+
+    Args:
+        model: any tagger, separator or joint model; its outputs stay float32.
+        precision: ``"float32"`` or ``"bfloat16"``, that of convolutions and matrix products.
+        compiled: whether torch.compile generates code for the network, when it first runs.
+
+    Raises:
+        ConfigError: there is no such precision.
+    """
+    if precision not in _PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}. {nearest(precision, _PRECISIONS)}")
+    if compiled:
+        getattr(model, "network", model).compile()
+    if precision == "bfloat16":
+        model.forward = _in_bfloat16(model.forward)
+    return model.eval()
+
+
+def _in_bfloat16(forward):
+    @functools.wraps(forward)
+    def reduced(mixture, *others):
+        with torch.autocast(mixture.device.type, torch.bfloat16):
+            output = forward(mixture, *others)
+        return tuple(part.float() for part in output) if isinstance(output, tuple) else output.float()
+
+    return reduced
+
+
+def keep_freed_memory() -> bool:
+    """Let the process keep the memory of freed tensors for the next ones; return whether the system can do that.
+
+    By default glibc gives a large tensor's memory back when it is freed, and the system then has to clear every page of
+    the next one: up to half of the time of an operation that does little with it.  For programs that run models again
+    and again on the CPU; elsewhere than on Linux with glibc nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        return bool(library.mallopt(_MMAP_MAX, 0) and library.mallopt(_TRIM_THRESHOLD, 2**31 - 1))
+    except (OSError, AttributeError):
+        return False
