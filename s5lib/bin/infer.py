@@ -3,10 +3,13 @@
   s5lib infer party.wav --tagger exp/mini/tagger/model.safetensors --separator exp/mini/separator/model.safetensors \\
       --out separated
   s5lib infer party.wav --labels Speech,Speech --separator exp/mini/separator/model.safetensors --out separated
+  s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --out separated
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
 
-Each source is written as OUT/NAME_I_LABEL.wav and listed, with the tagger's probability, in OUT/NAME.json.  With
+Each source is written as OUT/NAME_I_LABEL.wav and listed, with its label's probability, in OUT/NAME.json.  With
 --data_dir, OUT gets a folder for each kind of labels.  Recordings that are finished already are not done again.
+
+--system iterative tags the separated sources again and separates them with the labels so found, in rounds.
 """
 
 from __future__ import annotations
@@ -21,10 +24,16 @@ def add_arguments(parser):
     parser.add_argument("inputs", nargs="*", metavar="FILE", help="recordings, or folders of them")
     parser.add_argument("--data_dir", help="data directory whose recordings are the input")
     parser.add_argument("--tagger", metavar="FILE", help="checkpoint of the tagger; not needed where labels are given")
-    parser.add_argument("--separator", metavar="FILE", required=True, help="checkpoint of the separator")
+    parser.add_argument("--separator", metavar="FILE", help="checkpoint of the separator")
+    parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, in place of the two")
+    parser.add_argument(
+        "--system", metavar="NAME",
+        help="tag_separate, iterative or joint (default: joint with a joint model, otherwise tag_separate)",
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="of --system iterative, at the most (default: 2)")
     parser.add_argument(
         "--labels", nargs="+", default=["predicted"], metavar="LABELS",
-        help="'predicted' by the tagger (default), 'oracle' as the data directory has them, or LABEL,LABEL,...",
+        help="'predicted' (default), 'oracle' as the data directory has them, or LABEL,LABEL,...",
     )
     parser.add_argument("--out", required=True, help="folder for the sources")
     parser.add_argument(
@@ -44,12 +53,12 @@ def run(args):
         raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
     for plugin in args.plugin:
         register_plugin(plugin)
-    checkpoints = {"tagger": args.tagger, "separator": args.separator}
+    system = {name: getattr(args, name) for name in ("tagger", "separator", "joint_model", "system", "rounds")}
     device = "cuda" if args.ngpu else "cpu"
     if args.data_dir:
-        infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, checkpoints, device, args.nj)
+        infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, device, args.nj)
         return
     if len(args.labels) != 1 or args.labels[0] == "oracle":
         raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
     labels = None if args.labels == ["predicted"] else [label for label in args.labels[0].split(",") if label]
-    infer_files(args.inputs, Path(args.out), labels, checkpoints, device, args.nj, args.channel_order)
+    infer_files(args.inputs, Path(args.out), labels, system, device, args.nj, args.channel_order)

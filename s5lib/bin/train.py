@@ -1,7 +1,8 @@
-"""Train a tagger or a separator on scenes that are drawn on the fly.
+"""Train a tagger, a separator or a joint model on scenes that are drawn on the fly.
 
   s5lib train tagger    --config conf/mini/tagger.yaml    --data_dir data/mini --expdir exp/mini/tagger
   s5lib train separator --config conf/mini/separator.yaml --data_dir data/mini --expdir exp/mini/separator
+  s5lib train joint_model --config conf/mini/joint_model.yaml --data_dir data/mini --expdir exp/mini/joint_model
 
 Every option may stand in the YAML file; the command line goes before it.  The file's options of a component count as
 long as no other component is asked for.  A run that was stopped goes on where it was
@@ -20,8 +21,8 @@ from s5lib.errors import ConfigError
 from s5lib.plugins.options import options_of
 from s5lib.training.settings import TrainSettings
 
-KINDS = ("tagger", "separator")
-DEFAULTS = {"tagger": "m2d", "separator": "resunetk"}
+DEFAULTS = {"tagger": "m2d", "separator": "resunetk", "joint_model": "resunet_joint"}
+KINDS = tuple(DEFAULTS)
 
 
 def add_arguments(parser):
@@ -31,9 +32,10 @@ def add_arguments(parser):
     parser.add_argument("--data_dir", required=True, help="folder that 's5lib prepare' has written")
     parser.add_argument("--expdir", required=True, help="experiment folder, for the model, logs and checkpoints")
     for kind in KINDS:
-        parser.add_argument(f"--{kind}", default=DEFAULTS[kind], metavar="NAME", help=f"the {kind} to train")
+        what = kind.replace("_", " ")
+        parser.add_argument(f"--{kind}", default=DEFAULTS[kind], metavar="NAME", help=f"the {what} to train")
         parser.add_argument(
-            f"--{kind}_conf", action="append", default=[], metavar="KEY=VALUE", help=f"an option of the {kind}"
+            f"--{kind}_conf", action="append", default=[], metavar="KEY=VALUE", help=f"an option of the {what}"
         )
     parser.add_argument(
         "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"

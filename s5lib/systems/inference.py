@@ -20,7 +20,7 @@ from tqdm import tqdm
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, S5Error
 from s5lib.scenes.audio import read_audio
-from s5lib.systems.load import load_system
+from s5lib.systems.load import check_models, load_system
 from s5lib.systems.outputs import write_sources
 
 __all__ = ["Task", "infer_data_directory", "infer_files"]
@@ -44,12 +44,13 @@ class Task:
 
 
 def infer_data_directory(
-    data_dir: Path, out: Path, kinds: Sequence[str], checkpoints: dict, device: str = "cpu", nj: int = 1
+    data_dir: Path, out: Path, kinds: Sequence[str], system: dict, device: str = "cpu", nj: int = 1
 ) -> None:
     """Separate a data directory's recordings, into one folder of ``out`` for each of ``kinds``.
 
     Args:
-        kinds: of labels: ``"predicted"`` by the tagger, ``"oracle"``: the data directory's.
+        kinds: of labels: ``"predicted"`` by the system, ``"oracle"``: the data directory's.
+        system: keywords of :func:`s5lib.systems.load_system` but the device.
 
     Raises:
         ConfigError: another kind.
@@ -63,17 +64,18 @@ def infer_data_directory(
         for recording in data:
             labels = tuple(recording.labels) if kind == "oracle" else None
             tasks.append(Task(recording.id, recording.mixture, out / kind, labels))
-    _infer(tasks, out, checkpoints, device, nj)
+    _infer(tasks, out, system, device, nj)
 
 
 def infer_files(
-    inputs: Iterable[str], out: Path, labels: Sequence[str] | None, checkpoints: dict, device: str = "cpu",
+    inputs: Iterable[str], out: Path, labels: Sequence[str] | None, system: dict, device: str = "cpu",
     nj: int = 1, channel_order: str = "WYZX",
 ) -> None:
     """Separate recordings, or all recordings in folders, into ``out``.
 
     Args:
         labels: of the sources to extract from each; None: predicted.
+        system: keywords of :func:`s5lib.systems.load_system` but the device.
         channel_order: of four-channel files; the models have WYZX.
 
     Raises:
@@ -94,17 +96,17 @@ def infer_files(
         names[file.stem] = file
     order = tuple(channel_order.index(c) for c in "WYZX") if channel_order != "WYZX" else None
     given = tuple(labels) if labels is not None else None
-    _infer([Task(name, str(file), out, given, order) for name, file in names.items()], out, checkpoints, device, nj)
+    _infer([Task(name, str(file), out, given, order) for name, file in names.items()], out, system, device, nj)
 
 
-def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int) -> None:
-    if not any(task.labels is None for task in tasks):
-        checkpoints = {**checkpoints, "tagger": None}
-    elif checkpoints["tagger"] is None:
-        raise ConfigError("predicting labels needs a tagger: give --tagger FILE, or the labels by --labels.")
+_CHECKPOINTS = ("tagger", "separator", "joint_model")
+
+
+def _infer(tasks: list[Task], out: Path, system: dict, device: str, nj: int) -> None:
+    system = _checked(system, {task.labels is None for task in tasks})
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _forget_other_models(tasks, out, checkpoints)
+        _forget_other_models(tasks, out, system)
     except OSError as error:
         raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
     todo = [task for task in tasks if not (task.folder / f"{task.name}.json").exists()]
@@ -114,7 +116,7 @@ def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int
         return
     failed, audio, since = [], 0.0, time.monotonic()
     bar = tqdm(total=len(todo), unit="recording", disable=None)
-    for task, seconds, error in _run(todo, partial(load_system, **checkpoints, device=device), nj if device == "cpu" else 1):
+    for task, seconds, error in _run(todo, partial(load_system, **system, device=device), nj if device == "cpu" else 1):
         bar.update()
         audio += seconds
         if error:
@@ -130,19 +132,47 @@ def _infer(tasks: list[Task], out: Path, checkpoints: dict, device: str, nj: int
         raise DataError(f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}.")
 
 
-def _forget_other_models(tasks, out, checkpoints):
-    """Delete what another model has left in ``out``, so that its results are not taken for this one's."""
-    models = {kind: _digest(path) if path else None for kind, path in checkpoints.items()}
+def _checked(system: dict, predicted: set[bool]) -> dict:
+    """Return ``system`` with its name and without a model that is not needed; ``predicted``: whether labels are."""
+    models = [system.get(kind) for kind in _CHECKPOINTS]
+    system = {**system, "system": check_models(system.get("system"), *models)}
+    if system["system"] == "joint":
+        if False in predicted:
+            raise ConfigError("a joint model predicts the labels itself: --labels can only be 'predicted'.")
+        return system
+    if system.get("separator") is None:
+        raise ConfigError("there is nothing to separate with: give --separator FILE, or --joint_model FILE.")
+    if True not in predicted:
+        return {**system, "tagger": None}
+    if system.get("tagger") is None:
+        raise ConfigError("predicting labels needs a tagger: give --tagger FILE, or the labels by --labels.")
+    return system
+
+
+def _forget_other_models(tasks, out, system):
+    """Delete what other models or rounds have left in ``out``, so that their results are not taken for this one's.
+
+    Raises:
+        ConfigError: it was another system, whose results for other labels would stay among this one's.
+    """
     stamp = out / "models.json"
     known = json.loads(stamp.read_text(encoding="utf-8")) if stamp.exists() else {}
-    stale = [kind for kind, digest in models.items() if digest and known.get(kind) not in (None, digest)]
+    if known and known.get("system", "tag_separate") != system["system"]:
+        raise ConfigError(
+            f"{out} holds what the system {known.get('system', 'tag_separate')} gave: choose another --out for the "
+            f"system {system['system']}."
+        )
+    used = {kind: _digest(system[kind]) for kind in _CHECKPOINTS if system.get(kind)}
+    if system["system"] == "iterative":
+        used["number of rounds"] = system.get("rounds")
+    stale = [what for what, value in used.items() if known.get(what) not in (None, value)]
     if stale:
         log.info("the %s changed: what is in %s is done again", " and the ".join(stale), out)
         for task in tasks:
             (task.folder / f"{task.name}.json").unlink(missing_ok=True)
     temporary = out / ".models.json.part"
-    kept = {} if stale else known
-    temporary.write_text(json.dumps({**kept, **{k: v for k, v in models.items() if v}}, indent=1), encoding="utf-8")
+    kept = {**({} if stale else known), "system": system["system"], **used}
+    temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     os.replace(temporary, stamp)
 
 

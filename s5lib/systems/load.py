@@ -4,39 +4,79 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s5lib.errors import CheckpointError, ConfigError
+from s5lib.errors import CheckpointError, ConfigError, nearest
 from s5lib.models import load_model
+from s5lib.systems.base import System
+from s5lib.systems.iterative import Iterative
+from s5lib.systems.joint import Joint
 from s5lib.systems.tag_separate import TagThenSeparate
 
-__all__ = ["load_system"]
+__all__ = ["SYSTEMS", "check_models", "load_system"]
+
+SYSTEMS = ("tag_separate", "iterative", "joint")
 
 
 def load_system(
-    tagger: str | Path | None = None, separator: str | Path | None = None, device: str = "cpu"
-) -> TagThenSeparate:
-    """Load a system from its checkpoints, s5lib's own.
+    tagger: str | Path | None = None,
+    separator: str | Path | None = None,
+    device: str = "cpu",
+    *,
+    joint_model: str | Path | None = None,
+    system: str | None = None,
+    rounds: int = 2,
+) -> System:
+    """Load a system from its checkpoints, s5lib's own or official ones.
 
     Args:
         tagger: checkpoint of the tagger; None: labels have to be given with each recording.
         separator: checkpoint of the separator; None: only tagging.
         device: as torch names it, ``"cpu"`` or ``"cuda"``.
+        joint_model: checkpoint of a joint model, in place of the two.
+        system: ``"tag_separate"``, ``"iterative"`` or ``"joint"``; None: ``"joint"`` for a joint model, otherwise
+            ``"tag_separate"``.
+        rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
 
     Raises:
-        ConfigError: neither checkpoint was given.
+        ConfigError: there is no such system, or the checkpoints given are not those that it needs.
         CheckpointError: a checkpoint is unreadable, of the wrong kind, or the two do not fit together.
     """
-    if tagger is None and separator is None:
-        raise ConfigError("a system needs a tagger, a separator or both; give at least one checkpoint.")
+    system = check_models(system, tagger, separator, joint_model)
+    paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
     models, headers = {}, {}
-    for kind, path in (("tagger", tagger), ("separator", separator)):
+    for kind, path in paths.items():
         if path is not None:
             models[kind], headers[kind] = load_model(path)
             if headers[kind]["kind"] != kind:
                 raise CheckpointError(f"{path} holds a {headers[kind]['kind']}; expected a {kind}.")
+    if system == "joint":
+        return Joint(models["joint_model"], headers["joint_model"]["labels"], device)
     if len(models) == 2:
         _check_pair(tagger, separator, models, headers)
     labels = headers.get("separator", headers.get("tagger"))["labels"]
-    return TagThenSeparate(models.get("tagger"), models.get("separator"), labels, device)
+    two = models.get("tagger"), models.get("separator"), labels, device
+    return Iterative(*two, rounds=rounds) if system == "iterative" else TagThenSeparate(*two)
+
+
+def check_models(system: str | None, tagger, separator, joint_model) -> str:
+    """Return the system that is meant, after a check that the models given (None: not given) are its own.
+
+    Raises:
+        ConfigError: there is no such system, or a model is missing or has no place in it.
+    """
+    if system is None:
+        system = "tag_separate" if joint_model is None else "joint"
+    if system not in SYSTEMS:
+        raise ConfigError(f"there is no system {system!r}. {nearest(system, SYSTEMS)}")
+    if system == "joint":
+        if joint_model is None:
+            raise ConfigError("the system joint needs a joint model: --joint_model FILE.")
+        if tagger is not None or separator is not None:
+            raise ConfigError("the system joint has one model for both: leave out the tagger and the separator.")
+    elif joint_model is not None:
+        raise ConfigError(f"the system {system} has no use for a joint model: leave it out, or choose the system joint.")
+    elif tagger is None and separator is None:
+        raise ConfigError("a system needs a tagger, a separator or both; give at least one checkpoint.")
+    return system
 
 
 def _check_pair(tagger, separator, models, headers):

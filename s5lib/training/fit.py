@@ -18,21 +18,22 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
 from s5lib.errors import ConfigError
 from s5lib.models import load_weights, save_checkpoint
-from s5lib.plugins import create, find
+from s5lib.plugins import check_capabilities, create, find
 from s5lib.plugins.options import fill, options_of
 from s5lib.report.curves import draw_history
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.callbacks import BestWeights, History, ResumePoint
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
-from s5lib.training.modules import SeparatorTraining, TaggerTraining
+from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["Run", "fit"]
 
 log = logging.getLogger(__name__)
 
-_MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining}
+_MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
+_DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Run:
     """What to train, on what, and where to."""
 
     kind: str
-    """``"tagger"`` or ``"separator"``"""
+    """``"tagger"``, ``"separator"`` or ``"joint_model"``"""
     component: str
     """name in the registry"""
     data_dir: Path
@@ -91,6 +92,7 @@ def fit(run: Run) -> Path:
         log.info("finished already: %s", final.model_file)
         return final.model_file
     with final.lock(), _log_file(final.folder / "train.log"):
+        _warn_of_duplicate_labels(run.kind, component, scenes)
         train = Corpus(corpus.root, "train")
         valid = RecordedScenes(
             run.data_dir / "valid", corpus.labels, corpus.max_sources,
@@ -118,8 +120,19 @@ def fit(run: Run) -> Path:
 
 def _settings(run: Run) -> dict[str, TrainSettings]:
     options = options_of(TrainSettings)
-    steps = run.steps or {"train": {}}
-    return {name: TrainSettings(**fill({**own, **run.train_options}, options, f"step {name!r}")) for name, own in steps.items()}
+    steps, defaults = run.steps or {"train": {}}, _DEFAULTS.get(run.kind, {})
+    return {
+        name: TrainSettings(**fill({**defaults, **own, **run.train_options}, options, f"step {name!r}"))
+        for name, own in steps.items()
+    }
+
+
+def _warn_of_duplicate_labels(kind, component, scenes: DrawSettings) -> None:
+    if scenes.same_class_probability and scenes.max_targets > 1:
+        try:
+            check_capabilities(kind, component, duplicate_labels=True)
+        except ConfigError as error:
+            log.warning("%s Without them: --scenes_conf same_class_probability=0.", error)
 
 
 def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, component, labels):

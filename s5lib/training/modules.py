@@ -1,23 +1,25 @@
 """Lightning modules: what one step and one validation are, for each kind of model.
 
 The validation measures what the recipe reports in the end: PI-SDRi with oracle labels for separators, source and
-mixture accuracy for taggers.
+mixture accuracy for taggers, CA-PI-SDRi with predicted labels for joint models.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import lightning
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from s5lib.errors import S5Error
 from s5lib.losses import AlignedSDRLoss, PITCrossEntropy
-from s5lib.metrics import label_accuracy, pi_sdri
+from s5lib.metrics import ca_pi_sdri, label_accuracy, pi_sdri
 from s5lib.training.settings import TrainSettings
 
-__all__ = ["TaggerTraining", "SeparatorTraining"]
+__all__ = ["JointTraining", "SeparatorTraining", "TaggerTraining"]
 
 
 class _Training(lightning.LightningModule):
@@ -89,12 +91,10 @@ class TaggerTraining(_Training):
     def measure(self, batch):
         predicted = self.model(batch["mixture"]).argmax(-1)
         silence = self.model.config.num_classes
-        sources, mixtures = [], []
-        for row, reference in zip(predicted.tolist(), batch["labels"].tolist()):
-            count = label_accuracy([c for c in row if c != silence], [c for c in reference if c >= 0])
-            sources += [1.0] * count.tp + [0.0] * (count.fn + count.fp)
-            mixtures.append(float(count.fn + count.fp == 0))
-        return {"source_accuracy": sources, "mixture_accuracy": mixtures}
+        return _accuracies(
+            ([c for c in row if c != silence], [c for c in reference if c >= 0])
+            for row, reference in zip(predicted.tolist(), batch["labels"].tolist(), strict=True)
+        )
 
 
 class SeparatorTraining(_Training):
@@ -120,3 +120,58 @@ class SeparatorTraining(_Training):
             if active:
                 values.append(pi_sdri(estimate[active], None, source[active], None, mixture).value)
         return {"pi_sdri": values}
+
+
+class JointTraining(_Training):
+    """SDR of the sources and cross-entropy of the labels, under one order of the slots.
+
+    The aligner (by default ``pi``) sees the SDRs of all slots and chooses once per item; a silent slot scores 0 in
+    every place.  Labels and sources are then compared in this order: silent slots by their cross-entropy alone.
+    """
+
+    monitor = "ca_pi_sdri"
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings)
+        self.criterion = AlignedSDRLoss(aligner=settings.aligner, average=settings.average)
+
+    def loss(self, batch):
+        logits, estimates = self.model(batch["mixture"])
+        silence = logits.shape[-1] - 1
+        classes = torch.where(batch["labels"] < 0, silence, batch["labels"])
+        # Silence is a class of the query, too: then silent slots take part in the permutation, and as they have no
+        # energy, they have no SDR.
+        query = F.one_hot(classes, logits.shape[-1]).to(batch["sources"].dtype)
+        sdr, order = self.criterion.per_item(estimates.float(), batch["sources"], query)
+        ordered = logits.float().gather(1, order[..., None].expand_as(logits))
+        labels = F.cross_entropy(ordered.flatten(0, 1), classes.flatten())
+        return sdr.mean() + self.settings.label_weight * labels
+
+    def measure(self, batch):
+        logits, estimates = self.model(batch["mixture"])
+        silence = logits.shape[-1] - 1
+        figures, labels = {"ca_pi_sdri": [], "pi_sdri": []}, []
+        for classes, estimate, source, reference, mixture in zip(
+            logits.argmax(-1).tolist(), estimates.float().cpu().numpy(), batch["sources"].cpu().numpy(),
+            batch["labels"].tolist(), batch["mixture"][:, 0].cpu().numpy(), strict=True,
+        ):  # fmt: skip
+            found = [k for k, label in enumerate(classes) if label != silence]
+            active = [k for k, label in enumerate(reference) if label >= 0]
+            names = [classes[k] for k in found], [reference[k] for k in active]
+            labels.append(names)
+            value = ca_pi_sdri(estimate[found], names[0], source[active], names[1], mixture).value
+            figures["ca_pi_sdri"] += [] if value is None else [value]
+            if active:  # as with oracle labels: the best slot for each source, whatever the other slots hold
+                pairs = pi_sdri(estimate, None, source[active], None, mixture).pairs
+                figures["pi_sdri"].append(sum(pair.sdri for pair in pairs) / len(pairs))
+        return {**figures, **_accuracies(labels)}
+
+
+def _accuracies(labels: Iterable[tuple[list[int], list[int]]]) -> dict[str, list[float]]:
+    """Return one value per source and one per mixture, from the predicted and the true labels of each mixture."""
+    sources, mixtures = [], []
+    for predicted, reference in labels:
+        count = label_accuracy(predicted, reference)
+        sources += [1.0] * count.tp + [0.0] * (count.fn + count.fp)
+        mixtures.append(float(count.fn + count.fp == 0))
+    return {"source_accuracy": sources, "mixture_accuracy": mixtures}

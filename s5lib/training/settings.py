@@ -33,9 +33,11 @@ class TrainSettings:
     layers: str = "all"
     """which layers train: all, or what the model names, as head or last2 of m2d"""
     aligner: str = "ca_pi"
-    """who pairs estimates and references in the separator's loss: ca_pi, ca, pi or a plugin's"""
+    """who pairs estimates and references in the loss: ca_pi, ca, pi or a plugin's; a joint model's default is pi"""
     average: Literal["active", "slots"] = "active"
     """the loss is the mean over the active slots (eq. 3 of the paper) or over all slots (the public baseline)"""
+    label_weight: float = 1.0
+    """of a joint model: how many dB of SDR one nat of the labels' cross-entropy counts"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """arithmetic of the forward pass; losses are computed in float32"""
     valid_interval: int = 1000
@@ -50,7 +52,7 @@ class TrainSettings:
     def __post_init__(self):
         for name in ("batch_size", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("warmup_steps", "num_workers", "weight_decay", "clip"):
+        for name in ("warmup_steps", "num_workers", "weight_decay", "clip", "label_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", self.lr > 0, "above 0")
 

@@ -19,6 +19,10 @@ SEPARATOR = {
     "separator_conf": {"n_fft": 256, "hop_length": 128, "channels": [4, 8], "condition_size": 8},
     "batch_size": 2, "max_steps": 4, "lr": 1e-3, "valid_interval": 2, "save_interval": 2, "num_workers": 0,
 }  # fmt: skip
+JOINT_MODEL = {
+    "joint_model_conf": {"n_fft": 256, "hop_length": 128, "channels": [4, 8], "n_mels": 16, "label_channels": [4, 8]},
+    "batch_size": 2, "max_steps": 4, "lr": 1e-3, "valid_interval": 2, "save_interval": 2, "num_workers": 0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +37,9 @@ def corpus_with_test(small_corpus, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def configs(tmp_path_factory):
-    """Folder with ``tagger.yaml`` and ``separator.yaml``."""
+    """Folder with ``tagger.yaml``, ``separator.yaml`` and ``joint_model.yaml``."""
     folder = tmp_path_factory.mktemp("conf")
-    for name, content in (("tagger", TAGGER), ("separator", SEPARATOR)):
+    for name, content in (("tagger", TAGGER), ("separator", SEPARATOR), ("joint_model", JOINT_MODEL)):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return folder
 
@@ -61,6 +65,14 @@ def trained(prepared, configs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exp")
     for kind in ("tagger", "separator"):
         assert main(train_command(kind, prepared, configs, folder)) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_joint(prepared, configs, tmp_path_factory):
+    """Experiment folder with ``joint_model``."""
+    folder = tmp_path_factory.mktemp("exp of the joint model")
+    assert main(train_command("joint_model", prepared, configs, folder)) == 0
     return folder
 
 

@@ -1,0 +1,79 @@
+"""What all systems share: one call, and the checks of what it is given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.signal import resample_poly
+
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.interfaces import ModelConfig
+from s5lib.systems.source import Source
+
+__all__ = ["System"]
+
+
+class System(ABC):
+    """From a recording to its labelled sources; a system says how in :meth:`find_sources`.
+
+    Args:
+        sizes: a model's configuration: sampling rate, channels, the most sources.
+        labels: of the classes, in the order of their indices.
+        device: as torch names it.
+    """
+
+    def __init__(self, sizes: ModelConfig, labels: Sequence[str], device: str = "cpu"):
+        self.labels = list(labels)
+        self.device = torch.device(device)
+        self.sample_rate, self.num_channels, self.num_sources = sizes.sample_rate, sizes.num_channels, sizes.num_sources
+
+    def __call__(
+        self, waveform: np.ndarray, sample_rate: int, labels: Sequence[str] | None = None
+    ) -> list[Source]:
+        """Separate one recording.
+
+        Args:
+            waveform: ``[M, T]``, or ``[T]`` for one channel; any length.
+            sample_rate: in Hz; resampled to the system's own where it differs.
+            labels: of the sources to extract; by default the system predicts them.
+
+        Raises:
+            DataError: the recording is empty, not finite or has the wrong number of channels.
+            ConfigError: a label is unknown, there are more of them than the system has slots, or it takes none.
+        """
+        if labels is not None:
+            self._check_labels(labels)
+        return self.find_sources(self._prepare(waveform, sample_rate), labels)
+
+    @abstractmethod
+    def find_sources(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
+        """Separate ``mixture [M, T]``, finite float32 at the system's sampling rate; ``labels`` are known ones."""
+
+    def _check_labels(self, labels: Sequence[str]) -> None:
+        if len(labels) > self.num_sources:
+            raise ConfigError(
+                f"{len(labels)} labels were asked for ({', '.join(labels)}), the separator has {self.num_sources} slots."
+            )
+        for label in labels:
+            if label not in self.labels:
+                raise ConfigError(f"label {label!r} is unknown to the separator. {nearest(label, self.labels)}")
+
+    def _prepare(self, waveform, sample_rate) -> np.ndarray:
+        waveform = np.atleast_2d(np.asarray(waveform, np.float32))
+        if waveform.ndim != 2 or not waveform.shape[1]:
+            raise DataError(f"the recording has shape {waveform.shape}; expected [channels, samples], not empty.")
+        if waveform.shape[0] != self.num_channels:
+            raise DataError(
+                f"the recording has {waveform.shape[0]} channels, the system needs {self.num_channels}"
+                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}."
+            )
+        if not np.isfinite(waveform).all():
+            channel, sample = np.argwhere(~np.isfinite(waveform))[0]
+            raise DataError(f"the recording is not finite: channel {channel}, sample {sample}.")
+        if sample_rate != self.sample_rate:
+            divisor = np.gcd(int(sample_rate), self.sample_rate)
+            waveform = resample_poly(waveform, self.sample_rate // divisor, int(sample_rate) // divisor, axis=1)
+        return np.ascontiguousarray(waveform, np.float32)
