@@ -6,6 +6,7 @@ The defaults are the sizes of the paper's models; smaller values give smaller ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig
@@ -115,6 +116,20 @@ class ResUNetConfig(ModelConfig):
     """Width of each encoder block; as many decoder blocks follow.  The block between them has the last width."""
     condition_size: int = 512
     """Width of the query's embedding."""
+    query: Literal["onehot", "text"] = "onehot"
+    """What a label is to the network: a number, or its text (needs sentencepiece), so that labels can be added."""
+    labels: tuple[str, ...] = ()
+    """Of the classes, for ``query=text``; a recipe fills them in from the corpus."""
+    text_size: int = 64
+    """Width of a label's embedding, for ``query=text``."""
+    tokenizer: str = ""
+    """For ``query=text``: a file of sentencepiece, ``*.model``; by default one is trained on the labels.  Checkpoints
+    hold its content instead, as base64."""
+
+    @property
+    def query_size(self) -> int:
+        """Width of what the network gets for one slot."""
+        return self.text_size if self.query == "text" else self.num_classes
 
     def __post_init__(self):
         try:
@@ -122,8 +137,14 @@ class ResUNetConfig(ModelConfig):
         except TypeError:
             raise ConfigError(f"channels is {self.channels!r}; expected a list of widths, such as [16, 32, 64].") from None
         _require_positive(
-            self, "num_classes", "num_sources", "num_channels", "sample_rate", "n_fft", "hop_length", "condition_size"
-        )
+            self, "num_classes", "num_sources", "num_channels", "sample_rate", "n_fft", "hop_length", "condition_size",
+            "text_size",
+        )  # fmt: skip
+        object.__setattr__(self, "labels", tuple(self.labels))
+        _require(self.query in ("onehot", "text"), "query", self.query, "onehot or text")
+        if self.query == "text":
+            count = self.num_classes
+            _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
         _require(len(self.channels) > 0, "channels", list(self.channels), "at least one width")
         for width in self.channels:
             _require(isinstance(width, int) and width > 0, "channels", list(self.channels), "positive whole numbers")

@@ -17,7 +17,7 @@ from s5lib.interfaces import JointModel
 from s5lib.models.checks import check_mixture
 from s5lib.models.configs import ResUNetJointConfig
 from s5lib.models.frontend import mel_filter_bank
-from s5lib.models.resunetk import MaskingUNet
+from s5lib.models.queried import MaskingUNet
 
 __all__ = ["ResUNetJoint"]
 

@@ -6,35 +6,20 @@ sees the whole query, is for.  A comparison, and a choice where no two sources s
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from s5lib.interfaces import Separator
 from s5lib.models.checks import check_mixture, check_query
 from s5lib.models.configs import ResUNetConfig
-from s5lib.models.resunetk import MaskingUNet, query_embedding
-from s5lib.models.unet import FiLM
+from s5lib.models.queried import QueriedUNet
 
 __all__ = ["ResUNet"]
 
 
-class ResUNet(Separator):
+class ResUNet(QueriedUNet):
     """Gives each slot's source in a pass of its own, all of them as one batch."""
 
     def __init__(self, config: ResUNetConfig):
-        super().__init__(config)
-        self.base = MaskingUNet(config, 1)
-        self.label_embedding = query_embedding(config.num_classes, config.condition_size)
-        self.film = FiLM(config.condition_size, self.base.film_widths())
-
-    @property
-    def network(self) -> nn.Module:
-        """The part that :func:`s5lib.models.accelerate` compiles: all but Fourier transforms and small layers."""
-        return self.base
-
-    @property
-    def time_grid(self) -> int:
-        """In samples: parts of a recording that begin at multiples of it are seen in the same frames as in the whole."""
-        return self.base.fourier.hop_length * self.base.frames_unit
+        super().__init__(config, slots=1)
 
     def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; a silent slot's is exactly zero.
@@ -51,6 +36,6 @@ class ResUNet(Separator):
         item, slot = (active | self.training).nonzero(as_tuple=True)
         waveforms = mixture.new_zeros(*active.shape, mixture.shape[-1], dtype=self.base.out_conv.weight.dtype)
         if len(item):
-            found = self.base.separate(mixture[item], self.film(self.label_embedding(query[item, slot])))
+            found = self.answer(mixture[item], self.query_vectors(query)[item, slot, None])
             waveforms = waveforms.index_put((item, slot), found[:, 0])
         return waveforms.masked_fill(~active[..., None], 0.0)

@@ -1,0 +1,101 @@
+"""What the separators share: a U-Net that masks the mixture's spectrum, conditioned on what the query asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s5lib.interfaces import Separator
+from s5lib.models.configs import ResUNetConfig
+from s5lib.models.frontend import ShortTimeFourier
+from s5lib.models.masking import apply_masks
+from s5lib.models.text import LabelText, with_labels
+from s5lib.models.unet import FiLM, UNet
+
+__all__ = ["MaskingUNet", "QueriedUNet", "query_embedding"]
+
+_LEAST_MAGNITUDE = 1e-5  # of a bin; keeps the gradient of the root finite where there is silence
+
+
+def query_embedding(inputs: int, outputs: int) -> nn.Sequential:
+    """Two layers, each normalised and rectified, from query vectors to the condition of :class:`FiLM`."""
+    return nn.Sequential(
+        nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(),
+        nn.Linear(outputs, outputs), nn.LayerNorm(outputs), nn.ReLU(),
+    )  # fmt: skip
+
+
+class MaskingUNet(UNet):
+    """A U-Net whose outputs are, per source and channel, a magnitude mask and a phase rotation of the mixture.
+
+    The channels so filtered are summed with trained weights to the source at the reference microphone.
+    """
+
+    def __init__(self, config: ResUNetConfig, num_sources: int):
+        super().__init__(
+            config.num_channels, num_sources * config.num_channels * 3, config.n_fft // 2 + 1, config.channels
+        )
+        self.num_sources = num_sources
+        self.out_conv = nn.Conv2d(config.num_channels, 1, 1)
+        self.fourier = ShortTimeFourier(config.n_fft, config.hop_length)
+
+    def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
+        """Map ``mixture [B, M, T]`` to ``waveforms [B, num_sources, T]``."""
+        filtered = self(torch.view_as_real(self.fourier(mixture)), betas)
+        return self.fourier.inverse(torch.view_as_complex(filtered), mixture.shape[-1])
+
+    def forward(self, spectrum: Tensor, betas: dict[str, Tensor]) -> Tensor:
+        """Map the mixture's ``spectrum [B, M, frames, bins, 2]`` to the sources' ``[B, num_sources, frames, bins, 2]``.
+
+        The last dimension is real and imaginary part.
+        """
+        magnitude = (spectrum[..., 0].square() + spectrum[..., 1].square()).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
+        outputs = super().forward(magnitude, betas).float().contiguous()
+        outputs = outputs.unflatten(1, (self.num_sources, -1, 3))
+        filtered = apply_masks(outputs, spectrum[..., :-1, :], self.out_conv.weight[0, :, 0, 0])
+        # The highest bin is not filtered: nothing of the mixture comes through, but the bias does.
+        return F.pad(filtered, (0, 0, 0, 1)) + self.out_conv.bias
+
+
+class QueriedUNet(Separator):
+    """Base of the separators that answer ``slots`` slots of a query in one pass of a :class:`MaskingUNet`."""
+
+    def __init__(self, config: ResUNetConfig, slots: int):
+        super().__init__(config)
+        self.base = MaskingUNet(config, slots)
+        self.label_embedding = query_embedding(slots * config.query_size, config.condition_size)
+        self.film = FiLM(config.condition_size, self.base.film_widths())
+        self.text = LabelText(config) if config.query == "text" else None
+        if self.text is not None:  # so that a checkpoint has what this one was trained with
+            self.config = dataclasses.replace(config, tokenizer=self.text.tokenizer)
+
+    @property
+    def network(self) -> nn.Module:
+        """The part that :func:`s5lib.models.accelerate` compiles: all but Fourier transforms and small layers."""
+        return self.base
+
+    @property
+    def time_grid(self) -> int:
+        """In samples: parts of a recording that begin at multiples of it are seen in the same frames as in the whole."""
+        return self.base.fourier.hop_length * self.base.frames_unit
+
+    def set_labels(self, labels: Sequence[str]) -> None:
+        """Let the classes of queries be ``labels``, in this order; known ones keep their meaning, new ones can be learned.
+
+        Raises:
+            ConfigError: the separator was not made with ``query=text``.
+        """
+        self.config = with_labels(self.config, labels)
+        self.text.set_labels(labels)
+
+    def query_vectors(self, query: Tensor) -> Tensor:
+        """Map one-hot rows ``[B, K, C]`` to what the network gets for each slot, ``[B, K, config.query_size]``."""
+        return query if self.text is None else self.text(query)
+
+    def answer(self, mixture: Tensor, vectors: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` and ``vectors [B, slots, query_size]`` to ``waveforms [B, slots, T]``."""
+        return self.base.separate(mixture, self.film(self.label_embedding(vectors.flatten(1))))
