@@ -23,14 +23,16 @@ stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="score
 
 # Options and their defaults; an empty default is filled in below.
 value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
-    tagger_config tagger tagger_model separator_config separator separator_model aligner ngpu nj seed)
-list_options=(tagger_conf separator_conf plugin)
+    tagger_config tagger tagger_model separator_config separator separator_model aligner
+    system rounds joint_model_config joint_model ngpu nj seed)
+list_options=(tagger_conf separator_conf joint_model_conf plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=5
 corpus=mini data_root='' data_config='' test_scenes=''
 datadir='' dumpdir='' expdir='' tag=''
 tagger_config='' tagger='' tagger_conf=() tagger_model=''
 separator_config='' separator='' separator_conf=() separator_model='' aligner=''
+system=tag_separate rounds='' joint_model_config='' joint_model='' joint_model_conf=()
 plugin=()
 ngpu='' nj='' seed=0
 dry_run=false help=false
@@ -72,13 +74,22 @@ models:
   --separator NAME         another separator than the configuration's
   --separator_conf K=V ... its options
   --separator_model FILE   a trained separator for stage 4, in place of stage 3
-  --aligner NAME           how the separator's loss pairs estimates with references: ca_pi, ca, pi or a plugin's
+  --aligner NAME           how the loss pairs estimates with references: ca_pi, ca, pi or a plugin's
   --plugin NAME|FILE.py    a module or file with further components; may be repeated
+
+how they work together:
+  --system NAME            tag_separate; iterative: what was separated is tagged and separated again; joint: one model
+                           for both, which stage 3 trains, and stage 2 nothing (${system})
+  --rounds N               of --system iterative, at the most (2)
+  --joint_model_config FILE (conf/CORPUS/joint_model.yaml, or conf/mini/joint_model.yaml where there is none)
+  --joint_model NAME       another joint model than the configuration's
+  --joint_model_conf K=V ...  its options
 
 where and how:
   --expdir DIR             models, logs, results (exp/CORPUS)
   --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md; what is
-                           named by --tagger, --separator, --aligner is kept apart likewise, without a tag too
+                           named by --system, --tagger, --separator, --joint_model, --aligner is kept apart likewise,
+                           without a tag too
   --ngpu N                 number of GPUs; 0 is the CPU (1 where there is a GPU, else 0)
   --nj N                   number of processes (number of CPU cores)
   --seed N                 (${seed})
@@ -114,9 +125,32 @@ for name in corpus tag; do
     [[ -z ${!name} || ${!name} =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
         usage_error "--${name} becomes part of file names: letters, digits, '.', '_' and '-', not '${!name}'."
 done
+if ! is_among "${system}" tag_separate iterative joint; then
+    usage_error "--system is tag_separate, iterative or joint, not '${system}'."
+fi
+refuse() { # refuse REASON OPTION...: those that are given
+    local reason=$1 option
+    shift
+    for option in "$@"; do
+        local -n given=${option}
+        [[ -z ${given[*]} ]] || usage_error "--${option} has no place here: ${reason}"
+    done
+}
+if [[ ${system} == joint ]]; then
+    refuse "--system joint has one model for labels and sources." \
+        tagger tagger_conf tagger_model separator separator_conf separator_model
+else
+    refuse "it needs --system joint." joint_model joint_model_conf
+fi
+if [[ ${system} == iterative ]]; then
+    [[ -z ${rounds} ]] || check_integer rounds 1
+else
+    refuse "it needs --system iterative." rounds
+fi
 
 # --- paths --------------------------------------------------------------------------------------------------------
-for name in data_root data_config datadir dumpdir expdir tagger_config tagger_model separator_config separator_model; do
+for name in data_root data_config datadir dumpdir expdir tagger_config tagger_model separator_config separator_model \
+    joint_model_config; do
     [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
 done
 for i in "${!plugin[@]}"; do
@@ -134,9 +168,10 @@ joined() { # joined WORD...: those that are not empty, each after "_", as a part
 }
 tagger_dir=${expdir}/tagger$(joined "${tagger}" "${tag}")
 separator_dir=${expdir}/separator$(joined "${separator}" "${aligner}" "${tag}")
-suffix=$(joined "${tagger}" "${separator}" "${aligner}" "${tag}")
+joint_model_dir=${expdir}/joint_model$(joined "${joint_model}" "${aligner}" "${tag}")
+suffix=$(joined "${system#tag_separate}" "${rounds}" "${tagger}" "${separator}" "${joint_model}" "${aligner}" "${tag}")
 
-default_config() { # default_config tagger|separator
+default_config() { # default_config tagger|separator|joint_model
     local file=conf/${corpus}/$1.yaml
     [[ -e ${file} ]] || file=conf/mini/$1.yaml
     printf '%s\n' "${file}"
@@ -144,6 +179,8 @@ default_config() { # default_config tagger|separator
 if [[ -z ${data_config} && -e conf/${corpus}/data.yaml ]]; then data_config=conf/${corpus}/data.yaml; fi
 tagger_config=${tagger_config:-$(default_config tagger)}
 separator_config=${separator_config:-$(default_config separator)}
+joint_model_config=${joint_model_config:-$(default_config joint_model)}
+if [[ ${system} == joint ]]; then stage_titles[3]="joint model"; fi
 
 check_config() { # check_config OPTION: its file is there
     local file=${!1} found
@@ -187,6 +224,7 @@ stage_1() {
 }
 
 stage_2() {
+    if [[ ${system} == joint ]]; then skip "the joint model, which stage 3 trains, gives the labels, too" && return; fi
     if [[ -n ${tagger_model} ]]; then skip "the tagger is ${tagger_model}" && return; fi
     need "${datadir}/test/wav.scp" 1 "the data directories"
     local options=()
@@ -198,6 +236,10 @@ stage_2() {
 }
 
 stage_3() {
+    if [[ ${system} == joint ]]; then
+        train_joint_model
+        return
+    fi
     if [[ -n ${separator_model} ]]; then skip "the separator is ${separator_model}" && return; fi
     need "${datadir}/test/wav.scp" 1 "the data directories"
     local options=()
@@ -209,7 +251,31 @@ stage_3() {
         --expdir "${separator_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
+train_joint_model() {
+    need "${datadir}/test/wav.scp" 1 "the data directories"
+    local options=()
+    [[ -z ${joint_model} ]] || options+=(--joint_model "${joint_model}")
+    repeated --joint_model_conf "${joint_model_conf[@]}"
+    [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
+    repeated --plugin "${plugin[@]}"
+    run "${cuda_cmd[@]}" s5lib train joint_model --config "${joint_model_config}" --data_dir "${datadir}" \
+        --expdir "${joint_model_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
+}
+
+infer_jointly() {
+    need "${datadir}/test/wav.scp" 1 "the test set"
+    need "${joint_model_dir}/model.safetensors" 3 "a trained joint model"
+    local options=()
+    repeated --plugin "${plugin[@]}"
+    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --joint_model "${joint_model_dir}/model.safetensors" \
+        --labels predicted --out "${expdir}/infer${suffix}/test" --ngpu "${ngpu}" --nj "${nj}" "${options[@]}"
+}
+
 stage_4() {
+    if [[ ${system} == joint ]]; then
+        infer_jointly
+        return
+    fi
     local tagger_file=${tagger_model:-${tagger_dir}/model.safetensors}
     local separator_file=${separator_model:-${separator_dir}/model.safetensors}
     if [[ -n ${tag} && ! -f ${tagger_file} && -f ${expdir}/tagger/model.safetensors ]] && ! includes 2; then
@@ -220,6 +286,7 @@ stage_4() {
     need "${tagger_file}" 2 "a trained tagger" "Or name another one: --tagger_model FILE."
     need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
     local options=()
+    if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
     repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --tagger "${tagger_file}" \
         --separator "${separator_file}" --labels predicted oracle --out "${expdir}/infer${suffix}/test" \
@@ -237,8 +304,12 @@ if includes 1; then
     check_data_root
     [[ -z ${data_config} ]] || check_config data_config
 fi
-if includes 2 && [[ -z ${tagger_model} ]]; then check_config tagger_config; fi
-if includes 3 && [[ -z ${separator_model} ]]; then check_config separator_config; fi
+if [[ ${system} == joint ]]; then
+    if includes 3; then check_config joint_model_config; fi
+else
+    if includes 2 && [[ -z ${tagger_model} ]]; then check_config tagger_config; fi
+    if includes 3 && [[ -z ${separator_model} ]]; then check_config separator_config; fi
+fi
 for name in tagger_model separator_model; do
     [[ -z ${!name} || -f ${!name} ]] || die "--${name}: there is no file ${!name}."
 done

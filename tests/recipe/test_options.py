@@ -24,6 +24,11 @@ WRONG = {
     "--dry_run=perhaps": "--dry_run is true or false, not 'perhaps'",
     "--corpus ../x": "--corpus becomes part of file names",
     "--tag a/b": "--tag becomes part of file names",
+    "--system both": "--system is tag_separate, iterative or joint, not 'both'",
+    "--rounds 2": "--rounds has no place here: it needs --system iterative",
+    "--system iterative --rounds 0": "--rounds is a whole number from 1 up",
+    "--joint_model tcn": "--joint_model has no place here: it needs --system joint",
+    "--system joint --separator_conf a=1": "--separator_conf has no place here",
     "stage": "unexpected argument 'stage'",
     "-x": "unexpected argument '-x'",
     "--": "unexpected argument '--'",
@@ -89,6 +94,7 @@ def test_help_tells_every_option_and_needs_nothing(bench):
     for option in (
         "stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag tagger_config "
         "tagger tagger_conf tagger_model separator_model separator_config separator separator_conf aligner plugin "
+        "system rounds joint_model_config joint_model joint_model_conf "
         "ngpu nj seed dry_run help"
     ).split():
         assert f"--{option} " in done.stdout

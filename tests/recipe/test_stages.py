@@ -98,6 +98,36 @@ def test_trained_models_take_the_place_of_their_stages(bench):
     assert done.returncode == 1 and f"--separator_model: there is no file {bench.place}/nowhere.pt." in done.stderr
 
 
+def test_joint_system_trains_one_model_and_predicts_labels(bench):
+    (bench.place / "joint.yaml").write_text("# nothing\n")
+    line = "--system joint --joint_model_config joint.yaml --joint_model tcn --joint_model_conf width=8 --aligner ca"
+    done = bench(*line.split())
+    assert done.returncode == 0, done.stderr
+    here, (prepare, train, infer, score) = bench.place, bench.calls
+    assert prepare[0] == "prepare" and "stage 2: skipped; the joint model" in done.stdout
+    assert train[:4] == ["train", "joint_model", "--config", f"{here}/joint.yaml"]
+    assert train[6:8] == ["--expdir", f"{here}/exp/joint_model_tcn_ca"]
+    assert train[-6:] == ["--joint_model", "tcn", "--joint_model_conf", "width=8", "--aligner", "ca"]
+    assert infer[3:7] == ["--joint_model", f"{here}/exp/joint_model_tcn_ca/model.safetensors", "--labels", "predicted"]
+    assert f"{here}/exp/infer_joint_tcn_ca/test" in infer and score[-1] == f"{here}/exp/RESULTS_joint_tcn_ca.md"
+
+
+def test_iterative_system_takes_the_same_models(bench):
+    bench("--stop_stage", "3")
+    done = bench("--stage", "4", "--system", "iterative", "--rounds", "3")
+    assert done.returncode == 0, done.stderr
+    infer = bench.calls[3]
+    assert infer[3:7:2] == ["--tagger", "--separator"] and f"{bench.place}/exp/tagger/model.safetensors" in infer
+    assert infer[-4:] == ["--system", "iterative", "--rounds", "3"]
+    assert bench.calls[4][-1] == f"{bench.place}/exp/RESULTS_iterative_3.md"
+
+
+def test_a_joint_system_without_its_model(bench):
+    bench("--stop_stage", "1")
+    done = bench("--stage", "4", "--system", "joint")
+    assert done.returncode == 1 and "stage 4 needs a trained joint model" in done.stderr
+
+
 def test_a_missing_model_hints_at_the_option_for_another(bench):
     bench("--stop_stage", "1")
     done = bench("--stage", "4")
