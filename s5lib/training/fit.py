@@ -80,6 +80,8 @@ def fit(run: Run) -> Path:
         "num_classes": len(corpus.labels), "num_sources": corpus.max_sources,
         "num_channels": corpus.num_channels, "sample_rate": corpus.sample_rate,
     }  # fmt: skip
+    if any(option.name == "labels" for option in component.options()):  # a model that reads labels as text
+        sizes["labels"] = list(corpus.labels)
     component.configure(**sizes, **run.component_options)  # a wrong option is told before a folder is made for it
     asked = {
         "kind": run.kind, "name": run.component, "distribution": component.distribution, "version": component.version,
