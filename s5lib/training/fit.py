@@ -32,6 +32,9 @@ __all__ = ["Run", "fit"]
 
 log = logging.getLogger(__name__)
 
+# What Lightning warns of and we do on purpose: few workers, frozen layers in eval mode; and of its own dependencies.
+_LIGHTNINGS_ADVICE = (".*does not have many workers.*", ".*in eval mode.*", ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*")
+
 _MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
 _DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
 
@@ -53,8 +56,8 @@ class Run:
     train_options: dict = field(default_factory=dict)
     """options of :class:`TrainSettings`"""
     steps: dict[str, dict] = field(default_factory=dict)
-    """name -> train options of that step, which come before :attr:`train_options`; each step starts from the weights
-    of the one before, and from nothing else of it"""
+    """name -> train options of that step; what :attr:`train_options` says holds for all steps and goes before.  Each step
+    starts from the weights of the one before, and from nothing else of it"""
     init: Path | None = None
     """checkpoint whose weights the first step starts from"""
     seed: int = 0
@@ -182,7 +185,7 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
 def _trainer(run: Run, settings: TrainSettings, experiment: Experiment, callbacks: list) -> lightning.Trainer:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*tensorboard.*", ".*LeafSpec.*", ".*isinstance.treespec.*", ".*in eval mode.*"):
+    for message in _LIGHTNINGS_ADVICE:
         warnings.filterwarnings("ignore", message)
     devices = run.ngpu if run.ngpu else 1
     return lightning.Trainer(
