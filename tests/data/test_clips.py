@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
-from conftest import write_wav
+from small_corpus import write_wav
 
 from s5lib.data.clips import ClipJob, check_clip, write_clip, write_clips
 from s5lib.errors import DataError

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import write_wav
+from small_corpus import write_wav
 from torch.utils.data import DataLoader
 
 from s5lib.data import (

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from conftest import write_wav
+from small_corpus import write_wav
 
 from s5lib.data import DataDirectory, data_directory_from_metadata, data_directory_from_synthesized, metadata_files
 from s5lib.errors import DataError

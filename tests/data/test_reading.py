@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import write_wav
+from small_corpus import write_wav
 
 from s5lib.data.reading import probe_recording, read_recording
 from s5lib.errors import DataError

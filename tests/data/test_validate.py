@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import write_wav
+from small_corpus import write_wav
 
 from s5lib.bin.main import main
 from s5lib.data import DataDirectory, Recording

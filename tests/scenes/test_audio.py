@@ -5,7 +5,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 import soundfile
-from conftest import write_wav
+from small_corpus import write_wav
 
 from s5lib.errors import DataError
 from s5lib.scenes.audio import AudioStore, decoded_file, probe, read_audio

@@ -2,7 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import write_sofa, write_wav
+from small_corpus import write_sofa, write_wav
 
 from s5lib.errors import DataError
 from s5lib.scenes import Corpus

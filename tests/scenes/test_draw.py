@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_sofa, write_wav
+from small_corpus import write_sofa, write_wav
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.scenes import Corpus, DrawSettings, SceneDrawer, draw

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import write_sofa, write_wav
+from small_corpus import write_sofa, write_wav
 from plain_renderer import plain_render
 
 from s5lib.errors import ConfigError, DataError

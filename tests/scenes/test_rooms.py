@@ -1,7 +1,7 @@
 import h5py
 import numpy as np
 import pytest
-from conftest import write_sofa
+from small_corpus import write_sofa
 
 from s5lib.errors import DataError
 from s5lib.scenes.rooms import RoomStore, direct_path
