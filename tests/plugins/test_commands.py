@@ -22,7 +22,7 @@ def test_all_components_are_listed(install, capsys):
     install("acme-bsrnn", ACME, entry="acme")
     assert main(["plugins"]) == 0
     out = capsys.readouterr().out
-    assert "bsrnn     Band-split RNN  [acme-bsrnn 1.2]" in out
+    assert "bsrnn Band-split RNN [acme-bsrnn 1.2]" in " ".join(out.split())
     assert "m2d" in out and "ca_pi" in out
 
 
