@@ -91,31 +91,28 @@ def measure(name: str, task: str, way: str, seconds: float, batch: int, device: 
         keep_freed_memory()
     model = build(name, device)
     given = inputs(model, seconds, batch, device)
-    expected = None
-    if task == "inference" and way != "plain":
-        with torch.no_grad():
-            expected = PLAIN[name](model, *(value[:1, ..., : round(32000 * min(2, seconds))] for value in given))
-    run = (inference if task == "inference" else training)(name, way, model, given)
-    result = {"error": None}
-    if expected is not None:
-        with torch.no_grad():
-            found = model(*(value[:1, ..., : round(32000 * min(2, seconds))] for value in given))
-        result["error"] = ((found - expected).norm() / expected.norm()).item()
-    with FlopCounterMode(display=False) as counter:
-        run()
-    result["operations"] = counter.get_total_flops()
+    make = inference if task == "inference" else training
+    make(name, way, model, inputs(model, 0.2, batch, device))()  # what libraries set up once is not counted
+    run = make(name, way, model, given)
     reset_peak(device)
-    before = peak(device)
+    before, times = allocated(device), []
     clock = time.process_time if device == "cpu" else time.perf_counter
-    times = []
-    for _ in range(repeat):
+    for _ in range(1 + repeat):
         synchronise(device)
         start = clock()
         run()
         synchronise(device)
         times.append(clock() - start)
-    result["seconds"] = min(times)
-    result["peak"] = peak(device) - before
+    result = {"seconds": min(times[1:]), "peak": peak(device) - before, "error": None}
+    if task == "inference" and way != "plain":
+        first = [value[:1] for value in given]
+        with torch.no_grad():
+            found, expected = model(*first), PLAIN[name](model, *first)
+        result["error"] = ((found - expected).norm() / expected.norm()).item()
+    if device != "cpu":
+        with FlopCounterMode(display=False) as counter:
+            make(name, "plain", model, given)()
+        result["operations"] = counter.get_total_flops()
     return result
 
 
@@ -132,9 +129,17 @@ def reset_peak(device: str) -> None:
 
 
 def peak(device: str) -> int:
-    if device != "cpu":
-        return torch.cuda.max_memory_allocated()
-    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+    """Return the largest value of :func:`allocated` since :func:`reset_peak`."""
+    return torch.cuda.max_memory_allocated() if device != "cpu" else _status_bytes("VmHWM")
+
+
+def allocated(device: str) -> int:
+    """Return the bytes in use: those of tensors on a GPU, of the process on the CPU."""
+    return torch.cuda.memory_allocated() if device != "cpu" else _status_bytes("VmRSS")
+
+
+def _status_bytes(name: str) -> int:
+    return 1024 * int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0])
 
 
 def peak_speed(device: str, dtype: torch.dtype) -> float:
