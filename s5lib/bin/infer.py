@@ -42,6 +42,10 @@ def add_arguments(parser):
     parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
     parser.add_argument("--ngpu", type=int, default=0, help="0: run on the CPU; 1: on the GPU")
     parser.add_argument("--nj", type=int, default=1, help="processes, on the CPU")
+    parser.add_argument(
+        "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"
+    )
+    parser.add_argument("--compiled", action="store_true", help="generate code for the networks first, by torch.compile")
 
 
 def run(args):
@@ -53,7 +57,8 @@ def run(args):
         raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
     for plugin in args.plugin:
         register_plugin(plugin)
-    system = {name: getattr(args, name) for name in ("tagger", "separator", "joint_model", "system", "rounds")}
+    names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled")
+    system = {name: getattr(args, name) for name in names}
     device = "cuda" if args.ngpu else "cpu"
     if args.data_dir:
         infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, device, args.nj)

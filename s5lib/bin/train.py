@@ -58,9 +58,11 @@ def add_arguments(parser):
 
 def run(args):
     """Train what ``args`` ask for."""
+    from s5lib.models import keep_freed_memory
     from s5lib.plugins import register_plugin
     from s5lib.training.fit import Run, fit
 
+    keep_freed_memory()  # of one step's tensors for the next step's
     for plugin in args.plugin:
         register_plugin(plugin)
     own = {option.name: getattr(args, option.name) for option in options_of(TrainSettings)}

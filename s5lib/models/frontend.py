@@ -6,6 +6,8 @@ span more than bfloat16's 8 bits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -39,12 +41,6 @@ def mel_filter_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_m
     return np.maximum(triangles, 0) * 2 / (high - low)
 
 
-def _pad_to_reflect(waveform: Tensor, n_fft: int) -> Tensor:
-    """Append zeros to a waveform that is too short to be mirrored at its edges."""
-    missing = n_fft // 2 + 1 - waveform.shape[-1]
-    return F.pad(waveform, (0, missing)) if missing > 0 else waveform
-
-
 class ShortTimeFourier(nn.Module):
     """Short-time Fourier transform with a periodic Hann window, centred frames and mirrored edges, and its inverse."""
 
@@ -59,13 +55,23 @@ class ShortTimeFourier(nn.Module):
         The frames come before the bins: that is how the Fourier transform lays them out.  What is shorter than
         ``n_fft // 2 + 1`` samples is padded with zeros to that length.
         """
-        with torch.autocast(waveform.device.type, enabled=False):
-            padded = _pad_to_reflect(waveform.float(), self.n_fft)
-            spectrum = torch.stft(
-                padded.reshape(-1, padded.shape[-1]),
-                self.n_fft, self.hop_length, window=self.window, center=True, return_complex=True,
-            )  # fmt: skip
-            return spectrum.transpose(-1, -2).reshape(*waveform.shape[:-1], -1, self.n_fft // 2 + 1)
+        return next(self.in_parts(waveform))
+
+    def in_parts(self, waveform: Tensor, frames: int | None = None) -> Iterator[Tensor]:
+        """Yield the spectrum of :meth:`forward` in parts of at most so many frames, which take less memory."""
+        edge, hop = self.n_fft // 2, self.hop_length
+        padded = waveform.float().reshape(-1, waveform.shape[-1])
+        padded = F.pad(padded, (0, max(0, edge + 1 - waveform.shape[-1])))
+        count = padded.shape[-1] // hop + 1
+        padded = F.pad(padded, (edge, edge), mode="reflect")
+        for first in range(0, count, frames or count):
+            last = min(count, first + (frames or count)) - 1
+            with torch.autocast(waveform.device.type, enabled=False):  # left again before the caller goes on
+                spectrum = torch.stft(
+                    padded[:, first * hop : last * hop + self.n_fft],
+                    self.n_fft, hop, window=self.window, center=False, return_complex=True,
+                )  # fmt: skip
+            yield spectrum.transpose(-1, -2).reshape(*waveform.shape[:-1], -1, edge + 1)
 
     def inverse(self, spectrum: Tensor, length: int) -> Tensor:
         """Map the complex spectrum ``[..., frames, bins]`` of ``length`` samples back to ``[..., length]``."""
@@ -88,8 +94,13 @@ class LogMel(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Map ``[..., T]`` to ``[..., n_mels, T // hop_length + 1]``."""
-        with torch.autocast(waveform.device.type, enabled=False):
-            spectrum = self.fourier(waveform)
-            power = spectrum.real.square() + spectrum.imag.square()  # several times faster than abs or a sum of pairs
-            # The offset, which keeps silence finite, is that of the published weights.
-            return torch.log(power @ self.bank + torch.finfo(torch.float32).eps).transpose(-1, -2)
+        return next(self.in_parts(waveform))
+
+    def in_parts(self, waveform: Tensor, frames: int | None = None) -> Iterator[Tensor]:
+        """Yield :meth:`forward`'s result in parts of at most so many frames, which take less memory."""
+        for spectrum in self.fourier.in_parts(waveform, frames):
+            with torch.autocast(waveform.device.type, enabled=False):
+                power = torch.view_as_real(spectrum).square().sum(-1)
+                # The offset, which keeps silence finite, is that of the published weights.
+                log_mel = torch.log(power @ self.bank + torch.finfo(torch.float32).eps).transpose(-1, -2)
+            yield log_mel

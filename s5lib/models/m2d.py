@@ -80,9 +80,9 @@ class M2DTagger(Tagger):
         check_mixture(mixture, self.config.num_channels, self.config.used_channels)
         channels = mixture[:, : self.config.used_channels]
         mean, deviation = self.backbone.norm_stats
-        x = (self.log_mel(channels.flatten(0, 1)) - mean) / deviation
         total, steps = 0.0, 0
-        for chunk in x.split(self.config.chunk_frames, -1):
+        for log_mel in self.log_mel.in_parts(channels.flatten(0, 1), self.config.chunk_frames):
+            chunk = (log_mel - mean) / deviation
             if chunk.shape[-1] < self.config.chunk_frames:
                 chunk = F.pad(chunk, (0, -chunk.shape[-1] % self.config.patch_size))
             encoded = self.backbone(chunk)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, S5Error
+from s5lib.models import keep_freed_memory
 from s5lib.scenes.audio import read_audio
 from s5lib.systems.load import check_models, load_system
 from s5lib.systems.outputs import write_sources
@@ -165,6 +166,7 @@ def _forget_other_models(tasks, out, system):
     used = {kind: _digest(system[kind]) for kind in _CHECKPOINTS if system.get(kind)}
     if system["system"] == "iterative":
         used["number of rounds"] = system.get("rounds")
+    used["precision"] = system.get("precision", "float32")
     stale = [what for what, value in used.items() if known.get(what) not in (None, value)]
     if stale:
         log.info("the %s changed: what is in %s is done again", " and the ".join(stale), out)
@@ -187,6 +189,7 @@ def _digest(path) -> str:
 def _run(tasks: list[Task], load: Callable, nj: int):
     """Yield ``(task, seconds of audio, error message or None)``, from ``nj`` processes with one system each."""
     if nj <= 1 or len(tasks) == 1:
+        keep_freed_memory()
         system = load()
         for task in tasks:
             yield _separate(system, task)
@@ -202,6 +205,7 @@ _system = None  # of a worker process
 def _start(load, threads):
     global _system
     torch.set_num_threads(threads)
+    keep_freed_memory()
     _system = load()
 
 

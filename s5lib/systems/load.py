@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from s5lib.errors import CheckpointError, ConfigError, nearest
-from s5lib.models import load_model
+from s5lib.models import accelerate, load_model
 from s5lib.systems.base import System
 from s5lib.systems.iterative import Iterative
 from s5lib.systems.joint import Joint
@@ -24,6 +24,8 @@ def load_system(
     joint_model: str | Path | None = None,
     system: str | None = None,
     rounds: int = 2,
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> System:
     """Load a system from its checkpoints, s5lib's own or official ones.
 
@@ -35,6 +37,8 @@ def load_system(
         system: ``"tag_separate"``, ``"iterative"`` or ``"joint"``; None: ``"joint"`` for a joint model, otherwise
             ``"tag_separate"``.
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
+        precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
+        compiled: whether torch.compile generates code for the networks.
 
     Raises:
         ConfigError: there is no such system, or the checkpoints given are not those that it needs.
@@ -45,7 +49,8 @@ def load_system(
     models, headers = {}, {}
     for kind, path in paths.items():
         if path is not None:
-            models[kind], headers[kind] = load_model(path)
+            model, headers[kind] = load_model(path)
+            models[kind] = accelerate(model, precision=precision, compiled=compiled)
             if headers[kind]["kind"] != kind:
                 raise CheckpointError(f"{path} holds a {headers[kind]['kind']}; expected a {kind}.")
     if system == "joint":

@@ -9,6 +9,7 @@ import torch
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
+from s5lib.models import separate_long
 from s5lib.systems.base import System
 from s5lib.systems.source import Source
 
@@ -50,7 +51,10 @@ class TagThenSeparate(System):
 
     @torch.inference_mode()
     def separate(self, mixture: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-        """Return ``[len(labels), T]`` float32, the sources that ``labels`` ask of ``mixture [M, T]``."""
+        """Return ``[len(labels), T]`` float32, the sources that ``labels`` ask of ``mixture [M, T]``.
+
+        A recording of more than ten seconds is separated in overlapping chunks, for it may be too long for the memory.
+        """
         if self.separator is None:
             raise ConfigError("this system has no separator: load it with one (--separator FILE).")
         self._check_labels(labels)
@@ -59,8 +63,8 @@ class TagThenSeparate(System):
             query[0, slot, self.labels.index(label)] = 1
         if not len(labels):
             return np.zeros((0, mixture.shape[1]), np.float32)
-        estimates = self.separator(torch.from_numpy(mixture)[None].to(self.device), query)[0]
-        return estimates[: len(labels)].float().cpu().numpy()
+        estimates = separate_long(self.separator, torch.from_numpy(mixture)[None], query)[0]
+        return estimates[: len(labels)].numpy()
 
     def _probabilities(self, mixtures: torch.Tensor) -> torch.Tensor:
         """Map ``mixtures [B, M, T]`` to ``[B, K, C + 1]`` on the host, summing to 1 over the classes and silence."""

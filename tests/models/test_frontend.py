@@ -35,3 +35,12 @@ def test_spectrum_of_a_sine_peaks_at_its_frequency():
     time = torch.arange(32000) / 32000
     spectrum = fourier(torch.sin(2 * torch.pi * 4000 * time))
     assert (spectrum[10:-10].abs().argmax(-1) == 4000 * 1024 // 32000).all()
+
+
+@pytest.mark.parametrize("frames", [1, 7, 26, 100])
+def test_parts_are_those_of_the_whole(frames):
+    fourier = ShortTimeFourier(256, 40)
+    waveform = torch.randn(2, 3, 1003)
+    parts = list(fourier.in_parts(waveform, frames))
+    assert all(part.shape[-2] <= frames for part in parts)
+    assert torch.allclose(torch.cat(parts, -2), fourier(waveform), atol=1e-5)
