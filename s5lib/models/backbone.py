@@ -14,12 +14,13 @@ from s5lib.models.torchfile import read_tensors
 
 __all__ = ["is_backbone", "load_backbone"]
 
+_PREFIX = re.compile(r"^(module\.)?(ar\.runtime\.)?(backbone\.)?")  # of files from pre-training and from fine-tuning
 _PARTS = re.compile(r"^(cls_token|pos_embed|norm_stats|patch_embed\.|blocks\.|norm\.)")
 
 
 def _backbone_state(path) -> dict[str, Tensor]:
     """Read the encoder's weights; what published files hold beside them (decoder, heads) is left out."""
-    names = {re.sub(r"^(module\.)?(backbone\.|encoder\.)?", "", name): t for name, t in read_tensors(path).items()}
+    names = {_PREFIX.sub("", name): tensor for name, tensor in read_tensors(path).items()}
     return {name: tensor for name, tensor in names.items() if _PARTS.match(name)}
 
 

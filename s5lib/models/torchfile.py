@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import zipfile
 from pathlib import Path
@@ -48,7 +49,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 def _unpickle(path: Path) -> Any:
     try:
         # Mapped: the optimiser's state, which is in the file too, is then never read.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with torch.serialization.safe_globals([argparse.Namespace]):  # a training's options: values by name, no code
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         cause = str(error).split("WeightsUnpickler error:")[-1].strip().split("\n")[0]
         raise CheckpointError(

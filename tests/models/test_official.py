@@ -1,5 +1,6 @@
 import os
 import pickle
+from argparse import Namespace
 
 import pytest
 import torch
@@ -115,17 +116,20 @@ def test_incomplete_checkpoint_lists_what_lacks(tmp_path):
         load_official(path)
 
 
-def published(tmp_path, chunk_frames=64):
+def published(tmp_path, chunk_frames=64, prefix=""):
     """Write a backbone as M2D publishes it: under ``model``, with parts of pre-training beside it."""
     backbone = M2DTagger(M2DConfig(**{**TAGGER, "chunk_frames": chunk_frames})).backbone
     state = {name: tensor for name, tensor in backbone.state_dict().items() if name != "norm_stats"}
-    torch.save({"model": {**state, "decoder_embed.weight": torch.zeros(2), "mask_token": torch.zeros(1)}}, tmp_path / "m2d.pth")
+    state |= {"decoder_embed.weight": torch.zeros(2), "mask_token": torch.zeros(1)}
+    content = {"model": {prefix + name: tensor for name, tensor in state.items()}, "args": Namespace(lr=1e-3)}
+    torch.save(content, tmp_path / "m2d.pth")
     return tmp_path / "m2d.pth", backbone
 
 
+@pytest.mark.parametrize("prefix", ["", "module.ar.runtime.backbone."])
 @pytest.mark.parametrize("load", [load_backbone, load_weights])
-def test_published_backbone(load, tmp_path):
-    path, backbone = published(tmp_path)
+def test_published_backbone(load, prefix, tmp_path):
+    path, backbone = published(tmp_path, prefix=prefix)
     tagger = M2DTagger(M2DConfig(**TAGGER, norm_mean=-5.0))
     head = tagger.head.linear[0].weight.clone()
     load(tagger, path)
