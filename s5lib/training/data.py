@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import lightning
@@ -64,7 +65,14 @@ class TrainingData(lightning.LightningDataModule):
             sampler=sampler,
             num_workers=workers,
             collate_fn=collate,
+            worker_init_fn=_leave_signals_to_the_trainer,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
             pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
         )
+
+
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole process group; the trainer ends the step and saves first."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

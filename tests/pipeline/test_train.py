@@ -98,22 +98,23 @@ def test_read_only_folder(tmp_path):
         Experiment(tmp_path / "exp").open({})
 
 
-def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path):
-    """SIGTERM in the middle, then the same command again: the weights are those of a run that was not stopped."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path, number):
+    """A signal to all processes in the middle, then the same command again: the weights of a run that was not stopped."""
     from safetensors.torch import load_file
 
-    more = ["--max_steps", "12", "--valid_interval", "6"]
+    more = ["--max_steps", "12", "--valid_interval", "6", "--num_workers", "1"]
     assert main(train_command("separator", prepared, configs, tmp_path / "whole", *more)) == 0
     command = [sys.executable, "-u", "-m", "s5lib.bin.main", *train_command("separator", prepared, configs, tmp_path / "cut", *more)]
     folder = tmp_path / "cut/separator/train"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         for _ in range(2000):
             if (folder / "resume.ckpt").exists() or process.poll() is not None:
                 break
             time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
+        os.killpg(process.pid, number)
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM, output
+    assert process.returncode == 128 + number, output
     assert "the same command goes on from there" in output
     assert (folder / "resume.ckpt").exists() and not (tmp_path / "cut/separator/model.safetensors").exists()
     again = subprocess.run(command, capture_output=True, text=True, check=True)
