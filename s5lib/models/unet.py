@@ -109,10 +109,13 @@ class DecoderBlock(nn.Module):
         inner = {f"conv_block2->{name}": width for name, width in self.conv_block2.film_widths().items()}
         return {"beta1": self.bn1.num_features, **inner}
 
-    def forward(self, x: Tensor, skip: Tensor, beta1: Tensor, inner1: Tensor, inner2: Tensor) -> Tensor:
-        """Map ``x`` of the layer below and ``skip [B, outputs, frames, bins]`` to ``skip``'s shape."""
-        upsampled = self.conv1(self.bn1(x, beta1))
-        return self.conv_block2(torch.cat([upsampled, skip], 1), inner1, inner2)
+    def forward(self, x: Tensor, skips: list[Tensor], beta1: Tensor, inner1: Tensor, inner2: Tensor) -> Tensor:
+        """Map ``x`` of the layer below and the last of ``skips``, ``[B, outputs, frames, bins]``, to the latter's shape.
+
+        It is taken off the list, so that its memory is free again as soon as it is copied.
+        """
+        together = torch.cat([self.conv1(self.bn1(x, beta1)), skips.pop()], 1)
+        return self.conv_block2(together, inner1, inner2)
 
 
 class FiLM(nn.ModuleDict):
@@ -178,7 +181,7 @@ class UNet(nn.Module):
             waiting.append(full)
         waiting.pop()  # the block between has no decoder of its own
         for name in self._decoders:
-            x = getattr(self, name)(x, waiting.pop(), *self._biases(name, betas))
+            x = getattr(self, name)(x, waiting, *self._biases(name, betas))
         return self.after_conv(x)[:, :, :frames]
 
     def _biases(self, block: str, betas: dict[str, Tensor]) -> list[Tensor]:
