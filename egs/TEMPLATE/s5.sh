@@ -25,7 +25,7 @@ stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="score
 value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
     tagger_config tagger tagger_model separator_config separator separator_model aligner
     system rounds joint_model_config joint_model ngpu nj seed)
-list_options=(tagger_conf separator_conf joint_model_conf plugin)
+list_options=(tagger_conf separator_conf joint_model_conf train_conf labels plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=5
 corpus=mini data_root='' data_config='' test_scenes=''
@@ -33,6 +33,7 @@ datadir='' dumpdir='' expdir='' tag=''
 tagger_config='' tagger='' tagger_conf=() tagger_model=''
 separator_config='' separator='' separator_conf=() separator_model='' aligner=''
 system=tag_separate rounds='' joint_model_config='' joint_model='' joint_model_conf=()
+train_conf=() labels=()
 plugin=()
 ngpu='' nj='' seed=0
 dry_run=false help=false
@@ -75,12 +76,14 @@ models:
   --separator_conf K=V ... its options
   --separator_model FILE   a trained separator for stage 4, in place of stage 3
   --aligner NAME           how the loss pairs estimates with references: ca_pi, ca, pi or a plugin's
+  --train_conf K=V ...     options of the training in stages 2 and 3, in place of the configuration's: max_steps=500
   --plugin NAME|FILE.py    a module or file with further components; may be repeated
 
 how they work together:
   --system NAME            tag_separate; iterative: what was separated is tagged and separated again; joint: one model
                            for both, which stage 3 trains, and stage 2 nothing (${system})
   --rounds N               of --system iterative, at the most (2)
+  --labels KIND ...        which labels stage 4 separates by: predicted, oracle (both); oracle alone needs no tagger
   --joint_model_config FILE (conf/CORPUS/joint_model.yaml, or conf/mini/joint_model.yaml where there is none)
   --joint_model NAME       another joint model than the configuration's
   --joint_model_conf K=V ...  its options
@@ -136,9 +139,15 @@ refuse() { # refuse REASON OPTION...: those that are given
         [[ -z ${given[*]} ]] || usage_error "--${option} has no place here: ${reason}"
     done
 }
+for kind in "${labels[@]}"; do
+    is_among "${kind}" predicted oracle || usage_error "--labels is predicted, oracle or both, not '${kind}'."
+done
+for pair in "${train_conf[@]}"; do
+    [[ ${pair} =~ ^[a-z_]+=. ]] || usage_error "--train_conf is KEY=VALUE, such as max_steps=500, not '${pair}'."
+done
 if [[ ${system} == joint ]]; then
     refuse "--system joint has one model for labels and sources." \
-        tagger tagger_conf tagger_model separator separator_conf separator_model
+        tagger tagger_conf tagger_model separator separator_conf separator_model labels
 else
     refuse "it needs --system joint." joint_model joint_model_conf
 fi
@@ -214,6 +223,12 @@ repeated() { # repeated OPTION WORD...: into the array `options`, the option bef
     for word in "$@"; do options+=("${option}" "${word}"); done
 }
 
+training_options() { # into the array `options`, what --train_conf and --plugin say
+    local pair
+    for pair in "${train_conf[@]}"; do options+=("--${pair%%=*}" "${pair#*=}"); done
+    repeated --plugin "${plugin[@]}"
+}
+
 stage_1() {
     local options=(--corpus "${corpus}")
     [[ -z ${data_config} ]] || options+=(--config "${data_config}")
@@ -230,7 +245,7 @@ stage_2() {
     local options=()
     [[ -z ${tagger} ]] || options+=(--tagger "${tagger}")
     repeated --tagger_conf "${tagger_conf[@]}"
-    repeated --plugin "${plugin[@]}"
+    training_options
     run "${cuda_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
         --expdir "${tagger_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
@@ -246,7 +261,7 @@ stage_3() {
     [[ -z ${separator} ]] || options+=(--separator "${separator}")
     repeated --separator_conf "${separator_conf[@]}"
     [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
-    repeated --plugin "${plugin[@]}"
+    training_options
     run "${cuda_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
         --expdir "${separator_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
@@ -257,7 +272,7 @@ train_joint_model() {
     [[ -z ${joint_model} ]] || options+=(--joint_model "${joint_model}")
     repeated --joint_model_conf "${joint_model_conf[@]}"
     [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
-    repeated --plugin "${plugin[@]}"
+    training_options
     run "${cuda_cmd[@]}" s5lib train joint_model --config "${joint_model_config}" --data_dir "${datadir}" \
         --expdir "${joint_model_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
@@ -276,21 +291,28 @@ stage_4() {
         infer_jointly
         return
     fi
-    local tagger_file=${tagger_model:-${tagger_dir}/model.safetensors}
-    local separator_file=${separator_model:-${separator_dir}/model.safetensors}
+    local kinds=("${labels[@]}") separator_file=${separator_model:-${separator_dir}/model.safetensors} options=()
+    ((${#kinds[@]})) || kinds=(predicted oracle)
+    need "${datadir}/test/wav.scp" 1 "the test set"
+    if is_among predicted "${kinds[@]}"; then
+        find_tagger
+        options+=(--tagger "${tagger_file}")
+    fi
+    need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
+    options+=(--separator "${separator_file}" --labels "${kinds[@]}")
+    options+=(--out "${expdir}/infer${suffix}/test" --ngpu "${ngpu}" --nj "${nj}")
+    if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
+    repeated --plugin "${plugin[@]}"
+    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" "${options[@]}"
+}
+
+find_tagger() { # set tagger_file
+    tagger_file=${tagger_model:-${tagger_dir}/model.safetensors}
     if [[ -n ${tag} && ! -f ${tagger_file} && -f ${expdir}/tagger/model.safetensors ]] && ! includes 2; then
         tagger_file=${expdir}/tagger/model.safetensors
         log "no tagger is tagged ${tag}; taking ${tagger_file}"
     fi
-    need "${datadir}/test/wav.scp" 1 "the test set"
     need "${tagger_file}" 2 "a trained tagger" "Or name another one: --tagger_model FILE."
-    need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
-    local options=()
-    if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
-    repeated --plugin "${plugin[@]}"
-    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --tagger "${tagger_file}" \
-        --separator "${separator_file}" --labels predicted oracle --out "${expdir}/infer${suffix}/test" \
-        --ngpu "${ngpu}" --nj "${nj}" "${options[@]}"
 }
 
 stage_5() {

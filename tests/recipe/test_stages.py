@@ -98,6 +98,20 @@ def test_trained_models_take_the_place_of_their_stages(bench):
     assert done.returncode == 1 and f"--separator_model: there is no file {bench.place}/nowhere.pt." in done.stderr
 
 
+def test_options_of_the_training_reach_it_and_oracle_labels_need_no_tagger(bench):
+    done = bench("--stop_stage", "3", "--train_conf", "max_steps=5", "keep_interval=2", "--train_conf=lr=1e-3")
+    assert done.returncode == 0, done.stderr
+    for call in bench.calls[1:]:
+        assert call[-6:] == ["--max_steps", "5", "--keep_interval", "2", "--lr", "1e-3"]
+    (bench.place / "exp/tagger/model.safetensors").unlink()
+    assert bench("--stage", "4", "--stop_stage", "4", "--labels", "oracle").returncode == 0
+    assert "--tagger" not in bench.calls[-1] and bench.calls[-1][5:7] == ["--labels", "oracle"]
+    done = bench("--labels", "oracles")
+    assert done.returncode == 2 and "--labels is predicted, oracle or both, not 'oracles'." in done.stderr
+    done = bench("--train_conf", "500")
+    assert done.returncode == 2 and "--train_conf is KEY=VALUE, such as max_steps=500, not '500'." in done.stderr
+
+
 def test_joint_system_trains_one_model_and_predicts_labels(bench):
     (bench.place / "joint.yaml").write_text("# nothing\n")
     line = "--system joint --joint_model_config joint.yaml --joint_model tcn --joint_model_conf width=8 --aligner ca"
