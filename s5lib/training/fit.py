@@ -8,6 +8,7 @@ import shutil
 import sys
 import warnings
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -27,6 +28,7 @@ from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
 from s5lib.training.settings import TrainSettings
+from s5lib.training.snapshots import Snapshots
 
 __all__ = ["Run", "fit"]
 
@@ -159,9 +161,16 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
             f"--batch_size {settings.batch_size} cannot be shared by {run.ngpu * run.num_nodes} devices equally; "
             "choose a multiple of their number."
         )
+    save = partial(
+        save_checkpoint, model=model, kind=run.kind, name=run.component, distribution=component.distribution,
+        version=component.version, labels=labels,
+    )  # fmt: skip
     best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best)
     resume = ResumePoint(experiment.resume_file, settings.save_interval)
-    trainer = _trainer(run, settings, experiment, [best, resume, History(experiment.folder / "history.jsonl")])
+    callbacks = [best, resume, History(experiment.folder / "history.jsonl")]
+    if settings.keep_interval:
+        callbacks.append(Snapshots(experiment.folder / "steps", settings.keep_interval, save))
+    trainer = _trainer(run, settings, experiment, callbacks)
     trainer.fit(
         module, datamodule=TrainingData(drawn, valid, settings),
         ckpt_path=experiment.resume_file if resumed else None, weights_only=True if resumed else None,
@@ -174,10 +183,7 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
         values = ", ".join(f"{value:.3f} ({Path(file).stem})" for value, file in best.kept)
         log.info("step %s: the best %s: %s", name, module.monitor, values)
         draw_history(experiment.folder / "history.jsonl", experiment.folder / "curve.png")
-        save_checkpoint(
-            experiment.model_file, model, kind=run.kind, name=run.component, distribution=component.distribution,
-            version=component.version, labels=labels,
-        )
+        save(experiment.model_file)
         experiment.resume_file.unlink(missing_ok=True)
     trainer.strategy.barrier()
 

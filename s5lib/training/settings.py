@@ -44,6 +44,8 @@ class TrainSettings:
     """steps between two validations"""
     keep_best: int = 1
     """how many of the best checkpoints are kept, and averaged for the final model"""
+    keep_interval: int = 0
+    """steps between two models that are kept for good, in the folder ``steps``; 0: none"""
     save_interval: int = 1000
     """steps between two checkpoints to resume from"""
     num_workers: int = 1
@@ -52,7 +54,7 @@ class TrainSettings:
     def __post_init__(self):
         for name in ("batch_size", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("warmup_steps", "num_workers", "weight_decay", "clip", "label_weight"):
+        for name in ("warmup_steps", "keep_interval", "num_workers", "weight_decay", "clip", "label_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", self.lr > 0, "above 0")
 
