@@ -10,7 +10,7 @@ from s5lib.metrics.aggregate import Estimate, GroupScore, aggregate, scene_set
 from s5lib.metrics.labels import label_accuracy
 from s5lib.metrics.scene import FalsePrediction, LabelAccuracy, Pair, SceneScore, ScoreTotal
 from s5lib.metrics.sdr import MAX_SDR
-from s5lib.metrics.sdri import aligned_sdri, ca_pi_sdri, ca_sdri, pi_sdri
+from s5lib.metrics.sdri import LabelledScene, aligned_sdri, ca_pi_sdri, ca_sdri, pi_sdri
 
 _MODULES = ("CAPISDRi", "CASDRi", "MixtureAccuracy", "PISDRi", "SourceAccuracy")
 
@@ -21,6 +21,7 @@ __all__ = [
     "FalsePrediction",
     "GroupScore",
     "LabelAccuracy",
+    "LabelledScene",
     "MAX_SDR",
     "MixtureAccuracy",
     "PISDRi",

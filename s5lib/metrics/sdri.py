@@ -16,7 +16,7 @@ from s5lib.metrics.checks import check_same_kind, checked_labels, checked_wavefo
 from s5lib.metrics.scene import FalsePrediction, Pair, SceneScore
 from s5lib.metrics.sdr import SceneSDR
 
-__all__ = ["aligned_sdri", "ca_pi_sdri", "ca_sdri", "pi_sdri"]
+__all__ = ["LabelledScene", "aligned_sdri", "ca_pi_sdri", "ca_sdri", "pi_sdri"]
 
 Penalty = float | Callable[..., float]
 
@@ -55,36 +55,61 @@ def aligned_sdri(
         ConfigError: ``pairing`` is unknown, or a penalty is not a finite number.
         DataError: a shape, a dtype, a number of labels or a sample is not what it must be, or a reference is silent.
     """
-    if pairing not in ("sdri", "sdr"):
-        raise ConfigError(f"pairing is {pairing!r}. {nearest(pairing, ['sdri', 'sdr'])}")
-    estimates, references, mixture = checked_waveforms(estimates, references, mixture)
-    estimated_labels = checked_labels("estimated_labels", estimated_labels)
-    reference_labels = checked_labels("reference_labels", reference_labels)
-    _check_count("estimated_labels", estimated_labels, "estimates", estimates)
-    _check_count("reference_labels", reference_labels, "references", references)
-    check_same_kind(estimated_labels, reference_labels)
+    scene = LabelledScene(estimates, estimated_labels, references, reference_labels, mixture)
+    return scene.score(aligner, pairing=pairing, penalty_fn=penalty_fn, penalty_fp=penalty_fp)
 
-    sdr = SceneSDR(estimates, references, mixture, reference_labels)
-    score = sdr.matrix - sdr.of_mixture[:, None] if pairing == "sdri" else sdr.matrix
-    assignment = resolve(aligner).align(score, reference_labels, estimated_labels)
 
-    pairs = []
-    for r, e in assignment.pairs:
-        exact = sdr.exact(r, e)
-        pairs.append(Pair(r, e, reference_labels[r], estimated_labels[e], exact, exact - float(sdr.of_mixture[r])))
-    missed = tuple(
-        FalsePrediction(r, reference_labels[r], _penalty("penalty_fn", penalty_fn, references[r]))
-        for r in assignment.unmatched_references
-    )
-    invented = tuple(
-        FalsePrediction(e, estimated_labels[e], _penalty("penalty_fp", penalty_fp, estimates[e]))
-        for e in assignment.unmatched_estimates
-    )
-    count = len(pairs) + len(missed) + len(invented)
-    # fsum is exact, so that no order of sources or classes changes a digit
-    total = fsum([pair.sdri for pair in pairs] + [source.penalty for source in missed + invented])
-    value = total / count if count else None
-    return SceneScore(value, tuple(pairs), len(pairs), len(missed), len(invented), missed, invented)
+class LabelledScene:
+    """One scene whose SDRs are computed once, for several scores of it: the waveforms are what takes the time.
+
+    For arguments and errors see :func:`aligned_sdri`.
+
+    Attributes:
+        mixture_sdr: ``[R]``, in dB: the SDR of the mixture against each reference.
+    """
+
+    def __init__(self, estimates, estimated_labels, references, reference_labels, mixture):
+        self._estimates, self._references, mixture = checked_waveforms(estimates, references, mixture)
+        self._estimated_labels = checked_labels("estimated_labels", estimated_labels)
+        self._reference_labels = checked_labels("reference_labels", reference_labels)
+        _check_count("estimated_labels", self._estimated_labels, "estimates", self._estimates)
+        _check_count("reference_labels", self._reference_labels, "references", self._references)
+        check_same_kind(self._estimated_labels, self._reference_labels)
+        self._sdr = SceneSDR(self._estimates, self._references, mixture, self._reference_labels)
+        self.mixture_sdr = self._sdr.of_mixture
+
+    def score(
+        self,
+        aligner: str | Aligner = "ca_pi",
+        *,
+        pairing: str = "sdri",
+        penalty_fn: Penalty = 0.0,
+        penalty_fp: Penalty = 0.0,
+    ) -> SceneScore:
+        """Score the scene with an aligner; see :func:`aligned_sdri`."""
+        if pairing not in ("sdri", "sdr"):
+            raise ConfigError(f"pairing is {pairing!r}. {nearest(pairing, ['sdri', 'sdr'])}")
+        sdr, reference_labels, estimated_labels = self._sdr, self._reference_labels, self._estimated_labels
+        score = sdr.matrix - sdr.of_mixture[:, None] if pairing == "sdri" else sdr.matrix
+        assignment = resolve(aligner).align(score, reference_labels, estimated_labels)
+
+        pairs = []
+        for r, e in assignment.pairs:
+            exact = sdr.exact(r, e)
+            pairs.append(Pair(r, e, reference_labels[r], estimated_labels[e], exact, exact - float(sdr.of_mixture[r])))
+        missed = tuple(
+            FalsePrediction(r, reference_labels[r], _penalty("penalty_fn", penalty_fn, self._references[r]))
+            for r in assignment.unmatched_references
+        )
+        invented = tuple(
+            FalsePrediction(e, estimated_labels[e], _penalty("penalty_fp", penalty_fp, self._estimates[e]))
+            for e in assignment.unmatched_estimates
+        )
+        count = len(pairs) + len(missed) + len(invented)
+        # fsum is exact, so that no order of sources or classes changes a digit
+        total = fsum([pair.sdri for pair in pairs] + [source.penalty for source in missed + invented])
+        value = total / count if count else None
+        return SceneScore(value, tuple(pairs), len(pairs), len(missed), len(invented), missed, invented)
 
 
 def ca_pi_sdri(
