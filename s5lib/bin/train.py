@@ -12,6 +12,7 @@ options.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import yaml
@@ -46,6 +47,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
     parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
+    parser.add_argument("--estimate", action="store_true", help="say how long it would take, by short trials; train nothing")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the scenes")
     parser.add_argument("--ngpu", type=int, default=0, help="GPUs per machine; 0: train on the CPU")
     parser.add_argument("--num_nodes", type=int, default=1, help="machines")
@@ -66,22 +68,36 @@ def run(args):
     for plugin in args.plugin:
         register_plugin(plugin)
     own = {option.name: getattr(args, option.name) for option in options_of(TrainSettings)}
-    fit(
-        Run(
-            kind=args.kind,
-            component=getattr(args, args.kind),
-            data_dir=Path(args.data_dir),
-            expdir=Path(args.expdir),
-            component_options=_component_options(args),
-            scene_options=assignments(args, "scenes_conf"),
-            train_options={name: value for name, value in own.items() if value is not None},
-            steps=_steps(args),
-            init=Path(args.init) if args.init else None,
-            seed=args.seed,
-            ngpu=args.ngpu,
-            num_nodes=args.num_nodes,
-        )
+    asked = Run(
+        kind=args.kind,
+        component=getattr(args, args.kind),
+        data_dir=Path(args.data_dir),
+        expdir=Path(args.expdir),
+        component_options=_component_options(args),
+        scene_options=assignments(args, "scenes_conf"),
+        train_options={name: value for name, value in own.items() if value is not None},
+        steps=_steps(args),
+        init=Path(args.init) if args.init else None,
+        seed=args.seed,
+        ngpu=args.ngpu,
+        num_nodes=args.num_nodes,
     )
+    if args.estimate:
+        _tell_duration(asked)
+    else:
+        fit(asked)
+
+
+def _tell_duration(asked):
+    from humanfriendly import format_timespan
+
+    from s5lib.training.estimate import estimate_seconds
+    from s5lib.training.fit import settings_of
+
+    logging.getLogger("s5lib").setLevel(logging.WARNING)  # the trials' own lines are of no interest
+    steps = ", ".join(f"{step.max_steps} steps of {name}" for name, step in settings_of(asked).items())
+    seconds = round(sum(estimate_seconds(asked).values()), 1)
+    print(f"about {format_timespan(round(seconds))} ({steps}; measured on this machine): {seconds} s")
 
 
 def _component_options(args):

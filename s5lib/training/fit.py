@@ -30,7 +30,7 @@ from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTrain
 from s5lib.training.settings import TrainSettings
 from s5lib.training.snapshots import Snapshots
 
-__all__ = ["Run", "fit"]
+__all__ = ["Run", "fit", "settings_of"]
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def fit(run: Run) -> Path:
     """
     final = Experiment(run.expdir)
     corpus = CorpusDescription.read(run.data_dir)
-    settings = _settings(run)
+    settings = settings_of(run)
     scenes = DrawSettings(
         **fill({**corpus.draw_options, **run.scene_options}, options_of(DrawSettings), "the drawing of scenes")
     )
@@ -125,7 +125,12 @@ def fit(run: Run) -> Path:
     return final.model_file
 
 
-def _settings(run: Run) -> dict[str, TrainSettings]:
+def settings_of(run: Run) -> dict[str, TrainSettings]:
+    """Return the settings of each step of ``run``, in the steps' order.
+
+    Raises:
+        ConfigError: an option is unknown or out of its range.
+    """
     options = options_of(TrainSettings)
     steps, defaults = run.steps or {"train": {}}, _DEFAULTS.get(run.kind, {})
     return {

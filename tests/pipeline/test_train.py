@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 import yaml
 
 from s5lib.bin.main import main
+from s5lib.models.checkpoint import load_model
 from s5lib.training.experiment import Experiment
 from .conftest import train_command
 
@@ -43,6 +45,25 @@ def test_second_step_has_its_own_learning_rate_and_the_first_ones_weights(traine
         rates[step] = [float(event.value) for event in events.Scalars("lr")]
     assert rates["head"] == pytest.approx([1e-3])
     assert rates["finetune"] == pytest.approx([1e-5])
+
+
+def test_models_of_the_way_are_kept(prepared, configs, tmp_path):
+    command = train_command("separator", prepared, configs, tmp_path, "--max_steps", "2", "--keep_interval", "1")
+    assert main(command) == 0
+    first, last = sorted((tmp_path / "separator/train/steps").iterdir())
+    assert (first.name, last.name) == ("step_0000001.safetensors", "step_0000002.safetensors")
+    (model, header), (final, _) = load_model(last), load_model(tmp_path / "separator/model.safetensors")
+    assert header["labels"] == ["Bell", "Dog", "Rain", "Speech"]
+    # the one validation is at the last step
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), final.state_dict().values(), strict=True))
+    assert not torch.equal(next(load_model(first)[0].parameters()), next(final.parameters()))
+
+
+def test_duration_is_told_before_the_start(prepared, configs, tmp_path, capsys):
+    assert main(train_command("tagger", prepared, configs, tmp_path, "--estimate")) == 0
+    *_, told = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"about .*\(2 steps of head, 3 steps of finetune; measured on this machine\): [0-9.]+ s", told), told
+    assert not (tmp_path / "tagger").exists()
 
 
 def test_again_is_left_alone(trained, prepared, configs, capsys):
