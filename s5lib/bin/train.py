@@ -50,7 +50,13 @@ def add_arguments(parser):
     parser.add_argument("--estimate", action="store_true", help="say how long it would take, by short trials; train nothing")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the scenes")
     parser.add_argument("--ngpu", type=int, default=0, help="GPUs per machine; 0: train on the CPU")
-    parser.add_argument("--num_nodes", type=int, default=1, help="machines")
+    parser.add_argument(
+        "--num_processes", type=int, metavar="N",
+        help="processes per machine that share each step's mixtures (default: one per GPU, or one on the CPU)",
+    )
+    parser.add_argument(
+        "--num_nodes", type=int, metavar="N", help="machines, each with a process per GPU, started by torchrun or srun (default: 1)"
+    )
     group = parser.add_argument_group("training")
     for option in options_of(TrainSettings):
         flags = {"help": f"{option.help} (default: {option.default})", "metavar": option.type.upper()[:20].split(" ")[0]}
@@ -80,6 +86,7 @@ def run(args):
         init=Path(args.init) if args.init else None,
         seed=args.seed,
         ngpu=args.ngpu,
+        num_processes=args.num_processes,
         num_nodes=args.num_nodes,
     )
     if args.estimate:

@@ -19,11 +19,17 @@ __all__ = ["BestWeights", "History", "ResumePoint"]
 log = logging.getLogger(__name__)
 
 
+def ends_a_step(trainer, batch_idx: int) -> bool:
+    """Return whether the optimiser has made its step after this batch: with accumulation a step has several batches."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
 class ResumePoint(lightning.Callback):
     """Saves the whole training state at an interval, and when a signal asks the run to end.
 
     A signal (SIGINT, SIGTERM) is noticed at the end of the step under way, so that what is saved is always the state
     between two steps; a second SIGINT ends the run at once.  The file is renamed into place: it is never half written.
+    Of several processes, all stop at the step at which any of them has got the signal.
     """
 
     def __init__(self, path: Path, interval: int):
@@ -51,6 +57,10 @@ class ResumePoint(lightning.Callback):
         self.signal = number
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if not ends_a_step(trainer, batch_idx):
+            return
+        if trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False) and self.signal is None:
+            self.signal = signal.SIGTERM  # which another process has got
         if self.signal is not None or trainer.global_step % self.interval == 0:
             self.save(trainer)
         if self.signal is not None:
@@ -124,15 +134,18 @@ class History(lightning.Callback):
         self._batch_end = time.monotonic()
 
     def on_validation_end(self, trainer, pl_module):
-        if not trainer.sanity_checking and self._losses and trainer.is_global_zero:
-            self._write(trainer, pl_module)
+        if not trainer.sanity_checking and self._losses:
+            # Over all processes, whose shares are equal.
+            loss = trainer.strategy.reduce(torch.stack(self._losses).mean(), reduce_op="mean").item()
+            self._losses = []
+            if trainer.is_global_zero:
+                self._write(trainer, pl_module, loss)
         self._batch_end = time.monotonic()
 
-    def _write(self, trainer, pl_module):
+    def _write(self, trainer, pl_module, loss):
         seconds = time.monotonic() - self._since
         steps = trainer.global_step - self._first
         figures = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k != "loss"}
-        loss = float(torch.stack(self._losses).mean())
         rate = steps * pl_module.settings.batch_size / seconds
         left = (pl_module.settings.max_steps - trainer.global_step) * seconds / max(1, steps)
         waiting = self._waited / seconds
@@ -147,4 +160,3 @@ class History(lightning.Callback):
             f"step {trainer.global_step}/{pl_module.settings.max_steps}  loss {loss:.3f}  {shown}  "
             f"{rate:.1f} mixtures/s, {waiting:.0%} waiting for data, {format_timespan(int(left))} left"
         )
-        self._losses = []

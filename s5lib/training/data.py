@@ -50,12 +50,13 @@ class TrainingData(lightning.LightningDataModule):
     def train_dataloader(self):
         s, trainer = self.settings, self.trainer
         sampler = StepSampler(s.batch_size, s.max_steps, trainer.global_step, trainer.global_rank, trainer.world_size)
-        return self._loader(self.train, sampler.share, sampler=sampler)
+        return self._loader(self.train, sampler.share // s.accumulate, sampler=sampler)
 
     def val_dataloader(self):
         trainer = self.trainer
         mine = range(trainer.global_rank, len(self.valid), trainer.world_size)
-        return self._loader(self.valid, max(1, self.settings.batch_size // trainer.world_size), sampler=list(mine))
+        at_once = self.settings.batch_size // (trainer.world_size * self.settings.accumulate)
+        return self._loader(self.valid, max(1, at_once), sampler=list(mine))
 
     def _loader(self, dataset, batch_size, sampler):
         workers = self.settings.num_workers

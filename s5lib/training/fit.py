@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -27,6 +28,7 @@ from s5lib.training.callbacks import BestWeights, History, ResumePoint
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
+from s5lib.training.processes import Processes, find_processes
 from s5lib.training.settings import TrainSettings
 from s5lib.training.snapshots import Snapshots
 
@@ -35,7 +37,7 @@ __all__ = ["Run", "fit", "settings_of"]
 log = logging.getLogger(__name__)
 
 # What Lightning warns of and we do on purpose: few workers, frozen layers in eval mode; and of its own dependencies.
-_LIGHTNINGS_ADVICE = (".*does not have many workers.*", ".*in eval mode.*", ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*")
+_LIGHTNINGS_ADVICE = (".*does not have many workers.*", ".*in eval mode.*", ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*", ".*sync_dist.*")
 
 _MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
 _DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
@@ -64,7 +66,11 @@ class Run:
     """checkpoint whose weights the first step starts from"""
     seed: int = 0
     ngpu: int = 0
-    num_nodes: int = 1
+    """GPUs per machine; 0: the CPU"""
+    num_processes: int | None = None
+    """processes per machine; None: one per GPU, or one, or as torchrun or srun says"""
+    num_nodes: int | None = None
+    """machines; None: one, or as torchrun or srun says"""
 
 
 def fit(run: Run) -> Path:
@@ -75,8 +81,11 @@ def fit(run: Run) -> Path:
         DataError: the corpus or the validation set is not what it must be.
     """
     final = Experiment(run.expdir)
+    processes = find_processes(run.ngpu, run.num_processes, run.num_nodes)
     corpus = CorpusDescription.read(run.data_dir)
     settings = settings_of(run)
+    for name, step in settings.items():
+        _check_shares(name, step, processes)
     scenes = DrawSettings(
         **fill({**corpus.draw_options, **run.scene_options}, options_of(DrawSettings), "the drawing of scenes")
     )
@@ -94,11 +103,17 @@ def fit(run: Run) -> Path:
         "scenes": asdict(scenes), "seed": run.seed, "init": str(run.init) if run.init else None,
         "steps": {name: asdict(s) for name, s in settings.items()},
     }
-    final.open(asked)
+    if not processes.is_main:  # it writes nothing, and says what went wrong alone
+        logging.getLogger("s5lib").setLevel(logging.WARNING)
+    else:
+        final.open(asked)
     if final.finished:
         log.info("finished already: %s", final.model_file)
         return final.model_file
-    with final.lock(), _log_file(final.folder / "train.log"):
+    with contextlib.ExitStack() as held:
+        if processes.is_main:
+            held.enter_context(final.lock())
+            held.enter_context(_log_file(final.folder / "train.log"))
         _warn_of_duplicate_labels(run.kind, component, scenes)
         train = Corpus(corpus.root, "train")
         valid = RecordedScenes(
@@ -108,7 +123,8 @@ def fit(run: Run) -> Path:
         weights = run.init
         for number, (name, step) in enumerate(settings.items()):
             experiment = Experiment(final.folder / name)
-            experiment.open({"train": asdict(step), "init": str(weights) if weights else None})
+            if processes.is_main:
+                experiment.open({"train": asdict(step), "init": str(weights) if weights else None})
             if not experiment.finished:
                 lightning.seed_everything(run.seed + number, verbose=False)
                 model = create(run.kind, run.component, **{**sizes, **run.component_options})
@@ -116,11 +132,14 @@ def fit(run: Run) -> Path:
                     train, scenes, seed=run.seed * 1000 + number, size=step.max_steps * step.batch_size,
                     sources=run.kind != "tagger",
                 )  # fmt: skip
-                _fit_step(run, name, step, experiment, model, drawn, valid, weights, component, corpus.labels)
+                _fit_step(
+                    run, processes, name, step, experiment, model, drawn, valid, weights, component, corpus.labels
+                )
             weights = experiment.model_file
-        temporary = final.model_file.with_suffix(".part")
-        shutil.copyfile(weights, temporary)
-        os.replace(temporary, final.model_file)
+        if processes.is_main:
+            temporary = final.model_file.with_suffix(".part")
+            shutil.copyfile(weights, temporary)
+            os.replace(temporary, final.model_file)
     log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
     return final.model_file
 
@@ -147,7 +166,16 @@ def _warn_of_duplicate_labels(kind, component, scenes: DrawSettings) -> None:
             log.warning("%s Without them: --scenes_conf same_class_probability=0.", error)
 
 
-def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, component, labels):
+def _check_shares(name: str, settings: TrainSettings, processes: Processes) -> None:
+    parts = processes.world_size * settings.accumulate
+    if settings.batch_size % parts:
+        raise ConfigError(
+            f"step {name}: --batch_size {settings.batch_size} cannot be shared equally by {processes.world_size} "
+            f"processes in --accumulate {settings.accumulate} parts each; choose a multiple of {parts}."
+        )
+
+
+def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, weights, component, labels):
     resumed = experiment.resume_file.exists()
     if weights is not None and not resumed:
         load_weights(model, weights)
@@ -161,10 +189,10 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
         name, run.kind, run.component, trained / 1e6, sum(p.numel() for p in model.parameters()) / 1e6,
         settings.max_steps, settings.batch_size,
     )
-    if settings.batch_size % max(1, run.ngpu * run.num_nodes):
-        raise ConfigError(
-            f"--batch_size {settings.batch_size} cannot be shared by {run.ngpu * run.num_nodes} devices equally; "
-            "choose a multiple of their number."
+    if processes.world_size > 1:
+        log.info(
+            "step %s: %d processes on %d machines, each with %d of a step's mixtures",
+            name, processes.world_size, processes.num_nodes, settings.batch_size // processes.world_size,
         )
     save = partial(
         save_checkpoint, model=model, kind=run.kind, name=run.component, distribution=component.distribution,
@@ -182,7 +210,8 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
     )
     if resume.signal is not None:
         log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
-        raise SystemExit(128 + resume.signal)
+        # Who watches over several processes takes another status for a failure, and kills the main one.
+        raise SystemExit(128 + resume.signal if processes.is_main else 0)
     if trainer.is_global_zero:
         model.load_state_dict(best.average())
         values = ", ".join(f"{value:.3f} ({Path(file).stem})" for value, file in best.kept)
@@ -193,21 +222,22 @@ def _fit_step(run, name, settings, experiment, model, drawn, valid, weights, com
     trainer.strategy.barrier()
 
 
-def _trainer(run: Run, settings: TrainSettings, experiment: Experiment, callbacks: list) -> lightning.Trainer:
+def _trainer(run: Run, processes: Processes, settings: TrainSettings, experiment: Experiment, callbacks: list):
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _LIGHTNINGS_ADVICE:
         warnings.filterwarnings("ignore", message)
-    devices = run.ngpu if run.ngpu else 1
     return lightning.Trainer(
         accelerator="gpu" if run.ngpu else "cpu",
-        devices=devices,
-        num_nodes=run.num_nodes,
-        strategy="ddp" if devices * run.num_nodes > 1 else "auto",
+        devices=processes.per_node,
+        num_nodes=processes.num_nodes,
+        strategy="ddp" if processes.world_size > 1 else "auto",
+        plugins=[processes.environment()],
+        accumulate_grad_batches=settings.accumulate,
         precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[settings.precision],
         max_steps=settings.max_steps,
         max_epochs=-1,
-        val_check_interval=min(settings.valid_interval, settings.max_steps),
+        val_check_interval=min(settings.valid_interval, settings.max_steps) * settings.accumulate,  # counts batches
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         gradient_clip_val=settings.clip or None,

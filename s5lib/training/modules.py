@@ -17,6 +17,8 @@ from torch import Tensor
 from s5lib.errors import S5Error
 from s5lib.losses import AlignedSDRLoss, PITCrossEntropy
 from s5lib.metrics import ca_pi_sdri, label_accuracy, pi_sdri
+from s5lib.training.figures import Figures
+from s5lib.training.processes import share_buffers
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["JointTraining", "SeparatorTraining", "TaggerTraining"]
@@ -26,6 +28,7 @@ class _Training(lightning.LightningModule):
     """Optimiser, schedule and the guard against a loss that is not a number."""
 
     monitor: str  # the validation's figure that chooses the best checkpoints; larger is better
+    measured: tuple[str, ...]  # the names of what :meth:`measure` gives
 
     def __init__(self, model: torch.nn.Module, settings: TrainSettings):
         super().__init__()
@@ -47,13 +50,26 @@ class _Training(lightning.LightningModule):
         self.log("lr", self.lr_schedulers().get_last_lr()[0], batch_size=len(batch["id"]))
         return loss
 
+    @property
+    def all_figures(self) -> tuple[str, ...]:
+        """The names of what a validation gives."""
+        return ("valid_loss", *self.measured)
+
+    def on_validation_epoch_start(self) -> None:
+        share_buffers(self.model)
+        self._figures = Figures(self.all_figures)
+
     def validation_step(self, batch: dict, batch_index: int) -> None:
-        size = len(batch["id"])
         with torch.no_grad():
-            self.log("valid_loss", self.loss(batch).float(), batch_size=size, sync_dist=True)
+            self._figures.add("valid_loss", [self.loss(batch).item()] * len(batch["id"]))
             for name, values in self.measure(batch).items():
-                if values:
-                    self.log(name, sum(values) / len(values), batch_size=len(values), sync_dist=True, prog_bar=True)
+                self._figures.add(name, values)
+
+    def on_validation_epoch_end(self) -> None:
+        strategy = self.trainer.strategy
+        figures = self._figures.means(lambda table: strategy.reduce(table.to(strategy.root_device), reduce_op="sum"))
+        for name, value in figures.items():
+            self.log(name, value, prog_bar=name != "valid_loss")
 
     def measure(self, batch: dict) -> dict[str, list[float]]:
         """Return the batch's figures, a list with one value per scene (or per source) for each name."""
@@ -80,6 +96,7 @@ class TaggerTraining(_Training):
     """Permutation-invariant cross-entropy over the slots (section 3.1 of the paper)."""
 
     monitor = "source_accuracy"
+    measured = ("source_accuracy", "mixture_accuracy")
 
     def __init__(self, model, settings):
         super().__init__(model, settings)
@@ -101,6 +118,7 @@ class SeparatorTraining(_Training):
     """SDR of the sources paired by the aligner, with oracle labels as the query (section 3.2 of the paper)."""
 
     monitor = "pi_sdri"
+    measured = ("pi_sdri",)
 
     def __init__(self, model, settings):
         super().__init__(model, settings)
@@ -130,6 +148,7 @@ class JointTraining(_Training):
     """
 
     monitor = "ca_pi_sdri"
+    measured = ("ca_pi_sdri", "pi_sdri", "source_accuracy", "mixture_accuracy")
 
     def __init__(self, model, settings):
         super().__init__(model, settings)

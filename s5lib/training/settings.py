@@ -16,6 +16,8 @@ class TrainSettings:
 
     batch_size: int = 4
     """mixtures per step, over all devices together"""
+    accumulate: int = 1
+    """parts in which a device computes its share of a step, one after the other: less memory, the same gradient"""
     max_steps: int = 250000
     """optimiser steps of the run"""
     lr: float = 1e-4
@@ -52,7 +54,7 @@ class TrainSettings:
     """processes that mix scenes; 0: the training process mixes itself"""
 
     def __post_init__(self):
-        for name in ("batch_size", "max_steps", "valid_interval", "keep_best", "save_interval"):
+        for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("warmup_steps", "keep_interval", "num_workers", "weight_decay", "clip", "label_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
