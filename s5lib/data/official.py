@@ -19,7 +19,7 @@ from s5lib.scenes.metadata import write_metadata
 from s5lib.scenes.render import Renderer
 from s5lib.scenes.writing import write_scene
 
-__all__ = ["data_directory_from_metadata", "data_directory_from_synthesized", "metadata_files"]
+__all__ = ["data_directory_from_metadata", "data_directory_from_synthesized", "metadata_files", "read_synthesized"]
 
 
 def data_directory_from_synthesized(
@@ -35,6 +35,11 @@ def data_directory_from_synthesized(
     Raises:
         DataError: nothing is there, or a reference belongs to no mixture or has an unknown label.
     """
+    return DataDirectory.write(out, read_synthesized(folder, labels))
+
+
+def read_synthesized(folder: str | os.PathLike, labels: tuple[str, ...] | None = None) -> list[Recording]:
+    """Return the recordings of a rendered set; for arguments and errors see :func:`data_directory_from_synthesized`."""
     folder = Path(folder).absolute()
     if labels is None and folder.parent.name == "synthesized" and (folder.parents[1] / "sound_event/train").is_dir():
         labels = class_labels(folder.parents[1])
@@ -63,7 +68,7 @@ def data_directory_from_synthesized(
                 num_samples=probe(path).frames,
             )
         )
-    return DataDirectory.write(out, recordings)
+    return recordings
 
 
 def _audio(folder: Path) -> list[Path]:

@@ -1,10 +1,20 @@
-"""Systems: from a recording to labelled sources, by whatever models."""
+"""Systems: from a recording to labelled sources, by whatever models.  Importing this package loads no torch."""
 
-from s5lib.systems.base import System
-from s5lib.systems.iterative import Iterative
-from s5lib.systems.joint import Joint
-from s5lib.systems.load import load_system
-from s5lib.systems.source import Source
-from s5lib.systems.tag_separate import TagThenSeparate
+import importlib
+
+_WHERE = {
+    "Iterative": "iterative",
+    "Joint": "joint",
+    "Source": "source",
+    "System": "base",
+    "TagThenSeparate": "tag_separate",
+    "load_system": "load",
+}
 
 __all__ = ["Iterative", "Joint", "Source", "System", "TagThenSeparate", "load_system"]
+
+
+def __getattr__(name):
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"s5lib.systems.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 's5lib.systems' has no attribute {name!r}")

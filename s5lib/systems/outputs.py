@@ -18,7 +18,7 @@ import soundfile
 from s5lib.errors import DataError
 from s5lib.systems.source import Source
 
-__all__ = ["file_label", "read_sources", "write_sources"]
+__all__ = ["file_label", "listed_sources", "read_sources", "write_sources"]
 
 
 def file_label(label: str) -> str:
@@ -48,27 +48,36 @@ def write_sources(folder: Path, name: str, sources: Sequence[Source], sample_rat
     os.replace(temporary, folder / f"{name}.json")
 
 
+def listed_sources(folder: Path, name: str) -> list[tuple[str, Path]]:
+    """Return label and file of each source that :func:`write_sources` wrote for the recording ``name``.
+
+    Raises:
+        DataError: the recording's list is missing or damaged.
+    """
+    path = folder / f"{name}.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["sources"]
+        return [(str(entry["label"]), folder / Path(str(entry["file"])).name) for entry in entries]
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: {name} was not inferred. Run the inference stage again.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}): delete it and run the inference stage again.") from None
+
+
 def read_sources(folder: Path, name: str, num_samples: int) -> tuple[list[str], np.ndarray]:
     """Return the labels and waveforms ``[E, T]`` that :func:`write_sources` wrote for the recording ``name``.
 
     Raises:
         DataError: the recording is missing, or a file is missing, unreadable or of another length.
     """
-    path = folder / f"{name}.json"
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["sources"]
-        labels, files = [str(entry["label"]) for entry in entries], [str(entry["file"]) for entry in entries]
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {name} was not inferred. Run the inference stage again.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}): delete it and run the inference stage again.") from None
+    labels, files = zip(*listed, strict=True) if (listed := listed_sources(folder, name)) else ((), ())
     waveforms = np.zeros((len(files), num_samples), np.float32)
     for row, file in zip(waveforms, files, strict=True):
         try:
-            waveform, _ = soundfile.read(folder / Path(file).name, dtype="float32")
+            waveform, _ = soundfile.read(file, dtype="float32")
         except (OSError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{folder / file} cannot be read ({error}): run the inference stage again.") from None
+            raise DataError(f"{file} cannot be read ({error}): run the inference stage again.") from None
         if waveform.shape != (num_samples,):
-            raise DataError(f"{folder / file} has shape {waveform.shape}; expected {num_samples} samples, one channel.")
+            raise DataError(f"{file} has shape {waveform.shape}; expected {num_samples} samples, one channel.")
         row[:] = waveform
-    return labels, waveforms
+    return list(labels), waveforms
