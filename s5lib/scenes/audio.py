@@ -53,7 +53,7 @@ def probe(path: str | os.PathLike) -> AudioInfo:
         raise DataError(f"{path}: truncated, {missing} bytes fewer than its header says; copy or fetch it again.")
     try:
         info = soundfile.info(path)
-    except (RuntimeError, soundfile.LibsndfileError) as error:
+    except (RuntimeError, TypeError, soundfile.LibsndfileError) as error:  # TypeError: headerless, by the name .raw
         raise DataError(f"{path}: not a recording that soundfile can read ({_reason(error)}).") from error
     if info.frames < 1:
         raise DataError(f"{path}: holds no samples.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from scipy.signal import resample_poly
 
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.interfaces import ModelConfig
+from s5lib.systems.following import Block, follow, gather
+from s5lib.systems.recording import check_sample_rate
 from s5lib.systems.source import Source
 
 __all__ = ["System"]
@@ -25,6 +27,10 @@ class System(ABC):
         device: as torch names it.
     """
 
+    window_seconds = 10.0
+    """What the system hears at once: a longer recording goes through it in windows of this length, which overlap by a
+    fifth; see :mod:`s5lib.systems.following`."""
+
     def __init__(self, sizes: ModelConfig, labels: Sequence[str], device: str = "cpu"):
         self.labels = list(labels)
         self.device = torch.device(device)
@@ -36,7 +42,7 @@ class System(ABC):
         """Separate one recording.
 
         Args:
-            waveform: ``[M, T]``, or ``[T]`` for one channel; any length.
+            waveform: ``[M, T]``, or ``[T]`` for one channel; any length, 1.0 being full scale.
             sample_rate: in Hz; resampled to the system's own where it differs.
             labels: of the sources to extract; by default the system predicts them.
 
@@ -44,9 +50,35 @@ class System(ABC):
             DataError: the recording is empty, not finite or has the wrong number of channels.
             ConfigError: a label is unknown, there are more of them than the system has slots, or it takes none.
         """
+        mixture = self._prepare(waveform, sample_rate)
+        return self.in_order(
+            gather(self.follow(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)), labels
+        )
+
+    def follow(
+        self, read: Callable[[int, int], np.ndarray], num_samples: int, labels: Sequence[str] | None = None
+    ) -> Iterator[Block]:
+        """Yield the sources of a recording block by block, without ever having it whole.
+
+        Args:
+            read: gives ``[M, stop - start]`` of the recording at the system's sampling rate, as ``read(start, stop)``.
+            num_samples: of the recording at that rate.
+            labels: as in a call.
+
+        Raises:
+            ConfigError: as in a call.
+        """
         if labels is not None:
             self._check_labels(labels)
-        return self.find_sources(self._prepare(waveform, sample_rate), labels)
+        window = max(5, round(self.window_seconds * self.sample_rate))
+        yield from follow(lambda mixture: self.find_sources(mixture, labels), read, num_samples, window, window // 5)
+
+    def in_order(self, sources: Sequence[Source], labels: Sequence[str] | None = None) -> list[Source]:
+        """Return the sources in the order of the system's labels, or as they are where ``labels`` were given."""
+        if labels is not None:
+            return list(sources)
+        place = {label: index for index, label in enumerate(self.labels)}
+        return sorted(sources, key=lambda source: place.get(source.label, len(place)))
 
     @abstractmethod
     def find_sources(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
@@ -61,19 +93,24 @@ class System(ABC):
             if label not in self.labels:
                 raise ConfigError(f"label {label!r} is unknown to the separator. {nearest(label, self.labels)}")
 
+    def check_channels(self, channels: int) -> None:
+        """Raise DataError where a recording has another number of ``channels`` than the system needs."""
+        if channels != self.num_channels:
+            raise DataError(
+                f"the recording has {channels} channels, the system needs {self.num_channels}"
+                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}."
+            )
+
     def _prepare(self, waveform, sample_rate) -> np.ndarray:
         waveform = np.atleast_2d(np.asarray(waveform, np.float32))
         if waveform.ndim != 2 or not waveform.shape[1]:
             raise DataError(f"the recording has shape {waveform.shape}; expected [channels, samples], not empty.")
-        if waveform.shape[0] != self.num_channels:
-            raise DataError(
-                f"the recording has {waveform.shape[0]} channels, the system needs {self.num_channels}"
-                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}."
-            )
+        self.check_channels(waveform.shape[0])
         if not np.isfinite(waveform).all():
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             raise DataError(f"the recording is not finite: channel {channel}, sample {sample}.")
         if sample_rate != self.sample_rate:
+            sample_rate = check_sample_rate(sample_rate, "the recording")
             divisor = np.gcd(int(sample_rate), self.sample_rate)
             waveform = resample_poly(waveform, self.sample_rate // divisor, int(sample_rate) // divisor, axis=1)
         return np.ascontiguousarray(waveform, np.float32)

@@ -1,0 +1,102 @@
+"""When a source sounds, and how loud: from the energies of short frames of its waveform.
+
+A source is active from where a frame comes within 25 dB of its loudest frame until frames stay more than 35 dB below it
+(hysteresis, so that a level near one threshold does not flicker); pauses under 0.2 s are bridged, and stretches under
+0.05 s dropped.  Frames below -80 dB of full scale are silence whatever the loudest.  It reads estimates: what a separator
+lets through of other sources at less than these 25 dB below counts as activity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["Meter", "active_stretches", "decibel"]
+
+FRAME_SECONDS = 0.02
+BEGIN_DB, END_DB, FLOOR_DBFS = -25.0, -35.0, -80.0
+SHORTEST_PAUSE, SHORTEST_STRETCH = 0.2, 0.05
+
+
+def decibel(power: float) -> float | None:
+    """Return ``10 log10(power)``, rounded to 0.01 dB; None for no power at all.
+
+    >>> decibel(0.5), decibel(0.0)
+    (-3.01, None)
+    """
+    return round(10 * float(np.log10(power)), 2) if power > 0 else None
+
+
+class Meter:
+    """Measures a waveform that comes in pieces.
+
+    >>> meter = Meter(sample_rate=1000)
+    >>> for piece in (np.zeros(990), np.full(510, 0.5), np.zeros(500)):
+    ...     meter.add(piece)
+    >>> meter.stretches(), meter.peak, meter.energy
+    ([(0.98, 1.5)], 0.5, 127.5)
+    """
+
+    def __init__(self, sample_rate: int):
+        self.sample_rate = sample_rate
+        self.frame = max(1, round(FRAME_SECONDS * sample_rate))
+        self.peak, self.energy, self.num_samples = 0.0, 0.0, 0
+        self._frames: list[np.ndarray] = []
+        self._rest = np.zeros(0)
+
+    def add(self, waveform: np.ndarray) -> None:
+        """Take the next piece ``[n]``."""
+        if len(waveform):
+            self.peak = max(self.peak, float(np.abs(waveform).max()))
+        squares = np.square(waveform, dtype=np.float64)
+        self.energy += float(squares.sum())
+        self.num_samples += len(waveform)
+        squares = np.concatenate([self._rest, squares])
+        whole = len(squares) // self.frame * self.frame
+        self._frames.append(squares[:whole].reshape(-1, self.frame).mean(1))
+        self._rest = squares[whole:]
+
+    @property
+    def powers(self) -> np.ndarray:
+        """The mean square of each frame; the last one may be shorter than the others."""
+        return np.concatenate([*self._frames, [self._rest.mean()] if len(self._rest) else []])
+
+    def stretches(self) -> list[tuple[float, float]]:
+        """Return when it is active, as ``(begin, end)`` in seconds."""
+        end = self.num_samples / self.sample_rate
+        seconds = self.frame / self.sample_rate
+        return [(round(a, 2), round(min(b, end), 2)) for a, b in active_stretches(self.powers, seconds)]
+
+    def active_power(self) -> float:
+        """Return the mean square over the active stretches; 0 where there are none."""
+        powers, seconds = self.powers, self.frame / self.sample_rate
+        parts = [powers[round(a / seconds) : round(b / seconds)] for a, b in active_stretches(powers, seconds)]
+        return float(np.concatenate(parts).mean()) if parts else 0.0
+
+
+def active_stretches(powers: np.ndarray, frame_seconds: float) -> list[tuple[float, float]]:
+    """Return ``(begin, end)`` in seconds of each stretch of activity.
+
+    Args:
+        powers: mean squares of frames, full scale being 1.
+        frame_seconds: duration of a frame.
+
+    >>> active_stretches(np.array([0, 0, 1, 1e-3, 1e-3, 1e-5, 0]), 0.1)
+    [(0.2, 0.5)]
+    """
+    floor = 10 ** (FLOOR_DBFS / 10)
+    loudest = float(powers.max(initial=0.0))
+    begins = powers >= max(floor, loudest * 10 ** (BEGIN_DB / 10))
+    lasts = powers >= max(floor, loudest * 10 ** (END_DB / 10))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], lasts, [False]]).astype(int))).reshape(-1, 2)
+    stretches: list[list[int]] = []
+    for begin, end in edges.tolist():
+        if not begins[begin:end].any():
+            continue
+        begin += int(begins[begin:end].argmax())  # from the louder threshold on, until the softer one
+        if stretches and (begin - stretches[-1][1]) * frame_seconds < SHORTEST_PAUSE:
+            stretches[-1][1] = end
+        else:
+            stretches.append([begin, end])
+    kept = [(a, b) for a, b in stretches if (b - a) * frame_seconds >= SHORTEST_STRETCH]
+    kept = kept or stretches[:1]  # a click alone is all that there is
+    return [(round(a * frame_seconds, 6), round(b * frame_seconds, 6)) for a, b in kept]
