@@ -25,6 +25,7 @@ from s5lib.plugins.options import fill, options_of
 from s5lib.report.curves import draw_history
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.callbacks import BestWeights, History, ResumePoint
+from s5lib.training.batch_norm import normalise_over_processes
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
@@ -190,6 +191,8 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         settings.max_steps, settings.batch_size,
     )
     if processes.world_size > 1:
+        if settings.sync_batchnorm:
+            normalise_over_processes(model)
         log.info(
             "step %s: %d processes on %d machines, each with %d of a step's mixtures",
             name, processes.world_size, processes.num_nodes, settings.batch_size // processes.world_size,

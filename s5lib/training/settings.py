@@ -18,6 +18,8 @@ class TrainSettings:
     """mixtures per step, over all devices together"""
     accumulate: int = 1
     """parts in which a device computes its share of a step, one after the other: less memory, the same gradient"""
+    sync_batchnorm: bool = False
+    """batch normalisation by a step's mixtures on all devices, instead of each device's own"""
     max_steps: int = 250000
     """optimiser steps of the run"""
     lr: float = 1e-4
