@@ -47,7 +47,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["s5lib", "s5lib.*"]),
     include_package_data=True,
-    package_data={"s5lib.plugins": ["templates/*/*.in"]},
+    package_data={"s5lib.plugins": ["templates/*/*.in"], "s5lib.report.page": ["template.html", "style.css", "script.js"]},
     install_requires=INSTALL,
     extras_require=EXTRAS,
     entry_points={

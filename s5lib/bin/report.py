@@ -1,0 +1,33 @@
+"""Show experiments in one HTML page: scores with intervals, training curves, confusions of labels, scenes to listen to.
+
+  s5lib report exp/mini --out report.html
+  s5lib report exp/mini exp/other --title "Two losses"        # side by side
+  s5lib report exp/mini/RESULTS_pi.jsonl --data_dir data/mini/test --scenes test_00003
+
+The page needs nothing but itself: pictures and sound are in it, no network is used, and it works without scripts, too.
+What an experiment lacks is left out, with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("experiments", nargs="+", metavar="EXPDIR|RESULTS.jsonl", help="experiments of the recipe, or results")
+    parser.add_argument("--out", metavar="FILE.html", help="the page (default: report.html in the first experiment)")
+    parser.add_argument("--data_dir", metavar="DIR", help="data directory of the test set (default: the recipe's data/NAME/test)")
+    parser.add_argument("--scenes", nargs="+", default=[], metavar="ID", help="scenes to listen to (default: chosen by their scores)")
+    parser.add_argument("--audio", default="mp3", metavar="KIND", help="mp3; flac, without loss; none (default: mp3)")
+    parser.add_argument("--title", help="of the page (default: made of the experiments' names)")
+
+
+def run(args):
+    """Write the page that ``args`` ask for."""
+    from s5lib.report.page import write_report
+
+    first = Path(args.experiments[0])
+    out = Path(args.out) if args.out else (first if first.is_dir() else first.parent) / "report.html"
+    data_dir = Path(args.data_dir) if args.data_dir else None
+    write_report(args.experiments, out, data_dir=data_dir, scenes=args.scenes, audio=args.audio, title=args.title)
