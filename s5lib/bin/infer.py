@@ -6,8 +6,9 @@
   s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --out separated
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
 
-Each source is written as OUT/NAME_I_LABEL.wav and listed, with its label's probability, in OUT/NAME.json.  With
---data_dir, OUT gets a folder for each kind of labels.  Recordings that are finished already are not done again.
+Recordings are of any length, rate and format that soundfile reads.  Each source is written as OUT/NAME_I_LABEL.wav and
+listed in OUT/NAME.json: label, probability, when it is active, how loud it is, models and settings.  With --data_dir, OUT
+gets a folder for each kind of labels.  Recordings that are finished already are not done again.
 
 --system iterative tags the separated sources again and separates them with the labels so found, in rounds.
 """
@@ -37,11 +38,20 @@ def add_arguments(parser):
     )
     parser.add_argument("--out", required=True, help="folder for the sources")
     parser.add_argument(
+        "--format", default="float", metavar="NAME",
+        help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip",
+    )
+    parser.add_argument(
         "--channel_order", default="WYZX", choices=("WYZX", "WXYZ"), help="of Ambisonics recordings given as FILE"
     )
     parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
     parser.add_argument("--ngpu", type=int, default=0, help="0: run on the CPU; 1: on the GPU")
     parser.add_argument("--nj", type=int, default=1, help="processes, on the CPU")
+    parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
+    parser.add_argument(
+        "--window", type=float, default=10.0, metavar="SECONDS",
+        help="what the system hears at once; longer recordings go through it in overlapping windows (default: 10)",
+    )
     parser.add_argument(
         "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"
     )
@@ -60,10 +70,11 @@ def run(args):
     names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled")
     system = {name: getattr(args, name) for name in names}
     device = "cuda" if args.ngpu else "cpu"
+    how = {"format": args.format, "window_seconds": args.window, "dask": args.dask, "plugins": args.plugin}
     if args.data_dir:
-        infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, device, args.nj)
+        infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, device, args.nj, **how)
         return
     if len(args.labels) != 1 or args.labels[0] == "oracle":
         raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
     labels = None if args.labels == ["predicted"] else [label for label in args.labels[0].split(",") if label]
-    infer_files(args.inputs, Path(args.out), labels, system, device, args.nj, args.channel_order)
+    infer_files(args.inputs, Path(args.out), labels, system, device, args.nj, args.channel_order, **how)

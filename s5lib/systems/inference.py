@@ -5,56 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
 from humanfriendly import format_timespan
 from tqdm import tqdm
 
+import s5lib
 from s5lib.data import DataDirectory
-from s5lib.errors import ConfigError, DataError, S5Error
-from s5lib.models import keep_freed_memory
-from s5lib.scenes.audio import read_audio
-from s5lib.systems.load import check_models, load_system
-from s5lib.systems.outputs import write_sources
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.systems.load import check_models
+from s5lib.systems.outputs import FORMATS, read_record
+from s5lib.systems.workers import Job, Task, separate_all
 
-__all__ = ["Task", "infer_data_directory", "infer_files"]
+__all__ = ["infer_data_directory", "infer_files"]
 
 log = logging.getLogger(__name__)
 
-_AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".opus"}
-
-
-@dataclass(frozen=True)
-class Task:
-    """One recording to separate."""
-
-    name: str
-    path: str
-    folder: Path
-    labels: tuple[str, ...] | None
-    """of its sources; None: predicted"""
-    channels: tuple[int, ...] | None = None
-    """the order in which the file's channels are read; None: as they are"""
+_AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".w64", ".rf64", ".caf", ".opus", ".au"}
+_CHECKPOINTS = ("tagger", "separator", "joint_model")
 
 
 def infer_data_directory(
-    data_dir: Path, out: Path, kinds: Sequence[str], system: dict, device: str = "cpu", nj: int = 1
+    data_dir: Path, out: Path, kinds: Sequence[str], system: dict, device: str = "cpu", nj: int = 1, **how: Any
 ) -> None:
     """Separate a data directory's recordings, into one folder of ``out`` for each of ``kinds``.
 
     Args:
         kinds: of labels: ``"predicted"`` by the system, ``"oracle"``: the data directory's.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
+        how: ``format``, ``window_seconds``, ``dask``, ``plugins``; see :func:`infer_files`.
 
     Raises:
-        ConfigError: another kind.
+        ConfigError: another kind, or an option or label that cannot be.
         DataError: the data directory is not what it must be, or recordings could not be separated.
     """
     data = DataDirectory.read(data_dir)
@@ -63,14 +49,16 @@ def infer_data_directory(
         if kind not in ("predicted", "oracle"):
             raise ConfigError(f"--labels {kind!r}: with --data_dir expected 'predicted', 'oracle' or both.")
         for recording in data:
+            if kind == "oracle" and recording.labels is None:
+                raise DataError(f"{data_dir} has no file 'labels': --labels can only be 'predicted'.")
             labels = tuple(recording.labels) if kind == "oracle" else None
             tasks.append(Task(recording.id, recording.mixture, out / kind, labels))
-    _infer(tasks, out, system, device, nj)
+    _infer(tasks, out, system, device, nj, told=False, **how)
 
 
 def infer_files(
     inputs: Iterable[str], out: Path, labels: Sequence[str] | None, system: dict, device: str = "cpu",
-    nj: int = 1, channel_order: str = "WYZX",
+    nj: int = 1, channel_order: str = "WYZX", **how: Any,
 ) -> None:
     """Separate recordings, or all recordings in folders, into ``out``.
 
@@ -78,14 +66,18 @@ def infer_files(
         labels: of the sources to extract from each; None: predicted.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
         channel_order: of four-channel files; the models have WYZX.
+        how: ``format`` of the files, one of :data:`s5lib.systems.outputs.FORMATS`; ``window_seconds``, what the system
+            hears at once; ``dask``, address of a scheduler whose workers see the same folders; ``plugins`` to register
+            in each process.
 
     Raises:
+        ConfigError: an option or label that cannot be.
         DataError: there is nothing to separate, two recordings have one name, or some could not be separated.
     """
     files = []
     for item in map(Path, inputs):
         if item.is_dir():
-            files += sorted(f for f in item.rglob("*") if f.suffix.lower() in _AUDIO)
+            files += sorted(f for f in item.rglob("*") if f.suffix.lower() in _AUDIO and f.is_file())
         else:
             files.append(item)
     if not files:
@@ -97,37 +89,45 @@ def infer_files(
         names[file.stem] = file
     order = tuple(channel_order.index(c) for c in "WYZX") if channel_order != "WYZX" else None
     given = tuple(labels) if labels is not None else None
-    _infer([Task(name, str(file), out, given, order) for name, file in names.items()], out, system, device, nj)
+    tasks = [Task(name, str(file), out, given, order) for name, file in names.items()]
+    _infer(tasks, out, system, device, nj, told=True, **how)
 
 
-_CHECKPOINTS = ("tagger", "separator", "joint_model")
-
-
-def _infer(tasks: list[Task], out: Path, system: dict, device: str, nj: int) -> None:
+def _infer(
+    tasks: list[Task], out: Path, system: dict, device: str, nj: int, *, told: bool, format: str = "float",
+    window_seconds: float = 10.0, dask: str | None = None, plugins: Sequence[str] = (),
+) -> None:
+    if format not in FORMATS:
+        raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
+    if not 0.5 <= window_seconds <= 600:
+        raise ConfigError(f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes.")
     system = _checked(system, {task.labels is None for task in tasks})
+    made_by = _made_by(system, format, window_seconds)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _forget_other_models(tasks, out, system)
     except OSError as error:
         raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
-    todo = [task for task in tasks if not (task.folder / f"{task.name}.json").exists()]
-    if len(todo) < len(tasks):
-        log.info("%d of %d recordings are finished already", len(tasks) - len(todo), len(tasks))
+    _refuse_other_system(out, system["system"])
+    todo = _unfinished(tasks, made_by, out)
     if not todo:
         return
+    keywords = tuple({**system, "device": device}.items())
+    job = Job(keywords, window_seconds, format, json.dumps(made_by), tuple(map(str, plugins)))
     failed, audio, since = [], 0.0, time.monotonic()
-    bar = tqdm(total=len(todo), unit="recording", disable=None)
-    for task, seconds, error in _run(todo, partial(load_system, **system, device=device), nj if device == "cpu" else 1):
-        bar.update()
-        audio += seconds
-        if error:
-            failed.append(task)
-            log.error("%s", error if task.path in error else f"{task.path}: {error}")
-    bar.close()
+    with tqdm(total=len(todo), unit="recording", disable=None) as bar:
+        for outcome in separate_all(job, todo, nj if device == "cpu" else 1, dask):
+            bar.update()
+            audio += outcome.seconds
+            if outcome.error is not None:
+                failed.append(outcome.task)
+                path, error = outcome.task.path, outcome.error
+                log.error("%s", error if path in error else f"{path}: {error}")
+            elif told:
+                log.info("%s", outcome.words)
     elapsed = time.monotonic() - since
     log.info(
         "%d recordings, %s of audio, in %s (%.1f times faster than they sound)", len(todo) - len(failed),
-        format_timespan(round(audio)), format_timespan(round(elapsed, 1)), audio / elapsed,
+        format_timespan(round(audio, 1)), format_timespan(round(elapsed, 1)), audio / elapsed,
     )
     if failed:
         raise DataError(f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}.")
@@ -150,79 +150,72 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
     return system
 
 
-def _forget_other_models(tasks, out, system):
-    """Delete what other models or rounds have left in ``out``, so that their results are not taken for this one's.
-
-    Raises:
-        ConfigError: it was another system, whose results for other labels would stay among this one's.
-    """
-    stamp = out / "models.json"
-    known = json.loads(stamp.read_text(encoding="utf-8")) if stamp.exists() else {}
-    if known and known.get("system", "tag_separate") != system["system"]:
-        raise ConfigError(
-            f"{out} holds what the system {known.get('system', 'tag_separate')} gave: choose another --out for the "
-            f"system {system['system']}."
-        )
-    used = {kind: _digest(system[kind]) for kind in _CHECKPOINTS if system.get(kind)}
-    if system["system"] == "iterative":
-        used["number of rounds"] = system.get("rounds")
-    used["precision"] = system.get("precision", "float32")
-    stale = [what for what, value in used.items() if known.get(what) not in (None, value)]
-    if stale:
-        log.info("the %s changed: what is in %s is done again", " and the ".join(stale), out)
-        for task in tasks:
-            (task.folder / f"{task.name}.json").unlink(missing_ok=True)
-    temporary = out / ".models.json.part"
-    kept = {**({} if stale else known), "system": system["system"], **used}
-    temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-    os.replace(temporary, stamp)
+def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]:
+    """Return what the JSON of a recording says about where its sources come from."""
+    models = {
+        kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
+        for kind in _CHECKPOINTS if system.get(kind)
+    }  # fmt: skip
+    settings = {key: value for key, value in system.items() if key not in _CHECKPOINTS and value is not None}
+    if system["system"] != "iterative":
+        settings.pop("rounds", None)
+    return {"s5lib": s5lib.__version__, "models": models, **settings, "window_seconds": window_seconds, "format": format}
 
 
-def _digest(path) -> str:
-    with open(path, "rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
+def _digest(kind: str, path: str | Path) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _slowly(stream)
+    except OSError as error:
+        raise ConfigError(f"--{kind} {path}: {error.strerror}.") from None
+
+
+def _slowly(stream) -> str:  # Python 3.10
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
     return digest.hexdigest()
 
 
-def _run(tasks: list[Task], load: Callable, nj: int):
-    """Yield ``(task, seconds of audio, error message or None)``, from ``nj`` processes with one system each."""
-    if nj <= 1 or len(tasks) == 1:
-        keep_freed_memory()
-        system = load()
-        for task in tasks:
-            yield _separate(system, task)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(nj, len(tasks)), _start, (load, max(1, torch.get_num_threads() // nj))) as pool:
-        yield from pool.imap_unordered(_work, tasks, chunksize=1)
+def _refuse_other_system(out: Path, system: str) -> None:
+    """Raise ConfigError where another system's results for given labels would stay among those of a joint model."""
+    if system == "joint" and any(out.glob("oracle/*.json")):
+        raise ConfigError(f"{out} holds what another system gave for oracle labels: choose another --out for the joint model.")
 
 
-_system = None  # of a worker process
+def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
+    """Return the tasks whose results are not there, or were made from something else or by something else."""
+    todo, changes = [], set()
+    wanted = _identity(made_by)
+    for task in tasks:
+        try:
+            record = read_record(task.folder / f"{task.name}.json")
+            before = _identity(record["made_by"])
+        except (DataError, KeyError, TypeError, AttributeError):
+            todo.append(task)
+            continue
+        labels = "predicted" if task.labels is None else "given"
+        differing = {key for key, value in wanted.items() if before.get(key) != value}
+        if task.labels is not None:
+            differing.discard("tagger")
+        if record.get("labels") != labels or (
+            task.labels is not None and [entry["label"] for entry in record["sources"]] != list(task.labels)
+        ):
+            differing.add("labels")
+        if record.get("recording") != os.path.abspath(task.path):
+            differing.add("recording")
+        if differing or not all((task.folder / Path(entry["file"]).name).is_file() for entry in record["sources"]):
+            todo.append(task)
+            changes |= differing
+    if changes:
+        what = " and the ".join(sorted(change.replace("_", " ") for change in changes))
+        log.info("the %s changed: %d recordings in %s are done again", what, len(todo), out)
+    if len(todo) < len(tasks):
+        log.info("%d of %d recordings are finished already", len(tasks) - len(todo), len(tasks))
+    return todo
 
 
-def _start(load, threads):
-    global _system
-    torch.set_num_threads(threads)
-    keep_freed_memory()
-    _system = load()
-
-
-def _work(task):
-    return _separate(_system, task)
-
-
-def _separate(system, task: Task):
-    try:
-        waveform, sample_rate = read_audio(task.path)
-        if task.channels is not None and len(waveform) == len(task.channels):
-            waveform = waveform[list(task.channels)]
-        sources = system(waveform, sample_rate, task.labels)
-        write_sources(
-            task.folder, task.name, sources, system.sample_rate,
-            labels="given" if task.labels is not None else "predicted",
-        )
-        return task, waveform.shape[1] / sample_rate, None
-    except S5Error as error:
-        return task, 0.0, str(error)
+def _identity(made_by: dict) -> dict[str, Any]:
+    """Return the part of ``made_by`` that decides about the result: not where models lie, nor s5lib's version."""
+    digests = {kind: model["sha256"] for kind, model in made_by["models"].items()}
+    return {**digests, **{key: value for key, value in made_by.items() if key not in ("s5lib", "models", "compiled")}}

@@ -2,6 +2,10 @@
 
 The JSON lists the sources with their files, so that nothing has to be guessed from file names; it is written when all
 files of the recording are in place, so that its presence means "finished".
+
+Formats: ``float``, 32-bit floating point WAV, holds whatever a system gives; ``pcm24`` (WAV) and ``flac`` hold 24 bits up
+to full scale.  What is louder would be clipped there, so all sources of such a recording are made softer by one factor,
+which keeps their balance; the JSON has it as ``gain``, and :func:`read_sources` takes it off again.
 """
 
 from __future__ import annotations
@@ -9,16 +13,30 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from s5lib.errors import DataError
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.systems.activity import Meter, decibel
+from s5lib.systems.following import Block
 from s5lib.systems.source import Source
 
-__all__ = ["file_label", "listed_sources", "read_sources", "write_sources"]
+__all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
+
+FORMATS = {
+    # name: (ending, format and subtype as soundfile has them)
+    "float": ("wav", "WAV", "FLOAT"),
+    "pcm24": ("wav", "WAV", "PCM_24"),
+    "flac": ("flac", "FLAC", "PCM_24"),
+}
+_LOUDEST = 1 - 2**-20  # below full scale, so that no rounding reaches it
+_BLOCK = 1 << 18  # samples copied at a time
 
 
 def file_label(label: str) -> str:
@@ -27,40 +45,197 @@ def file_label(label: str) -> str:
     >>> file_label("Speech"), file_label("../../x")
     ('Speech', '.._.._x')
     """
-    return re.sub(r"[^\w.-]+", "_", label)
+    return re.sub(r"[^\w.-]+", "_", label)[:100]
 
 
-def write_sources(folder: Path, name: str, sources: Sequence[Source], sample_rate: int, **details) -> None:
-    """Write the sources of the recording ``name`` into ``folder``; ``details`` go into the JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for index, source in enumerate(sources):
-        file = f"{name}_{index}_{file_label(source.label)}.wav"
-        temporary = folder / f".{file}.part"
-        soundfile.write(temporary, source.waveform, sample_rate, format="WAV", subtype="FLOAT")
-        os.replace(temporary, folder / file)
-        entries.append({"label": source.label, "probability": round(source.probability, 6), "file": file})
-    temporary = folder / f".{name}.json.part"
-    temporary.write_text(
-        json.dumps({"name": name, "sample_rate": sample_rate, **details, "sources": entries}, indent=1) + "\n",
-        encoding="utf-8",
-    )
-    os.replace(temporary, folder / f"{name}.json")
+@dataclass
+class _Part:
+    """A source that is being written."""
+
+    label: str
+    probability: float
+    meter: Meter
+    path: Path
 
 
-def listed_sources(folder: Path, name: str) -> list[tuple[str, Path]]:
-    """Return label and file of each source that :func:`write_sources` wrote for the recording ``name``.
+class SourceWriter:
+    """Writes the sources of a recording as they come, block by block; used in a ``with`` block.
+
+    What an earlier run has left of this recording is replaced at the very end.
+
+    Args:
+        folder: made where it is missing.
+        name: of the recording.
+        sample_rate: in Hz.
+        format: one of :data:`FORMATS`.
 
     Raises:
-        DataError: the recording's list is missing or damaged.
+        ConfigError: there is no such format.
+        DataError: ``name`` is none that a file can have, or the folder cannot be written into.
     """
-    path = folder / f"{name}.json"
+
+    def __init__(self, folder: Path, name: str, sample_rate: int, format: str = "float"):
+        if format not in FORMATS:
+            raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
+        if not name or Path(name).name != name or "\0" in name:
+            raise DataError(f"{name!r} cannot be a part of file names: a recording's name has no '/' in it. Rename it.")
+        self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
+        self._scratch = folder / f".{name}.part"
+        self._parts: list[_Part] = []
+        self._num_samples = 0
+        with _told(folder):
+            shutil.rmtree(self._scratch, ignore_errors=True)  # of a run that was killed
+            self._scratch.mkdir(parents=True)
+
+    def __enter__(self) -> SourceWriter:
+        return self
+
+    def __exit__(self, *error) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def add(self, block: Block) -> None:
+        """Write the next samples.
+
+        Raises:
+            DataError: a sample is not finite, or the disk is full.
+        """
+        for index, source in enumerate(block.sources):
+            waveform = np.asarray(source.waveform, np.float32)
+            if not np.isfinite(waveform).all():
+                raise DataError(
+                    f"{self.name}: the system's estimate of {source.label} is not finite at sample "
+                    f"{self._num_samples + int(np.argmin(np.isfinite(waveform)))}. Are the recording's samples far beyond "
+                    "-1 to 1, or the models' weights damaged?"
+                )
+            if index == len(self._parts):
+                meter = Meter(self.sample_rate)
+                self._parts.append(_Part(source.label, source.probability, meter, self._scratch / f"{index}.raw"))
+                self._append(self._parts[index], np.zeros(self._num_samples, np.float32))
+            self._parts[index].probability = source.probability
+            self._append(self._parts[index], waveform)
+        self._num_samples += block.num_samples
+
+    def _append(self, part: _Part, waveform: np.ndarray) -> None:
+        part.meter.add(waveform)
+        with _told(self.folder), open(part.path, "ab") as stream:
+            waveform.tofile(stream)
+
+    def finish(
+        self, order: Callable[[list], list] = list, mixture_energy: float | None = None, **details: Any
+    ) -> dict[str, Any]:
+        """Put the files into place, then the JSON, and return what is in it.
+
+        Args:
+            order: gives the sources, of which it sees ``label`` and ``probability``, in the order of their numbers.
+            mixture_energy: sum of squares of the mixture's reference channel; gives the sources' level relative to it.
+            details: further entries of the JSON.
+
+        Raises:
+            DataError: something cannot be written.
+        """
+        parts = order(self._parts)
+        ending, kind, subtype = FORMATS[self.format]
+        peak = max((part.meter.peak for part in parts), default=0.0)
+        gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
+        record = {
+            "name": self.name, "sample_rate": self.sample_rate,
+            "duration": round(self._num_samples / self.sample_rate, 4), **details, "gain": gain, "sources": [],
+        }  # fmt: skip
+        with _told(self.folder):
+            for index, part in enumerate(parts):
+                file = f"{self.name}_{index}_{file_label(part.label)}.{ending}"
+                with soundfile.SoundFile(
+                    self._scratch / file, "w", self.sample_rate, 1, subtype, format=kind
+                ) as stream:
+                    for samples in _blocks(part.path):
+                        stream.write(samples if gain == 1.0 else samples * np.float32(gain))
+                record["sources"].append(_entry(part, file, mixture_energy))
+            earlier = {self.folder / file for file in _listed(self.folder / f"{self.name}.json")}
+            written = [self.folder / entry["file"] for entry in record["sources"]]
+            for path in written:
+                os.replace(self._scratch / path.name, path)
+            temporary = self._scratch / "json"
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            os.replace(temporary, self.folder / f"{self.name}.json")
+            for path in earlier.difference(written):
+                path.unlink(missing_ok=True)
+        return record
+
+
+def _entry(part: _Part, file: str, mixture_energy: float | None) -> dict[str, Any]:
+    entry = {
+        "label": part.label,
+        "probability": round(part.probability, 6),
+        "file": file,
+        "active": part.meter.stretches(),
+        "level_dbfs": decibel(part.meter.active_power()),
+        "peak_dbfs": decibel(part.meter.peak**2),
+    }
+    if mixture_energy is not None:
+        entry["level_to_mixture_db"] = decibel(part.meter.energy / mixture_energy) if mixture_energy > 0 else None
+    return entry
+
+
+class _told:
+    """Turns what the system says about a file into an error that names the folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, (OSError, soundfile.LibsndfileError)):
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder.") from error
+
+
+def _blocks(path: Path) -> Iterator[np.ndarray]:
+    with open(path, "rb") as stream:
+        while len(samples := np.fromfile(stream, np.float32, _BLOCK)):
+            yield samples
+
+
+def _listed(path: Path) -> list[str]:
+    """Return the names of the files that a JSON lists; none where there is no JSON, or a damaged one."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["sources"]
-        return [(str(entry["label"]), folder / Path(str(entry["file"])).name) for entry in entries]
+        return [Path(entry["file"]).name for entry in read_record(path)["sources"]]
+    except DataError:
+        return []
+
+
+def write_sources(
+    folder: Path, name: str, sources: Sequence[Source], sample_rate: int, format: str = "float", **details: Any
+) -> dict[str, Any]:
+    """Write the sources of the recording ``name`` into ``folder`` and return the JSON's content.
+
+    ``details`` go into the JSON.  See :class:`SourceWriter`, which writes a long recording without having it whole.
+    """
+    with SourceWriter(folder, name, sample_rate, format) as writer:
+        writer.add(Block(max((len(source.waveform) for source in sources), default=0), list(sources)))
+        return writer.finish(**details)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the content of a recording's JSON, of which ``sources`` is a list of mappings with ``label`` and ``file``.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        for entry in record["sources"]:
+            if not (isinstance(entry["label"], str) and isinstance(entry["file"], str) and Path(entry["file"]).name):
+                raise TypeError(f"of {entry!r}, label and file are no names")
+            entry["probability"] = float(entry.get("probability", 1.0))
+        gain = float(record.get("gain", 1.0))
+        if not 0 < gain < float("inf"):
+            raise ValueError(f"gain is {gain}")
+        return record
     except FileNotFoundError:
-        raise DataError(f"{path} is missing: {name} was not inferred. Run the inference stage again.") from None
-    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error!r}): delete it and run the inference stage again.") from None
 
 
@@ -68,16 +243,24 @@ def read_sources(folder: Path, name: str, num_samples: int) -> tuple[list[str], 
     """Return the labels and waveforms ``[E, T]`` that :func:`write_sources` wrote for the recording ``name``.
 
     Raises:
-        DataError: the recording is missing, or a file is missing, unreadable or of another length.
+        DataError: the recording is missing, or a file is missing, unreadable, of another length or not finite.
     """
-    labels, files = zip(*listed, strict=True) if (listed := listed_sources(folder, name)) else ((), ())
-    waveforms = np.zeros((len(files), num_samples), np.float32)
-    for row, file in zip(waveforms, files, strict=True):
+    record = read_record(folder / f"{name}.json")
+    entries = record["sources"]
+    waveforms = np.zeros((len(entries), num_samples), np.float32)
+    for row, entry in zip(waveforms, entries, strict=True):
+        path = folder / Path(entry["file"]).name
         try:
-            waveform, _ = soundfile.read(file, dtype="float32")
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{file} cannot be read ({error}): run the inference stage again.") from None
-        if waveform.shape != (num_samples,):
-            raise DataError(f"{file} has shape {waveform.shape}; expected {num_samples} samples, one channel.")
-        row[:] = waveform
-    return list(labels), waveforms
+            with soundfile.SoundFile(path) as stream:
+                shape = (stream.frames,) if stream.channels == 1 else (stream.frames, stream.channels)
+                if shape != (num_samples,):
+                    raise DataError(f"{path} has shape {shape}; expected {num_samples} samples, one channel.")
+                waveform = stream.read(dtype="float32")
+        except (OSError, TypeError, RuntimeError, soundfile.LibsndfileError) as error:
+            raise DataError(f"{path} cannot be read ({error}): run the inference stage again.") from None
+        if waveform.shape != row.shape:
+            raise DataError(f"{path} ends after {len(waveform)} samples; expected {num_samples}. Run the inference again.")
+        if not np.isfinite(waveform).all():
+            raise DataError(f"{path}: sample {int(np.argmin(np.isfinite(waveform)))} is not a finite number.")
+        row[:] = waveform / np.float32(record.get("gain", 1.0)) if record.get("gain", 1.0) != 1 else waveform
+    return [entry["label"] for entry in entries], waveforms

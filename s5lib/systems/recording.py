@@ -37,19 +37,20 @@ class RecordingReader:
     Args:
         path: any file that soundfile reads.
         sample_rate: in Hz, that of the result.
-        channels: which of the file's are taken, in this order; None: all as they are.
+        channels: the order of the channels of a file that has so many; None: as they are.
 
     Raises:
         DataError: missing, no audio, empty, truncated, or of a rate that cannot be.
     """
 
     def __init__(self, path: str | os.PathLike, sample_rate: int, channels: tuple[int, ...] | None = None):
-        self.path, self.channels = os.fspath(path), channels
+        self.path = os.fspath(path)
         info = probe(self.path)
+        self._order = list(channels) if channels is not None and len(channels) == info.channels else None
         divisor = math.gcd(check_sample_rate(info.sample_rate, self.path), sample_rate)
         self._up, self._down = sample_rate // divisor, info.sample_rate // divisor
         self._frames = info.frames
-        self.num_channels = info.channels if channels is None else len(channels)
+        self.num_channels = info.channels
         self.num_samples = -(-info.frames * self._up // self._down)
         """at the wanted rate"""
         self.duration = info.duration
@@ -92,6 +93,6 @@ class RecordingReader:
         if not np.isfinite(samples).all():
             bad = first + int(np.argmin(np.isfinite(samples).all(axis=1)))
             raise DataError(f"{self.path}: sample {bad} is not a finite number; repair or remove the recording.")
-        if self.channels is not None:
-            samples = samples[:, list(self.channels)]
+        if self._order is not None:
+            samples = samples[:, self._order]
         return np.ascontiguousarray(samples.T)

@@ -1,0 +1,167 @@
+"""Separates recordings one by one: in this process, over several, or over the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from s5lib.errors import ConfigError, DataError
+from s5lib.models import keep_freed_memory
+from s5lib.plugins import register_plugin
+from s5lib.systems.base import System
+from s5lib.systems.load import load_system
+from s5lib.systems.outputs import SourceWriter
+from s5lib.systems.recording import RecordingReader
+from s5lib.systems.telling import tell
+
+__all__ = ["Job", "Outcome", "Task", "separate_all"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording to separate."""
+
+    name: str
+    path: str
+    folder: Path
+    labels: tuple[str, ...] | None
+    """of its sources; None: predicted"""
+    channels: tuple[int, ...] | None = None
+    """the order in which the channels of a file that has so many are read; None: as they are"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """How all recordings are separated; hashable, so that a process loads its models once."""
+
+    system: tuple[tuple[str, Any], ...]
+    """keywords of :func:`s5lib.systems.load_system`"""
+    window_seconds: float
+    format: str
+    made_by: str
+    """what goes into each JSON about models and settings, as JSON"""
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task."""
+
+    task: Task
+    seconds: float = 0.0
+    """of audio"""
+    words: str = ""
+    error: str | None = None
+
+
+def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None = None) -> Iterator[Outcome]:
+    """Yield the outcomes as they come, from ``nj`` processes or from the workers of the scheduler at ``dask``.
+
+    Raises:
+        S5Error: what concerns all recordings: models that do not load, unknown labels, a process that was killed.
+    """
+    if dask is not None:
+        yield from _over_dask(job, tasks, dask)
+    elif nj <= 1 or len(tasks) == 1:
+        keep_freed_memory()
+        for task in tasks:
+            yield separate(job, task)
+    else:
+        yield from _over_processes(job, tasks, min(nj, len(tasks)))
+
+
+def _over_processes(job: Job, tasks: Sequence[Task], processes: int) -> Iterator[Outcome]:
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, torch.get_num_threads() // processes)
+    with ProcessPoolExecutor(processes, context, _start, (threads,)) as pool:
+        futures = [pool.submit(separate, job, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process was killed, most likely for want of memory. Run again to go on; lower --nj."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the process that started this one tells about Ctrl-C
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+
+
+def _over_dask(job: Job, tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
+    try:
+        from distributed import Client
+        from distributed import as_completed as as_finished
+    except ImportError as error:
+        raise ConfigError("--dask needs the package distributed: pip install 's5lib[dask]'.") from error
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--dask is {address!r}, but no scheduler answers there ({error}).") from error
+    with client:
+        futures = client.map(separate, [job] * len(tasks), tasks, pure=False)
+        for future in as_finished(futures):
+            yield future.result()
+
+
+@lru_cache(maxsize=1)
+def _system(job: Job) -> System:
+    for plugin in job.plugins:
+        register_plugin(plugin)
+    system = load_system(**dict(job.system))
+    system.window_seconds = job.window_seconds
+    return system
+
+
+def separate(job: Job, task: Task) -> Outcome:
+    """Separate one recording and write its files.
+
+    Raises:
+        S5Error: what would befall every other recording, too; what concerns this one is told in the outcome.
+    """
+    system = _system(job)
+    try:
+        with RecordingReader(task.path, system.sample_rate, task.channels) as recording:
+            system.check_channels(recording.num_channels)
+            record = _write(system, recording, job, task)
+        return Outcome(task, recording.duration, tell(os.path.basename(task.path), record))
+    except DataError as error:
+        return Outcome(task, error=str(error))
+
+
+def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> dict[str, Any]:
+    energy, seen = 0.0, 0
+
+    def read(start: int, stop: int) -> np.ndarray:
+        nonlocal energy, seen
+        samples = recording.read(start, stop)
+        energy += float(np.square(samples[0, max(0, seen - start) :], dtype=np.float64).sum())
+        seen = max(seen, stop)
+        return samples
+
+    with SourceWriter(task.folder, task.name, system.sample_rate, job.format) as writer:
+        for block in system.follow(read, recording.num_samples, task.labels):
+            writer.add(block)
+        return writer.finish(
+            lambda parts: system.in_order(parts, task.labels),
+            mixture_energy=energy,
+            recording=os.path.abspath(task.path),
+            labels="predicted" if task.labels is None else "given",
+            made_by=json.loads(job.made_by),
+        )
