@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from s5lib.durable import replacing
 from s5lib.errors import CheckpointError
 
-__all__ = ["load_checkpoint", "load_model", "load_state", "load_weights", "read_header", "save_checkpoint"]
+__all__ = ["load_checkpoint", "load_model", "load_state", "load_weights", "read_header", "save_checkpoint", "separate"]
 
 FORMAT = 1
 _KEYS = ("kind", "name", "distribution", "version", "config", "labels")
@@ -50,18 +50,14 @@ def save_checkpoint(
         "config": dataclasses.asdict(model.config), "labels": list(labels),
     }  # fmt: skip
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(_separate(model.state_dict()), temporary, metadata={"s5lib": json.dumps(header)})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(separate(model.state_dict()), temporary, metadata={"s5lib": json.dumps(header)})
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Make the tensors contiguous, on the host, and none a part of another: safetensors holds each by itself."""
     tensors, seen = {}, set()
     for name, tensor in state.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import sys
 import warnings
@@ -18,18 +17,21 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
+from s5lib.durable import remove, replacing
 from s5lib.errors import ConfigError
 from s5lib.models import load_weights, save_checkpoint
 from s5lib.plugins import check_capabilities, create, find
 from s5lib.plugins.options import fill, options_of
 from s5lib.report.curves import draw_history
 from s5lib.scenes import Corpus, DrawSettings
-from s5lib.training.callbacks import BestWeights, History, ResumePoint
+from s5lib.training.best import BestWeights
 from s5lib.training.batch_norm import normalise_over_processes
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
+from s5lib.training.history import History
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
 from s5lib.training.processes import Processes, find_processes
+from s5lib.training.resume import CheckpointFiles, ResumePoint, StepRandomness, Stopped, resume_step
 from s5lib.training.settings import TrainSettings
 from s5lib.training.snapshots import Snapshots
 
@@ -138,9 +140,8 @@ def fit(run: Run) -> Path:
                 )
             weights = experiment.model_file
         if processes.is_main:
-            temporary = final.model_file.with_suffix(".part")
-            shutil.copyfile(weights, temporary)
-            os.replace(temporary, final.model_file)
+            with replacing(final.model_file) as temporary:
+                shutil.copyfile(weights, temporary)
     log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
     return final.model_file
 
@@ -178,11 +179,12 @@ def _check_shares(name: str, settings: TrainSettings, processes: Processes) -> N
 
 def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, weights, component, labels):
     resumed = experiment.resume_file.exists()
+    first_step = resume_step(experiment.resume_file) if resumed else None
     if weights is not None and not resumed:
         load_weights(model, weights)
         log.info("step %s: weights from %s; optimiser, learning rate and step counter are new", name, weights)
     if resumed:
-        log.info("step %s: resumed from %s, with everything as it was", name, experiment.resume_file)
+        log.info("step %s: resumed from %s after step %d, with everything as it was", name, experiment.resume_file, first_step)
     module = _MODULES[run.kind](model, settings)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     log.info(
@@ -201,31 +203,34 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         save_checkpoint, model=model, kind=run.kind, name=run.component, distribution=component.distribution,
         version=component.version, labels=labels,
     )  # fmt: skip
-    best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best)
-    resume = ResumePoint(experiment.resume_file, settings.save_interval)
-    callbacks = [best, resume, History(experiment.folder / "history.jsonl")]
+    best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best, settings.early_stopping)
+    callbacks = [StepRandomness(run.seed), best, History(experiment.folder / "history.jsonl")]
     if settings.keep_interval:
         callbacks.append(Snapshots(experiment.folder / "steps", settings.keep_interval, save))
-    trainer = _trainer(run, settings, experiment, callbacks)
-    trainer.fit(
-        module, datamodule=TrainingData(drawn, valid, settings),
-        ckpt_path=experiment.resume_file if resumed else None, weights_only=True if resumed else None,
+    callbacks.append(
+        ResumePoint(experiment.resume_file, settings.save_interval, settings.valid_interval, settings.max_steps)
     )
-    if resume.signal is not None:
+    trainer = _trainer(run, processes, settings, experiment, callbacks, first_step)
+    try:
+        trainer.fit(
+            module, datamodule=TrainingData(drawn, valid, settings),
+            ckpt_path=experiment.resume_file if resumed else None, weights_only=True if resumed else None,
+        )
+    except Stopped as stopped:
         log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
         # Who watches over several processes takes another status for a failure, and kills the main one.
-        raise SystemExit(128 + resume.signal if processes.is_main else 0)
+        raise SystemExit(128 + stopped.number if processes.is_main else 0) from None
     if trainer.is_global_zero:
         model.load_state_dict(best.average())
         values = ", ".join(f"{value:.3f} ({Path(file).stem})" for value, file in best.kept)
         log.info("step %s: the best %s: %s", name, module.monitor, values)
         draw_history(experiment.folder / "history.jsonl", experiment.folder / "curve.png")
         save(experiment.model_file)
-        experiment.resume_file.unlink(missing_ok=True)
+        remove(experiment.resume_file)
     trainer.strategy.barrier()
 
 
-def _trainer(run: Run, processes: Processes, settings: TrainSettings, experiment: Experiment, callbacks: list):
+def _trainer(run: Run, processes: Processes, settings, experiment, callbacks: list, first_step: int | None):
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _LIGHTNINGS_ADVICE:
@@ -235,7 +240,7 @@ def _trainer(run: Run, processes: Processes, settings: TrainSettings, experiment
         devices=processes.per_node,
         num_nodes=processes.num_nodes,
         strategy="ddp" if processes.world_size > 1 else "auto",
-        plugins=[processes.environment()],
+        plugins=[processes.environment(), CheckpointFiles()],
         accumulate_grad_batches=settings.accumulate,
         precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[settings.precision],
         max_steps=settings.max_steps,
@@ -249,7 +254,8 @@ def _trainer(run: Run, processes: Processes, settings: TrainSettings, experiment
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
         callbacks=[*callbacks, *([TQDMProgressBar()] if sys.stderr.isatty() else [])],
-        logger=TensorBoardLogger(experiment.folder, name=None, version="tensorboard"),
+        # What a stopped run has written beyond the point from which it goes on is written again: hide the first time.
+        logger=TensorBoardLogger(experiment.folder, name=None, version="tensorboard", purge_step=first_step),
         log_every_n_steps=min(10, settings.max_steps),
     )
 

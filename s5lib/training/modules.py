@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s5lib.errors import S5Error
+from s5lib.errors import ConfigError, S5Error, nearest
 from s5lib.losses import AlignedSDRLoss, PITCrossEntropy
 from s5lib.metrics import ca_pi_sdri, label_accuracy, pi_sdri
 from s5lib.training.figures import Figures
@@ -27,14 +27,16 @@ __all__ = ["JointTraining", "SeparatorTraining", "TaggerTraining"]
 class _Training(lightning.LightningModule):
     """Optimiser, schedule and the guard against a loss that is not a number."""
 
-    monitor: str  # the validation's figure that chooses the best checkpoints; larger is better
-    measured: tuple[str, ...]  # the names of what :meth:`measure` gives
+    measured: tuple[str, ...]  # the names of what :meth:`measure` gives; the first chooses the best weights
 
     def __init__(self, model: torch.nn.Module, settings: TrainSettings):
         super().__init__()
         self.model = model
         self.settings = settings
         model.set_trainable(settings.layers)
+        self.monitor = self.measured[0] if settings.monitor == "auto" else settings.monitor
+        if self.monitor not in self.all_figures:
+            raise ConfigError(f"--monitor is {settings.monitor!r}. {nearest(settings.monitor, ('auto', *self.all_figures))}")
 
     def loss(self, batch: dict) -> Tensor:
         raise NotImplementedError
@@ -95,7 +97,6 @@ class _Training(lightning.LightningModule):
 class TaggerTraining(_Training):
     """Permutation-invariant cross-entropy over the slots (section 3.1 of the paper)."""
 
-    monitor = "source_accuracy"
     measured = ("source_accuracy", "mixture_accuracy")
 
     def __init__(self, model, settings):
@@ -117,7 +118,6 @@ class TaggerTraining(_Training):
 class SeparatorTraining(_Training):
     """SDR of the sources paired by the aligner, with oracle labels as the query (section 3.2 of the paper)."""
 
-    monitor = "pi_sdri"
     measured = ("pi_sdri",)
 
     def __init__(self, model, settings):
@@ -147,7 +147,6 @@ class JointTraining(_Training):
     every place.  Labels and sources are then compared in this order: silent slots by their cross-entropy alone.
     """
 
-    monitor = "ca_pi_sdri"
     measured = ("ca_pi_sdri", "pi_sdri", "source_accuracy", "mixture_accuracy")
 
     def __init__(self, model, settings):

@@ -46,8 +46,13 @@ class TrainSettings:
     """arithmetic of the forward pass; losses are computed in float32"""
     valid_interval: int = 1000
     """steps between two validations"""
+    monitor: str = "auto"
+    """the figure of the validation that chooses the best checkpoints: source_accuracy or mixture_accuracy of a tagger,
+    pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: source_accuracy, pi_sdri, ca_pi_sdri"""
     keep_best: int = 1
     """how many of the best checkpoints are kept, and averaged for the final model"""
+    early_stopping: int = 0
+    """validations in a row without a better one, after which the run ends; 0: it goes on to max_steps"""
     keep_interval: int = 0
     """steps between two models that are kept for good, in the folder ``steps``; 0: none"""
     save_interval: int = 1000
@@ -58,7 +63,7 @@ class TrainSettings:
     def __post_init__(self):
         for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("warmup_steps", "keep_interval", "num_workers", "weight_decay", "clip", "label_weight"):
+        for name in ("warmup_steps", "early_stopping", "keep_interval", "num_workers", "weight_decay", "clip", "label_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", self.lr > 0, "above 0")
 
