@@ -35,7 +35,7 @@ def estimate_seconds(run: Run) -> dict[str, float]:
 
 
 def _trial(run: Run, name: str, steps: int) -> float:
-    options = {**run.train_options, "max_steps": steps, "valid_interval": steps, "keep_interval": 0}
+    options = {**run.train_options, "max_steps": steps, "valid_interval": steps, "keep_models": 0}
     with tempfile.TemporaryDirectory(prefix="s5lib-estimate-") as folder:
         since = time.perf_counter()
         own = {name: run.steps[name]} if run.steps else {}

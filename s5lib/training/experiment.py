@@ -17,7 +17,7 @@ from s5lib.errors import ConfigError
 
 __all__ = ["Experiment"]
 
-_FREE = {"num_workers", "save_interval"}  # may differ between a run and its continuation: the weights stay the same
+_FREE = {"keep_models", "num_workers", "save_interval"}  # may differ between a run and its continuation: the weights stay the same
 
 
 class Experiment:

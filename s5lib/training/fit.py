@@ -205,8 +205,8 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
     )  # fmt: skip
     best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best, settings.early_stopping)
     callbacks = [StepRandomness(run.seed), best, History(experiment.folder / "history.jsonl")]
-    if settings.keep_interval:
-        callbacks.append(Snapshots(experiment.folder / "steps", settings.keep_interval, save))
+    if settings.keep_models:
+        callbacks.append(Snapshots(experiment.folder / "steps", settings.max_steps, settings.keep_models, save))
     callbacks.append(
         ResumePoint(experiment.resume_file, settings.save_interval, settings.valid_interval, settings.max_steps)
     )

@@ -53,8 +53,8 @@ class TrainSettings:
     """how many of the best checkpoints are kept, and averaged for the final model"""
     early_stopping: int = 0
     """validations in a row without a better one, after which the run ends; 0: it goes on to max_steps"""
-    keep_interval: int = 0
-    """steps between two models that are kept for good, in the folder ``steps``; 0: none"""
+    keep_models: int = 0
+    """how many models are kept for good, in the folder ``steps``, at equal distances over the run; 0: none"""
     save_interval: int = 1000
     """steps between two checkpoints to resume from"""
     num_workers: int = 1
@@ -63,7 +63,7 @@ class TrainSettings:
     def __post_init__(self):
         for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("warmup_steps", "early_stopping", "keep_interval", "num_workers", "weight_decay", "clip", "label_weight"):
+        for name in ("warmup_steps", "early_stopping", "keep_models", "num_workers", "weight_decay", "clip", "label_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", self.lr > 0, "above 0")
 

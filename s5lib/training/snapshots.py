@@ -11,15 +11,16 @@ __all__ = ["Snapshots"]
 
 
 class Snapshots(lightning.Callback):
-    """Writes ``folder/step_N.safetensors``, a complete model for inference, every ``interval`` steps.
+    """Writes ``folder/step_N.safetensors``, a complete model for inference, ``count`` times over ``max_steps`` steps.
 
     Args:
         save: writes the model as it is now to the path that it is given.
     """
 
-    def __init__(self, folder: Path, interval: int, save: Callable[[Path], None]):
-        self.folder, self.interval, self.save = Path(folder), interval, save
+    def __init__(self, folder: Path, max_steps: int, count: int, save: Callable[[Path], None]):
+        self.folder, self.save = Path(folder), save
+        self.steps = {max(1, round(max_steps * number / count)) for number in range(1, count + 1)}
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        if trainer.global_step % self.interval == 0 and trainer.is_global_zero:
+        if trainer.global_step in self.steps and trainer.is_global_zero:
             self.save(self.folder / f"step_{trainer.global_step:07d}.safetensors")

@@ -48,7 +48,7 @@ def test_second_step_has_its_own_learning_rate_and_the_first_ones_weights(traine
 
 
 def test_models_of_the_way_are_kept(prepared, configs, tmp_path):
-    command = train_command("separator", prepared, configs, tmp_path, "--max_steps", "2", "--keep_interval", "1")
+    command = train_command("separator", prepared, configs, tmp_path, "--max_steps", "2", "--keep_models", "2")
     assert main(command) == 0
     first, last = sorted((tmp_path / "separator/train/steps").iterdir())
     assert (first.name, last.name) == ("step_0000001.safetensors", "step_0000002.safetensors")

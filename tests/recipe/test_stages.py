@@ -99,10 +99,10 @@ def test_trained_models_take_the_place_of_their_stages(bench):
 
 
 def test_options_of_the_training_reach_it_and_oracle_labels_need_no_tagger(bench):
-    done = bench("--stop_stage", "3", "--train_conf", "max_steps=5", "keep_interval=2", "--train_conf=lr=1e-3")
+    done = bench("--stop_stage", "3", "--train_conf", "max_steps=5", "keep_models=2", "--train_conf=lr=1e-3")
     assert done.returncode == 0, done.stderr
     for call in bench.calls[1:]:
-        assert call[-6:] == ["--max_steps", "5", "--keep_interval", "2", "--lr", "1e-3"]
+        assert call[-6:] == ["--max_steps", "5", "--keep_models", "2", "--lr", "1e-3"]
     (bench.place / "exp/tagger/model.safetensors").unlink()
     assert bench("--stage", "4", "--stop_stage", "4", "--labels", "oracle").returncode == 0
     assert "--tagger" not in bench.calls[-1] and bench.calls[-1][5:7] == ["--labels", "oracle"]
