@@ -1,28 +1,131 @@
-"""Score a system's output: CA-PI-SDRi, label accuracies, PI-SDRi with oracle labels, and what doing nothing would give.
+"""Score separated sources: CA-PI-SDRi and its kin, label accuracies, and what doing nothing would give.
+
+What 's5lib infer --data_dir' has written:
 
   s5lib score --data_dir data/mini/test --infer_dir exp/mini/infer/test --out exp/mini/RESULTS.md
 
-Reads what 's5lib infer --data_dir' has written, prints the table, and writes it to --out, with the scores of each
-recording beside it (.jsonl).
+What any system has written, as files NAME_I_LABEL.wav, against a data directory or a folder that holds
+soundscape/NAME.wav and oracle_target/NAME_I_LABEL.wav:
+
+  s5lib score --data_dir data/mini/test --estimates separated --out RESULTS.md
+  s5lib score --references dev_set/synthesized/test --estimates separated --out RESULTS.md
+
+Is it better than another system, on the same scenes?
+
+  s5lib score --data_dir data/mini/test --infer_dir exp/a/infer/test --compare exp/b/infer/test --out RESULTS.md
+
+Prints the table and writes it to --out, with the scores of each recording beside it (.jsonl).  A mixture without files
+counts as one in which nothing was found.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+
+from s5lib.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser):
     """Add the options of this command."""
-    parser.add_argument("--data_dir", required=True, help="data directory with the references")
-    parser.add_argument("--infer_dir", required=True, help="what 's5lib infer --data_dir' has written")
+    parser.add_argument("--data_dir", help="data directory with the references")
+    parser.add_argument("--references", metavar="FOLDER", help="soundscape/ and oracle_target/, in place of --data_dir")
+    parser.add_argument("--infer_dir", help="what 's5lib infer --data_dir' has written")
+    parser.add_argument("--estimates", metavar="FOLDER", help="files NAME_I_LABEL.wav, in place of --infer_dir")
+    parser.add_argument(
+        "--oracle_estimates", metavar="FOLDER", help="beside --estimates: what the separator gives for the right labels"
+    )
     parser.add_argument("--out", required=True, metavar="FILE.md", help="where the table is written")
+    parser.add_argument(
+        "--compare", metavar="OTHER", help="another system: a folder as --infer_dir or --estimates, or its FILE.jsonl"
+    )
+    parser.add_argument(
+        "--class_labels", metavar="LABELS",
+        help="of all classes, LABEL,LABEL,... or a file of them (default: the corpus's, else those of the references)",
+    )
+    parser.add_argument(
+        "--pairing", default="sdri", choices=("sdri", "sdr"),
+        help="what the pairs inside a class maximise; sdr is the public DCASE 2026 baseline's way (default: sdri)",
+    )
+    parser.add_argument("--penalty_fn", type=float, default=0.0, metavar="DB", help="of each missed source (default: 0)")
+    parser.add_argument("--penalty_fp", type=float, default=0.0, metavar="DB", help="of each invented one (default: 0)")
+    parser.add_argument("--nj", type=int, default=1, help="processes (default: 1)")
 
 
 def run(args):
     """Score what ``args`` name."""
+    from s5lib.report.comparison import read_scores
+    from s5lib.report.folders import known_labels
     from s5lib.report.results import write_results
-    from s5lib.report.scoring import score_recordings
+    from s5lib.report.scoring import MetricOptions, list_outputs, score_listed
+    from s5lib.report.versus import comparison_text
 
-    scores = list(score_recordings(Path(args.data_dir), Path(args.infer_dir)))
-    print(write_results(scores, Path(args.out), f"Results on {Path(args.data_dir).name}"))
+    _check(args)
+    options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
+    source = Path(args.data_dir or args.references)
+    recordings = _recordings(args)
+    names = [recording.id for recording in recordings]
+    # labels are needed to read file names; what 's5lib infer' has written lists its own
+    needed = args.estimates or args.compare
+    used = {label for recording in recordings for label in recording.labels or ()}
+    labels = known_labels(source, args.class_labels, used) if needed else ()
+    if args.estimates:
+        oracle = args.oracle_estimates and Path(args.oracle_estimates)
+        outputs = list_outputs(Path(args.estimates), names, labels, oracle)
+    else:
+        outputs = list_outputs(Path(args.infer_dir), names)
+    # the other system is read first: what is wrong with it should not be told after all the work
+    others = None
+    if args.compare and args.compare.endswith(".jsonl"):
+        others = read_scores(Path(args.compare), options)
+    elif args.compare:
+        other_outputs = list_outputs(Path(args.compare), names, labels)
+    _say_what_is_missing(outputs)
+    scores = list(score_listed(recordings, outputs, options, args.nj))
+    comparison = ""
+    if args.compare:
+        if others is None:
+            other_scores = score_listed(recordings, other_outputs, options, args.nj)
+            others = {s.id: {k: v for k in other_outputs if (v := getattr(s, k))} for s in other_scores}
+        names = str(args.infer_dir or args.estimates), str(args.compare)
+        comparison = f"\n{comparison_text(scores, others, names)}"
+    title = f"Results on {source.name}"
+    print(write_results(scores, Path(args.out), title, options, comparison) + comparison)
     print(f"written to {args.out}")
+
+
+def _check(args) -> None:
+    if bool(args.data_dir) == bool(args.references):
+        raise ConfigError("give the references: either --data_dir or --references, one of the two.")
+    if bool(args.infer_dir) == bool(args.estimates):
+        raise ConfigError("give what to score: either --infer_dir or --estimates, one of the two.")
+    if args.oracle_estimates and not args.estimates:
+        raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
+    if args.nj < 1:
+        raise ConfigError(f"--nj is {args.nj}; expected 1 or more processes.")
+    for name in ("penalty_fn", "penalty_fp"):
+        if not abs(getattr(args, name)) < float("inf"):
+            raise ConfigError(f"--{name} is {getattr(args, name)}; expected a finite number of dB.")
+    if Path(args.out).suffix == ".jsonl":
+        raise ConfigError(f"--out is {args.out}; the table goes there, the .jsonl beside it: choose a name in .md.")
+
+
+def _recordings(args):
+    from s5lib.data import DataDirectory
+    from s5lib.data.official import read_synthesized
+
+    if args.data_dir:
+        return DataDirectory.read(args.data_dir).recordings
+    recordings = read_synthesized(args.references)
+    if not any(recording.sources for recording in recordings):
+        raise DataError(f"{args.references}: no references; expected files NAME_I_LABEL.wav in its folder oracle_target.")
+    return recordings
+
+
+def _say_what_is_missing(outputs) -> None:
+    for kind, of in outputs.items():
+        silent = [name for name, listed in of.items() if not listed]
+        if silent:
+            log.info("%s: nothing was found in %d of %d mixtures, as %s", kind, len(silent), len(of), sorted(silent)[0])

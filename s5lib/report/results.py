@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from s5lib.metrics import aggregate
 from s5lib.metrics.aggregate import Estimate, GroupScore
-from s5lib.report.scoring import RecordingScores
+from s5lib.report.scoring import MetricOptions, RecordingScores
 
 __all__ = ["results_table", "write_results"]
 
@@ -42,7 +43,30 @@ def results_table(scores: Sequence[RecordingScores]) -> str:
             ]
             parts.append(f"| {' | '.join(cells)} |")
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join(parts + _more_of_predicted(scores, groups["predicted"]))
+
+
+def _more_of_predicted(scores: Sequence[RecordingScores], predicted: dict) -> list[str]:
+    """Return a table of the other metrics and the counts, with a column for each set."""
+    sets = [key for key in predicted if key[0] == "set"]
+    if not sets:
+        return []
+    other = {name: _groups([getattr(s, name) for s in scores]) for name in ("predicted_ca", "predicted_pi")}
+    empty = [s.predicted for s in scores if not s.predicted.reference_labels]
+    rows = {
+        "CA-SDRi [dB]": [_cell(other["predicted_ca"][key].sdri) for key in sets],
+        "PI-SDRi [dB]": [_cell(other["predicted_pi"][key].sdri) for key in sets],
+        "sources": [str(predicted[key].labels.tp + predicted[key].labels.fn) for key in sets],
+        "found (TP)": [str(predicted[key].labels.tp) for key in sets],
+        "missed (FN)": [str(predicted[key].labels.fn) for key in sets],
+        "invented (FP)": [str(predicted[key].labels.fp) for key in sets],
+    }
+    lines = [f"| predicted labels | {' | '.join(name for _, name in sets)} |", f"|---|{'--:|' * len(sets)}"]
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    if empty:
+        wrong = sum(score.fp > 0 for score in empty)
+        lines += ["", f"Of {len(empty)} mixtures without a source, {wrong} got an invented one."]
+    return [*lines, ""]
 
 
 def _groups(scores) -> dict[tuple[str, str], GroupScore]:
@@ -65,8 +89,10 @@ def _value(estimate: Estimate | None) -> str:
 
 
 _NOTES = """
-- CA-PI-SDRi: the whole system, labels predicted by the tagger; a missed or invented source counts 0 dB. A mixture with
+- CA-PI-SDRi: the whole system, labels predicted by the tagger; a missed or invented source counts 0 dB, unless said otherwise below. A mixture with
   neither a source nor a prediction has no value and is left out of the mean.
+- CA-SDRi: same-class sources in the order of the files, which means nothing; PI-SDRi with predicted labels: whatever
+  the labels say.
 - Source accuracy: TP / (TP + FP + FN); mixture accuracy: mixtures whose labels are all right.
 - PI-SDRi, oracle labels: the separator alone, told the right labels.
 - DupSet: mixtures with several sources of one class; NoDupSet: all classes distinct; zero-target: no source.
@@ -75,16 +101,29 @@ _NOTES = """
 """
 
 
-def write_results(scores: Sequence[RecordingScores], path: Path, title: str) -> str:
+def write_results(
+    scores: Sequence[RecordingScores], path: Path, title: str, options: MetricOptions | None = None, comparison: str = ""
+) -> str:
     """Write ``path`` (Markdown) and, beside it, a ``.jsonl`` of the same name with a line for each recording.
+
+    Args:
+        options: that the scores were made with.
+        comparison: Markdown with another system, that goes between table and notes.
 
     Returns the table.
     """
+    options = options or MetricOptions()
     table = results_table(scores)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(_line(score)) for score in scores]
+    lines = [json.dumps(_line(score) | {"options": asdict(options)}) for score in scores]
+    notes = _NOTES
+    if options != MetricOptions():
+        notes += (
+            f"- Pairs by {options.pairing.upper()}; a missed source counts {options.penalty_fn:g} dB, an invented one "
+            f"{options.penalty_fp:g} dB.\n"
+        )
     for target, text in (
-        (path, f"# {title}\n\n{table}{_NOTES}"),
+        (path, f"# {title}\n\n{table}{comparison}{notes}"),
         (path.with_suffix(".jsonl"), "\n".join(lines) + "\n"),
     ):
         temporary = target.with_name(f".{target.name}.part")
@@ -102,4 +141,8 @@ def _line(score: RecordingScores) -> dict:
                 "value": scene.value, "tp": scene.tp, "fn": scene.fn, "fp": scene.fp,
                 "pairs": [[pair.reference, pair.estimate, pair.reference_label, pair.sdri] for pair in scene.pairs],
             }
+    if score.predicted is not None:
+        row["predicted"]["invented"] = [[false.index, false.label] for false in score.predicted.false_positives]
+    if score.predicted_ca is not None:
+        row["predicted_ca_sdri"], row["predicted_pi_sdri"] = score.predicted_ca.value, score.predicted_pi.value
     return row

@@ -1,21 +1,39 @@
-"""Score what inference has left against a data directory's references."""
+"""Score the sources that a system has left as files, against a data directory's references."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from s5lib.data import DataDirectory
+from s5lib.align import ClassAware
+from s5lib.data import DataDirectory, Recording
 from s5lib.errors import DataError
-from s5lib.metrics import SceneScore, ca_pi_sdri, pi_sdri
-from s5lib.scenes.audio import read_audio
-from s5lib.systems.outputs import read_sources
+from s5lib.metrics import LabelledScene, Pair, SceneScore
+from s5lib.report.folders import EstimateFile, list_estimates, listed_by_inference
+from s5lib.report.waveforms import read_mixture, read_sources_of
 
-__all__ = ["RecordingScores", "score_recordings"]
+__all__ = ["MetricOptions", "RecordingScores", "list_outputs", "score_listed", "score_recordings"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MetricOptions:
+    """Options of :func:`s5lib.metrics.ca_pi_sdri`."""
+
+    pairing: str = "sdri"
+    """what the pairs maximise: ``"sdri"``, or ``"sdr"`` as the public DCASE 2026 baseline does"""
+    penalty_fn: float = 0.0
+    """in dB, of each missed source"""
+    penalty_fp: float = 0.0
+    """in dB, of each estimate of nothing"""
 
 
 @dataclass(frozen=True)
@@ -31,38 +49,120 @@ class RecordingScores:
     """the mixture as every estimate, with oracle labels: 0 dB by definition"""
     silence: SceneScore
     """silence as every estimate, with oracle labels"""
+    predicted_ca: SceneScore | None = None
+    """CA-SDRi with predicted labels; same-class sources in the order of the files"""
+    predicted_pi: SceneScore | None = None
+    """PI-SDRi with predicted labels, which then count for nothing"""
 
 
-def score_recordings(data_dir: Path, infer_dir: Path) -> Iterator[RecordingScores]:
+Outputs = dict[str, dict[str, list[EstimateFile]]]
+"""``"predicted"`` and ``"oracle"``, or one of them: files of the sources by recording."""
+
+
+def score_recordings(
+    data_dir: Path, infer_dir: Path, options: MetricOptions | None = None, nj: int = 1
+) -> Iterator[RecordingScores]:
     """Yield the scores of a data directory's recordings, from ``infer_dir/predicted`` and ``infer_dir/oracle``.
 
     Raises:
         DataError: there are no references, no output, or a file is missing or does not fit its reference.
     """
-    data = DataDirectory.read(data_dir)
-    kinds = [kind for kind in ("predicted", "oracle") if (infer_dir / kind).is_dir()]
-    if not kinds:
-        raise DataError(f"{infer_dir} has neither predicted/ nor oracle/: run the inference stage first (run.sh --stage 4).")
-    for recording in tqdm(data, unit="recording", disable=None):
+    recordings = DataDirectory.read(data_dir).recordings
+    yield from score_listed(recordings, list_outputs(infer_dir, [r.id for r in recordings]), options, nj)
+
+
+def list_outputs(
+    folder: Path, names: Sequence[str], labels: Iterable[str] = (), oracle: Path | None = None
+) -> Outputs:
+    """Return what a system has left: what :mod:`s5lib.systems.inference` writes, or files ``NAME_I_LABEL.wav``.
+
+    Args:
+        folder: with folders ``predicted``, ``oracle`` or both that ``s5lib infer`` has written, or with files.
+        names: of the mixtures.
+        labels: of the classes; only files are read by them.
+        oracle: a folder of files that were separated with the references' labels.
+
+    Raises:
+        DataError: there is no output, or a file is not one of a mixture and a label.
+    """
+    kinds = [kind for kind in ("predicted", "oracle") if (folder / kind).is_dir()]
+    if kinds and oracle is None:
+        return {kind: {name: listed_by_inference(folder / kind, name) for name in names} for kind in kinds}
+    if not labels:
+        raise DataError(f"{folder} has neither predicted/ nor oracle/: run the inference stage first (run.sh --stage 4).")
+    folders = {"predicted": folder} | ({"oracle": oracle} if oracle is not None else {})
+    return {kind: list_estimates(path, names, labels) for kind, path in folders.items()}
+
+
+def score_listed(
+    recordings: Sequence[Recording], outputs: Outputs, options: MetricOptions | None = None, nj: int = 1
+) -> Iterator[RecordingScores]:
+    """Yield the scores of ``recordings``, in their order; ``nj`` processes share the work.
+
+    Raises:
+        DataError: a recording has no references, or a file is missing or does not fit its mixture.
+    """
+    for recording in recordings:
         if recording.labels is None or len(recording.labels) != len(recording.sources):
-            raise DataError(f"{data_dir}: {recording.id} has no references (labels and src1.scp, ...): nothing to score with.")
-        mixture = read_audio(recording.mixture)[0][0]
-        references = np.zeros((len(recording.sources), len(mixture)), np.float32)
-        for row, path in zip(references, recording.sources, strict=True):
-            source = read_audio(path)[0][0]
-            if source.shape != row.shape:
-                raise DataError(f"{path} has {len(source)} samples, its mixture {recording.mixture} has {len(row)}.")
-            row[:] = source
-        labels = list(recording.labels)
-        scores = {}
-        for kind in kinds:
-            found, estimates = read_sources(infer_dir / kind, recording.id, len(mixture))
-            score = ca_pi_sdri if kind == "predicted" else pi_sdri
-            scores[kind] = score(estimates, found, references, labels, mixture)
-        yield RecordingScores(
-            recording.id,
-            scores.get("predicted"),
-            scores.get("oracle"),
-            pi_sdri(np.broadcast_to(mixture, references.shape), labels, references, labels, mixture),
-            pi_sdri(np.zeros_like(references), labels, references, labels, mixture),
+            raise DataError(f"{recording.id} has no references (labels and src1.scp, ...): nothing to score with.")
+    jobs = [(recording, {kind: of[recording.id] for kind, of in outputs.items()}) for recording in recordings]
+    score, clipped = partial(_score, options or MetricOptions()), []
+    bar = partial(tqdm, total=len(jobs), unit="recording", disable=None)
+    if nj <= 1:
+        for scores, files in bar(map(score, jobs)):
+            clipped += files
+            yield scores
+    else:
+        with multiprocessing.get_context("spawn").Pool(min(nj, len(jobs))) as pool:
+            for scores, files in bar(pool.imap(score, jobs, chunksize=max(1, min(16, len(jobs) // (4 * nj))))):
+                clipped += files
+                yield scores
+    if clipped:
+        log.warning(
+            "%d estimates look clipped, which costs dB: several neighbouring samples are at full scale. The first is %s. "
+            "Write float files, or scale down before rounding and score what was meant.", len(clipped), clipped[0]
         )
+
+
+def _score(options: MetricOptions, job: tuple[Recording, dict[str, list[EstimateFile]]]) -> tuple[RecordingScores, list[str]]:
+    """Return one recording's scores, and the estimates that look clipped."""
+    recording, outputs = job
+    mixture, rate = read_mixture(recording.mixture)
+    references, _ = read_sources_of(recording.sources, mixture, rate, "reference")
+    labels, keywords = list(recording.labels), vars(options)
+    scores, clipped, mixture_sdr = {}, [], None
+    for kind, listed in outputs.items():
+        estimates, full = read_sources_of([file.path for file in listed], mixture, rate, "estimate")
+        for waveform, file in zip(estimates, listed, strict=True):
+            if file.gain != 1:
+                waveform /= np.float32(file.gain)
+        clipped += full
+        try:
+            scene = LabelledScene(estimates, [file.label for file in listed], references, labels, mixture)
+        except DataError as error:
+            raise DataError(f"{recording.id}: {error}") from None
+        mixture_sdr = scene.mixture_sdr
+        scores[kind] = scene.score("ca_pi" if kind == "predicted" else "pi", **keywords)
+        if kind == "predicted":
+            penalties = {key: value for key, value in keywords.items() if key != "pairing"}
+            scores["ca"] = scene.score(ClassAware(order="given"), **penalties)
+            scores["pi"] = scene.score("pi", **keywords)
+    return RecordingScores(
+        recording.id,
+        scores.get("predicted"),
+        scores.get("oracle"),
+        _constant([0.0] * len(labels), mixture_sdr, labels),
+        _constant(-mixture_sdr, mixture_sdr, labels),  # silence has an SDR of 0 dB
+        scores.get("ca"),
+        scores.get("pi"),
+    ), clipped
+
+
+def _constant(sdri: Sequence[float], mixture_sdr: Sequence[float], labels: list[str]) -> SceneScore:
+    """Return the score of estimates that are all the same: whatever is paired with what, each source has its SDRi."""
+    pairs = tuple(
+        Pair(r, r, label, label, float(improvement + of_mixture), float(improvement))
+        for r, (label, improvement, of_mixture) in enumerate(zip(labels, sdri, mixture_sdr, strict=True))
+    )
+    value = sum(pair.sdri for pair in pairs) / len(pairs) if pairs else None
+    return SceneScore(value, pairs, len(pairs))

@@ -1,0 +1,115 @@
+"""Time of scoring a set of mixtures against reading its files alone: ``python benchmarks/scoring.py``.
+
+A set of four-channel mixtures of 10 s with zero to three sources of float32, as renderers write them, and estimates that
+are the references plus noise; or a rendered set of your own (--references FOLDER).  Scoring means all that 's5lib score'
+does for a mixture: finding the files, reading, checking, CA-PI-SDRi, CA-SDRi, PI-SDRi and the floors.  The values are
+compared with those of the metrics' functions.  Time is the processor's, of one thread; rounds alternate and the fastest
+counts, so that what else the machine does disturbs little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import numpy as np  # noqa: E402
+import soundfile  # noqa: E402
+
+from s5lib.data.official import read_synthesized  # noqa: E402
+from s5lib.metrics import ca_pi_sdri  # noqa: E402
+from s5lib.report.scoring import list_outputs, score_listed  # noqa: E402
+
+LABELS = ("Cough", "Dishes", "Speech")
+RATE = 32000
+
+
+def make_references(folder: Path, mixtures: int, seconds: float) -> None:
+    """Write ``soundscape/`` and ``oracle_target/``: noise bursts, a source each, in four channels."""
+    generator = np.random.default_rng(0)
+    for name in ("soundscape", "oracle_target"):
+        (folder / name).mkdir(parents=True)
+    for index in range(mixtures):
+        sources = generator.standard_normal((index % 4, round(seconds * RATE)), dtype=np.float32) * 0.05
+        mixture = 0.005 * generator.standard_normal((4, sources.shape[1]), dtype=np.float32)
+        for number, source in enumerate(sources):
+            mixture += generator.uniform(0.5, 1, (4, 1)).astype(np.float32) * source
+            file = folder / f"oracle_target/mix_{index}_{number}_{LABELS[generator.integers(3)]}.wav"
+            soundfile.write(file, source, RATE, subtype="FLOAT")
+        soundfile.write(folder / f"soundscape/mix_{index}.wav", mixture.T, RATE, subtype="FLOAT")
+
+
+def make_estimates(references: Path, folder: Path) -> None:
+    generator = np.random.default_rng(1)
+    folder.mkdir()
+    for path in sorted((references / "oracle_target").glob("*.wav")):
+        samples, rate = soundfile.read(path, dtype="float32")
+        samples += 0.3 * np.sqrt(np.mean(samples**2)) * generator.standard_normal(len(samples), dtype=np.float32)
+        soundfile.write(folder / path.name, samples, rate, subtype="FLOAT")
+
+
+def read_all(files: list[str]) -> None:
+    for file in files:
+        soundfile.read(file, dtype="float32")
+
+
+def score_all(references: Path, estimates: Path, labels: set[str]) -> list:
+    recordings = read_synthesized(references)
+    outputs = list_outputs(estimates, [recording.id for recording in recordings], labels)
+    return list(score_listed(recordings, outputs))
+
+
+def seconds_of(function, *arguments) -> float:
+    start = time.process_time()
+    function(*arguments)
+    return time.process_time() - start
+
+
+def check(references: Path, estimates: Path, scores: list) -> float:
+    """Return the largest difference to the values of the metric's function, in dB."""
+    largest = 0.0
+    for recording, score in zip(read_synthesized(references), scores, strict=True):
+        mixture = soundfile.read(recording.mixture, dtype="float32")[0][:, 0]
+        sources = [soundfile.read(path, dtype="float32")[0] for path in recording.sources]
+        found = [soundfile.read(estimates / Path(path).name, dtype="float32")[0] for path in recording.sources]
+        value = ca_pi_sdri(found, recording.labels, sources, recording.labels, mixture).value
+        if (value is None) != (score.predicted.value is None):
+            return float("inf")
+        largest = max(largest, abs((value or 0.0) - (score.predicted.value or 0.0)))
+    return largest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--references", type=Path, metavar="FOLDER", help="soundscape/ and oracle_target/ of your own")
+    parser.add_argument("--mixtures", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of a mixture")
+    parser.add_argument("--repeat", type=int, default=5)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        references, estimates = args.references or Path(scratch, "references"), Path(scratch, "estimates")
+        if args.references is None:
+            make_references(references, args.mixtures, args.seconds)
+        make_estimates(references, estimates)
+        recordings = read_synthesized(references)
+        labels = {label for recording in recordings for label in recording.labels}
+        files = [r.mixture for r in recordings] + [path for r in recordings for path in r.sources]
+        files += [str(path) for path in sorted(estimates.iterdir())]
+        difference = check(references, estimates, score_all(references, estimates, labels))
+        reading, scoring = [], []
+        for _ in range(args.repeat):
+            reading.append(seconds_of(read_all, files))
+            scoring.append(seconds_of(score_all, references, estimates, labels))
+        of_reading, of_scoring = (1e3 * min(times) / len(recordings) for times in (reading, scoring))
+        print(f"{len(recordings)} mixtures, {len(files)} files; largest difference to ca_pi_sdri: {difference:g} dB")
+        print(f"reading the files alone  {of_reading:6.2f} ms a mixture")
+        print(f"scoring                  {of_scoring:6.2f} ms a mixture  ({of_scoring / of_reading:.2f} times reading)")
+
+
+if __name__ == "__main__":
+    main()

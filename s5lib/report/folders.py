@@ -1,0 +1,137 @@
+"""Estimates in a folder, as any system may leave them: ``NAME_I_LABEL.wav``, the challenge's naming.
+
+Names and labels may both hold underscores and digits, so a file's name is not split by rule but held against the
+mixtures' names and the class labels, as a whole: what belongs to ``eval_10`` is never taken for ``eval_1``'s.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from s5lib.data import CorpusDescription
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels
+from s5lib.systems.outputs import file_label, read_record
+
+__all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
+
+@dataclass(frozen=True)
+class EstimateFile:
+    """One estimated source."""
+
+    label: str
+    path: Path
+    gain: float = 1.0
+    """by which the file is softer than the estimate"""
+
+
+def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[str, int, str]:
+    """Return mixture, number and label of ``NAME_I_LABEL``.
+
+    Args:
+        stem: the file's name without its ending.
+        names: of the mixtures; a set is fast.
+        labels: of the classes.
+
+    Raises:
+        DataError: the name does not fit, or fits in several ways.
+
+    >>> split_name("eval_10_0_Door_bell", {"eval_1", "eval_10"}, ["Door_bell", "bell"])
+    ('eval_10', 0, 'Door_bell')
+    >>> split_name("mix_0_1_Speech", {"mix", "mix_0"}, ["Speech"])
+    ('mix_0', 1, 'Speech')
+    """
+    written = {file_label(label): label for label in labels}
+    known, readings, unknown = set(names), [], []
+    for number in re.finditer(r"_(?=([0-9]+)_)", stem):  # looking ahead, so that numbers may be neighbours
+        start, rest = stem[: number.start()], stem[number.end(1) + 1 :]
+        if start in known:
+            (readings if rest in written else unknown).append((start, int(number[1]), rest))
+    if len(readings) == 1:
+        name, index, label = readings[0]
+        return name, index, written[label]
+    if readings:
+        told = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in readings)
+        raise DataError(f"can be {told}: rename the mixture or the file.")
+    if unknown:
+        raise DataError(f"unknown label {unknown[-1][2]!r}. {nearest(unknown[-1][2], labels)} (--class_labels adds some.)")
+    close = difflib.get_close_matches(re.sub(r"_[0-9]+_.*?$", "", stem), known, n=1)
+    raise DataError(
+        f"belongs to none of the {len(known)} mixtures; expected NAME_I_LABEL, as in {min(known)}_0_{min(labels)}."
+        + (f" Is {close[0]!r} meant?" if close else "")
+    )
+
+
+def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) -> dict[str, list[EstimateFile]]:
+    """Return what a folder holds for each of ``names``, by the files' numbers; nothing is an empty list.
+
+    Other files than recordings, and hidden ones, are passed over.
+
+    Raises:
+        DataError: no folder, no recordings in it, a file that belongs to no mixture, has an unknown label or a number
+            that another file has.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of estimates.")
+    files = sorted(
+        entry.name for entry in os.scandir(folder)
+        if entry.name.lower().endswith(AUDIO_SUFFIXES) and not entry.name.startswith(".") and entry.is_file()
+    )
+    if not files:
+        inside = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+        hint = f" It has folders ({', '.join(inside[:3])}): is one of them meant?" if inside else ""
+        raise DataError(f"{folder}: no estimates there; expected files NAME_I_LABEL.wav.{hint}")
+    known, labels = set(names), list(labels)
+    found: dict[str, dict[int, EstimateFile]] = {name: {} for name in known}
+    for file in files:
+        try:
+            name, index, label = split_name(os.path.splitext(file)[0], known, labels)
+        except DataError as error:
+            raise DataError(f"{folder / file}: {error}") from None
+        if index in found[name]:
+            raise DataError(f"{folder / file}: number {index} of {name!r} a second time, beside {found[name][index].path.name}.")
+        found[name][index] = EstimateFile(label, folder / file)
+    return {name: [sources[index] for index in sorted(sources)] for name, sources in found.items()}
+
+
+def listed_by_inference(folder: Path, name: str) -> list[EstimateFile]:
+    """Return what the JSON of a recording lists, see :mod:`s5lib.systems.outputs`.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    record = read_record(folder / f"{name}.json")
+    gain = float(record.get("gain", 1.0))
+    return [EstimateFile(entry["label"], folder / Path(entry["file"]).name, gain) for entry in record["sources"]]
+
+
+def known_labels(references: Path, given: str | None, used: Iterable[str]) -> list[str]:
+    """Return the class labels that estimates may have, sorted.
+
+    Args:
+        references: a data directory, beside which ``corpus.json`` may be, or a rendered set, which may be in its corpus.
+        given: ``LABEL,LABEL,...`` or a file with them, separated by white space; None: found out.
+        used: labels of the references; all there is where there is no corpus.
+
+    Raises:
+        ConfigError: ``given`` is empty, or lacks a label that a reference has.
+    """
+    used = set(used)
+    if given is not None:
+        text = Path(given).read_text(encoding="utf-8") if os.path.isfile(given) else given.replace(",", " ")
+        labels = set(text.split())
+        if not labels or not used <= labels:
+            missing = f"it lacks {', '.join(sorted(used - labels))}, which the references have" if labels else "it is empty"
+            raise ConfigError(f"--class_labels {given}: {missing}.")
+        return sorted(labels)
+    folder = references.absolute()
+    if (folder.parent / "corpus.json").is_file():
+        return sorted(used | set(CorpusDescription.read(folder.parent).labels))
+    if folder.parent.name == "synthesized" and (folder.parents[1] / "sound_event/train").is_dir():
+        return sorted(used | set(class_labels(folder.parents[1])))
+    return sorted(used)
