@@ -31,7 +31,12 @@ class _Model(nn.Module):
 
 
 class Tagger(_Model):
-    """Predicts the labels of a mixture's sources, one per slot."""
+    """Predicts the labels of a mixture's sources, one per slot.
+
+    A tagger with a backbone may offer two more methods, whose composition is :meth:`forward`:
+    ``features(mixture [B, M, T]) -> [B, F]`` and ``classify(features [B, F]) -> logits [B, K, C + 1]``.  Where
+    :meth:`set_trainable` leaves nothing of ``features`` to train, ``s5lib train --tagger_cache`` computes these once.
+    """
 
     def forward(self, mixture: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``logits [B, K, C + 1]``; class C is silence."""

@@ -91,7 +91,11 @@ class M2DTagger(Tagger):
 
     def forward(self, mixture: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``logits [B, K, C + 1]``; class C is silence."""
-        return self.head(self.features(mixture))
+        return self.classify(self.features(mixture))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map what :meth:`features` gives to ``logits [B, K, C + 1]``."""
+        return self.head(features)
 
     def set_trainable(self, layers: str) -> None:
         """Let ``"head"``, ``"lastN"`` (the head, the last N blocks and the backbone's last normalisation) or ``"all"`` train.

@@ -59,13 +59,14 @@ class TrainingData(lightning.LightningDataModule):
         return self._loader(self.valid, max(1, at_once), sampler=list(mine))
 
     def _loader(self, dataset, batch_size, sampler):
-        workers = self.settings.num_workers
+        ready_made = hasattr(dataset, "collate")  # features, mapped into memory: nothing to mix
+        workers = 0 if ready_made else self.settings.num_workers
         return DataLoader(
             dataset,
             batch_size,
             sampler=sampler,
             num_workers=workers,
-            collate_fn=collate,
+            collate_fn=dataset.collate if ready_made else collate,
             worker_init_fn=_leave_signals_to_the_trainer,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,

@@ -26,6 +26,7 @@ from s5lib.report.curves import draw_history
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.best import BestWeights
 from s5lib.training.batch_norm import normalise_over_processes
+from s5lib.training.cached_data import CachedData, require_features
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
 from s5lib.training.history import History
@@ -99,6 +100,8 @@ def fit(run: Run) -> Path:
     }  # fmt: skip
     if any(option.name == "labels" for option in component.options()):  # a model that reads labels as text
         sizes["labels"] = list(corpus.labels)
+    if any(step.tagger_cache for step in settings.values()):
+        require_features(run.kind, component)
     component.configure(**sizes, **run.component_options)  # a wrong option is told before a folder is made for it
     asked = {
         "kind": run.kind, "name": run.component, "distribution": component.distribution, "version": component.version,
@@ -180,8 +183,9 @@ def _check_shares(name: str, settings: TrainSettings, processes: Processes) -> N
 def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, weights, component, labels):
     resumed = experiment.resume_file.exists()
     first_step = resume_step(experiment.resume_file) if resumed else None
+    if weights is not None:
+        load_weights(model, weights)  # what is resumed replaces them; a cache's key is made of them
     if weights is not None and not resumed:
-        load_weights(model, weights)
         log.info("step %s: weights from %s; optimiser, learning rate and step counter are new", name, weights)
     if resumed:
         log.info("step %s: resumed from %s after step %d, with everything as it was", name, experiment.resume_file, first_step)
@@ -211,9 +215,12 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         ResumePoint(experiment.resume_file, settings.save_interval, settings.valid_interval, settings.max_steps)
     )
     trainer = _trainer(run, processes, settings, experiment, callbacks, first_step)
+    data = TrainingData(drawn, valid, settings)
+    if settings.tagger_cache:
+        data = CachedData(drawn, valid, settings, experiment.folder / "features")
     try:
         trainer.fit(
-            module, datamodule=TrainingData(drawn, valid, settings),
+            module, datamodule=data,
             ckpt_path=experiment.resume_file if resumed else None, weights_only=True if resumed else None,
         )
     except Stopped as stopped:

@@ -51,7 +51,8 @@ class History(lightning.Callback):
         self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self._losses.append(outputs["loss"].detach().float())
+        # Lightning gives a part of an accumulated step its share of the step's loss.
+        self._losses.append(outputs["loss"].detach().float() * trainer.accumulate_grad_batches)
         self._batch_end = time.monotonic()
 
     def on_validation_end(self, trainer, pl_module):

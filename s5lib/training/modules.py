@@ -103,11 +103,15 @@ class TaggerTraining(_Training):
         super().__init__(model, settings)
         self.criterion = PITCrossEntropy()
 
+    def logits(self, batch: dict) -> Tensor:
+        """Return the model's logits, from the features of a frozen backbone where the batch brings these."""
+        return self.model.classify(batch["features"]) if "features" in batch else self.model(batch["mixture"])
+
     def loss(self, batch):
-        return self.criterion(self.model(batch["mixture"]).float(), batch["labels"])
+        return self.criterion(self.logits(batch).float(), batch["labels"])
 
     def measure(self, batch):
-        predicted = self.model(batch["mixture"]).argmax(-1)
+        predicted = self.logits(batch).argmax(-1)
         silence = self.model.config.num_classes
         return _accuracies(
             ([c for c in row if c != silence], [c for c in reference if c >= 0])

@@ -36,6 +36,9 @@ class TrainSettings:
     """largest norm of the gradient; 0: do not clip"""
     layers: str = "all"
     """which layers train: all, or what the model names, as head or last2 of m2d"""
+    tagger_cache: int = 0
+    """of a tagger whose backbone does not train: mixtures whose features are computed once and gone through in turn; 0: every
+    mixture is new"""
     aligner: str = "ca_pi"
     """who pairs estimates and references in the loss: ca_pi, ca, pi or a plugin's; a joint model's default is pi"""
     average: Literal["active", "slots"] = "active"
@@ -63,7 +66,7 @@ class TrainSettings:
     def __post_init__(self):
         for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("warmup_steps", "early_stopping", "keep_models", "num_workers", "weight_decay", "clip", "label_weight"):
+        for name in ("warmup_steps", "early_stopping", "keep_models", "tagger_cache", "num_workers", "weight_decay", "clip", "label_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", self.lr > 0, "above 0")
 

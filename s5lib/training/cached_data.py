@@ -1,0 +1,86 @@
+"""Training data of a tagger with a frozen backbone: scenes are replaced by their features, computed once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from s5lib.data import DrawnScenes, RecordedScenes
+from s5lib.errors import ConfigError
+from s5lib.plugins.component import Component
+from s5lib.training.data import TrainingData
+from s5lib.training.features import FeatureShards, backbone_key, features_are_fixed, has_features, pool_key, recordings_key
+from s5lib.training.settings import TrainSettings
+
+__all__ = ["CachedData", "require_features"]
+
+log = logging.getLogger(__name__)
+
+
+def require_features(kind: str, component: Component) -> None:
+    """Refuse a cache for a model that does not tell features and classification apart.
+
+    Raises:
+        ConfigError: ``component`` is no tagger, or has no ``features`` and ``classify``.
+    """
+    if kind != "tagger":
+        raise ConfigError(f"--tagger_cache is for taggers, whose backbone may be frozen; a {kind.replace('_', ' ')} has none.")
+    if not has_features(component.load()):
+        raise ConfigError(
+            f"--tagger_cache: {component} does not offer features(mixture) and classify(features), which together are its "
+            "forward(mixture). Leave --tagger_cache out, or add both methods to it."
+        )
+
+
+class CachedData(TrainingData):
+    """As :class:`TrainingData`, from the features of ``settings.tagger_cache`` mixtures, which are gone through in turn.
+
+    Where the features depend on what trains, scenes are drawn as without a cache, and the log says so.
+
+    Args:
+        folder: for the features; see :mod:`s5lib.training.features`.
+    """
+
+    def __init__(self, train: DrawnScenes, valid: RecordedScenes, settings: TrainSettings, folder: Path):
+        super().__init__(train, valid, settings)
+        self.folder = Path(folder)
+        self.filled = False
+
+    def setup(self, stage: str) -> None:
+        """Compute what is missing, each process its share, before the first step."""
+        trainer, s = self.trainer, self.settings
+        if self.filled:
+            return
+        model, device = trainer.lightning_module.model, trainer.strategy.root_device
+        model.to(device)
+        with torch.random.fork_rng(devices=[]):
+            fixed = features_are_fixed(model, self.valid[0]["mixture"][None].to(device))
+        if not fixed:
+            log.warning("no features are kept: with --layers %s they change while it trains", s.layers)
+            return
+        pool = min(s.tagger_cache, s.batch_size * s.max_steps)
+        key = backbone_key(model, s.precision)
+        sets = {
+            "train": (self.train, pool, pool_key(self.train), f"{self.train.corpus.split}-{self.train.seed}"),
+            "valid": (self.valid, len(self.valid), recordings_key(self.valid), "valid"),
+        }
+        kept = {}
+        for name, (scenes, count, of_scenes, prefix) in sets.items():
+            shards = FeatureShards(self.folder / name, {**key, **of_scenes})
+            if trainer.is_global_zero:
+                shards.clear_if_other()
+            trainer.strategy.barrier()
+            shards.fill(
+                scenes, model, count, device=device, precision=s.precision,
+                batch_size=max(1, s.batch_size // (trainer.world_size * s.accumulate)), num_workers=s.num_workers,
+                rank=trainer.global_rank, world_size=trainer.world_size,
+            )  # fmt: skip
+            trainer.strategy.barrier()
+            kept[name] = shards.scenes(count, prefix)
+        self.train, self.valid, self.filled = kept["train"], kept["valid"], True
+        seen = s.batch_size * s.max_steps / pool
+        log.info(
+            "trains on the features of %d mixtures, each seen %.3g times, in %s; the backbone does not run", pool, seen, self.folder
+        )

@@ -1,0 +1,216 @@
+"""A frozen backbone computes the same features of a mixture every time: here they are computed once and kept.
+
+For a pool of training mixtures and for the validation set, what the head sees is stored in shards, ``.npy`` files of
+structured arrays that are mapped into memory and not read as a whole::
+
+    FOLDER/key.json              what the features are a function of: backbone, precision, corpus, scenes, seed
+    FOLDER/00000.npy ...         labels [K] int64 and features [F] float32 of 256 mixtures each, in order
+
+A shard is there as a whole or not at all, so that a filling that was killed goes on with the next one.  Shards of
+another key are deleted, and it is said what has changed.  A larger pool keeps a smaller one's shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from humanfriendly import format_size, format_timespan
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from s5lib.data import DrawnScenes, RecordedScenes, collate
+from s5lib.durable import replacing, write_text
+from s5lib.errors import ConfigError
+
+__all__ = ["FeatureScenes", "FeatureShards", "has_features", "pool_key", "recordings_key"]
+
+log = logging.getLogger(__name__)
+
+SHARD = 256  # mixtures: some seconds of work to lose, and few enough files
+
+
+def has_features(model: nn.Module) -> bool:
+    """Return whether a tagger can be cached: ``forward(mixture)`` is ``classify(features(mixture))``."""
+    return callable(getattr(model, "features", None)) and callable(getattr(model, "classify", None))
+
+
+def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
+    """Return whether, in training, a mixture's features depend on nothing that trains and on no chance."""
+    model.train()
+    first, second = model.features(mixture), model.features(mixture)
+    return not first.requires_grad and torch.equal(first, second)
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def backbone_key(model: nn.Module, precision: str) -> dict:
+    """Return what says which function of a mixture the features are: the weights that do not train, and options."""
+    digest = hashlib.sha256()
+    kept = [(n, p) for n, p in model.named_parameters() if not p.requires_grad] + list(model.named_buffers())
+    for name, tensor in sorted(kept, key=lambda item: item[0]):
+        digest.update(f"{name} {list(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return {"backbone": digest.hexdigest()[:16], "options": repr(model.config), "precision": precision}
+
+
+def pool_key(scenes: DrawnScenes) -> dict:
+    """Return what the training mixtures are a function of: the corpus's files, the drawing's settings, the seed."""
+    corpus = scenes.corpus
+    clips = [clip for group in (*corpus.events.values(), *corpus.interferences.values(), corpus.noises) for clip in group]
+    files = [f"{clip.path.relative_to(corpus.root)} {clip.info}" for clip in clips]
+    files += [f"{path.relative_to(corpus.root)} {path.stat().st_size}" for path in corpus.room_paths]
+    return {"corpus": _digest(files), "scenes": repr(scenes.settings), "seed": scenes.seed}
+
+
+def recordings_key(scenes: RecordedScenes) -> dict:
+    """Return what a validation set is a function of: its recordings' files and labels."""
+    lines = []
+    for recording in scenes.directory:
+        path = Path(recording.mixture)
+        told = path.stat() if path.exists() else None  # a part of an archive has no file of its own
+        lines.append(f"{recording.id} {path} {told and (told.st_size, told.st_mtime_ns)} {recording.labels}")
+    return {"recordings": _digest(lines)}
+
+
+class FeatureScenes(Dataset):
+    """Scenes as their features; item i is scene ``i % size`` of the pool.
+
+    A batch is a dict: ``features`` float32 [B, F], ``labels`` int64 [B, K] with -1 in silent slots, ``id`` list of B.
+    """
+
+    def __init__(self, shards: Sequence[np.ndarray], name: str):
+        self.shards, self.name = list(shards), name
+        self.size = sum(len(shard) for shard in self.shards)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict:
+        return {name: value[0] for name, value in self.__getitems__([index]).items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> dict:
+        """Return the batch of several scenes at once; torch's loaders ask for it."""
+        places = [divmod(index % self.size, SHARD) for index in indices]
+        rows = np.stack([self.shards[shard][row] for shard, row in places])
+        return {
+            "features": torch.from_numpy(np.ascontiguousarray(rows["features"])),
+            "labels": torch.from_numpy(np.ascontiguousarray(rows["labels"])),
+            "id": [f"{self.name}-{index % self.size:09d}" for index in indices],
+        }
+
+    @staticmethod
+    def collate(batch: dict) -> dict:
+        """Return what :meth:`__getitems__` has made a batch of already."""
+        return batch
+
+
+class FeatureShards:
+    """The shards of one folder.
+
+    Args:
+        folder: where to keep them; made on :meth:`fill`.
+        key: what they are a function of, plain values.
+
+    Raises:
+        ConfigError: (:meth:`fill`) there is no room for them, or they cannot be written.
+    """
+
+    def __init__(self, folder: Path, key: dict):
+        self.folder, self.key = Path(folder), key
+
+    def clear_if_other(self) -> None:
+        """Delete shards of another key; for one process, before any fills."""
+        file = self.folder / "key.json"
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            found = None
+        if found == self.key:
+            return
+        if found is not None:
+            changed = ", ".join(sorted(name for name in {*found, *self.key} if found.get(name) != self.key.get(name)))
+            log.info("%s: the features there are of another %s; they are computed anew", self.folder, changed)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            write_text(file, json.dumps(self.key, indent=1) + "\n")
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def shard(self, number: int, count: int) -> np.ndarray | None:
+        """Return shard ``number`` of a pool of ``count`` mixtures, mapped into memory; None if it is not there whole."""
+        path = self.folder / f"{number:05d}.npy"
+        try:
+            rows = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return None
+        return rows if len(rows) == len(_indices(number, count)) else None
+
+    def fill(self, scenes: Dataset, model: nn.Module, count: int, *, device, precision: str, batch_size: int,
+             num_workers: int, rank: int = 0, world_size: int = 1) -> None:  # fmt: skip
+        """Compute the missing shards among those of this process.
+
+        Args:
+            scenes: gives the items, of which the first ``count`` are taken.
+            model: a tagger with ``features``, on ``device``.
+            precision: ``"float32"`` or ``"bfloat16"``, as in training.
+            batch_size: mixtures at once.
+            num_workers: processes that mix.
+            rank: of this process; it takes every ``world_size``-th of the missing shards.
+        """
+        shards = range(-(-count // SHARD))
+        missing = [number for number in shards if self.shard(number, count) is None]
+        if rank == 0 and missing:
+            log.info("%s: %d of %d shards are to be computed", self.folder, len(missing), len(shards))
+        mine = missing[rank::world_size]
+        parts = [_indices(n, count)[i : i + batch_size] for n in mine for i in range(0, len(_indices(n, count)), batch_size)]
+        loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=collate)
+        model.eval()
+        rows, done, since = [], 0, time.monotonic()
+        for batch in loader:
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                features = model.features(batch["mixture"].to(device)).float().cpu().numpy()
+            rows.append((batch["labels"].numpy(), features))
+            if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
+                self._write(mine[done], rows, len(missing) * SHARD if done == 0 and rank == 0 else 0)
+                rows, done = [], done + 1
+                rate = min(done * SHARD, count) / (time.monotonic() - since)
+                left = format_timespan(int((len(mine) - done) * SHARD / rate))
+                log.info("%s: %d of %d, %.1f mixtures/s, %s left", self.folder, done, len(mine), rate * world_size, left)
+
+    def _write(self, number: int, rows: list, to_come: int) -> None:
+        labels, features = (np.concatenate(columns) for columns in zip(*rows, strict=True))
+        kinds = [("labels", "<i8", labels.shape[1:]), ("features", "<f4", features.shape[1:])]
+        table = np.empty(len(labels), dtype=kinds)
+        table["labels"], table["features"] = labels, features
+        free, needed = shutil.disk_usage(self.folder).free, to_come * table.dtype.itemsize
+        if needed > free:
+            raise ConfigError(
+                f"--tagger_cache: the features need {format_size(needed)} in {self.folder}, where {format_size(free)} are "
+                "free. Give a smaller number, or another --expdir."
+            )
+        try:
+            with replacing(self.folder / f"{number:05d}.npy") as temporary, open(temporary, "wb") as stream:
+                np.save(stream, table)
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def _not_written(self, error: OSError) -> ConfigError:
+        return ConfigError(f"--tagger_cache: {self.folder} cannot be written ({error.strerror}). Make room, or choose another --expdir.")
+
+    def scenes(self, count: int, name: str) -> FeatureScenes:
+        """Return the dataset of the first ``count`` mixtures, all of whose shards are there."""
+        return FeatureScenes([self.shard(number, count) for number in range(-(-count // SHARD))], name)
+
+
+def _indices(number: int, count: int) -> list[int]:
+    return list(range(number * SHARD, min(count, (number + 1) * SHARD)))
