@@ -177,7 +177,7 @@ class FeatureShards:
         model.eval()
         rows, done, since = [], 0, time.monotonic()
         for batch in loader:
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 features = model.features(batch["mixture"].to(device)).float().cpu().numpy()
             rows.append((batch["labels"].numpy(), features))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):

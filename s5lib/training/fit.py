@@ -183,8 +183,8 @@ def _check_shares(name: str, settings: TrainSettings, processes: Processes) -> N
 def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, weights, component, labels):
     resumed = experiment.resume_file.exists()
     first_step = resume_step(experiment.resume_file) if resumed else None
-    if weights is not None:
-        load_weights(model, weights)  # what is resumed replaces them; a cache's key is made of them
+    if weights is not None and (settings.tagger_cache or not resumed):  # the cache's key is made of them
+        load_weights(model, weights)
     if weights is not None and not resumed:
         log.info("step %s: weights from %s; optimiser, learning rate and step counter are new", name, weights)
     if resumed:
