@@ -21,7 +21,7 @@ from s5lib.systems.load import check_models
 from s5lib.systems.outputs import FORMATS, read_record
 from s5lib.systems.workers import Job, Task, separate_all
 
-__all__ = ["infer_data_directory", "infer_files"]
+__all__ = ["file_digest", "infer_data_directory", "infer_files"]
 
 log = logging.getLogger(__name__)
 
@@ -164,16 +164,17 @@ def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]
 
 def _digest(kind: str, path: str | Path) -> str:
     try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _slowly(stream)
+        return file_digest(path)
     except OSError as error:
         raise ConfigError(f"--{kind} {path}: {error.strerror}.") from None
 
 
-def _slowly(stream) -> str:  # Python 3.10
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
-    while block := stream.read(1 << 20):
-        digest.update(block)
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 

@@ -7,10 +7,11 @@ from typing import Any
 __all__ = ["tell"]
 
 _MOST_STRETCHES = 3
+_MOST_IN_A_LINE = 3
 
 
 def tell(file: str, record: dict[str, Any]) -> str:
-    """Return one line about a recording.
+    """Return a line about a recording, and one more for each source where there are many.
 
     Args:
         file: its name, as the user knows it.
@@ -26,8 +27,11 @@ def tell(file: str, record: dict[str, Any]) -> str:
     for source in record["sources"]:
         sure = "" if record["labels"] == "given" else f" ({100 * source['probability']:.0f} %)"
         parts.append(f"{source['label']}{sure} {_when(source['active'])}")
+    found = ", ".join(parts) or "no source found"
+    if len(parts) > _MOST_IN_A_LINE:
+        found = "\n  ".join([f"{len(parts)} sources", *parts])
     softer = f"; {record['gain']:.3g} times as loud as found, so as not to clip" if record.get("gain", 1.0) != 1 else ""
-    return f"{file}, {_length(record['duration'])}: {', '.join(parts) or 'no source found'}{softer}"
+    return f"{file}, {_length(record['duration'])}: {found}{softer}"
 
 
 def _when(stretches) -> str:

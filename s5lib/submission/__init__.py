@@ -1,0 +1,7 @@
+"""The challenge's submission package: making one, and checking anybody's."""
+
+from s5lib.submission.build import build_package
+from s5lib.submission.check import check_package
+from s5lib.submission.rules import Rules, Violation
+
+__all__ = ["Rules", "Violation", "build_package", "check_package"]

@@ -1,0 +1,237 @@
+"""Checks a package against all rules and lists everything that is wrong, not only the first."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from s5lib.errors import nearest
+from s5lib.submission.archive import Package
+from s5lib.submission.rules import NAME_PATTERN, Rules, Violation
+from s5lib.systems.outputs import file_label
+
+__all__ = ["check_package"]
+
+_CLIPPED_RUN = 3  # so many samples in a row at full scale are no chance
+_EVAL, _DEV = "eval_results.json", "dev_set_test_results.json"
+
+
+def check_package(path: str | Path, rules: Rules = Rules()) -> list[Violation]:
+    """Return everything in the zip file ``path`` that is against the rules, nothing where all is well.
+
+    Whatever the file holds: nothing is written to the disk, and no more is read than a package can have.
+    """
+    return _Check(Package(path), rules).run()
+
+
+class _Check:
+    def __init__(self, package: Package, rules: Rules):
+        self.package, self.rules = package, rules
+        self.violations = package.violations
+        self.folder = package.path.stem
+
+    def tell(self, where: str, what: str) -> None:
+        self.violations.append(Violation(where, what))
+
+    def run(self) -> list[Violation]:
+        try:
+            self._check_name()
+            if self.package.members or not self.violations:
+                waveforms = self._check_members()
+                self._check_waveforms(waveforms, self._check_results(waveforms))
+        finally:
+            self.package.close()
+        return self.violations
+
+    def _check_name(self) -> None:
+        name = self.package.path.name
+        if self.package.path.suffix != ".zip" or not NAME_PATTERN.fullmatch(self.folder):
+            self.tell(name, "is no name of a package; expected AUTHOR_AFFILIATION_task4_N.zip, such as Suzuki_NTT_task4_1.zip")
+
+    def _check_members(self) -> set[str]:
+        """Check where files are; return the names of those in eval_out."""
+        waveforms = set()
+        outside = sorted({name.split("/")[0] for name in self.package.members} - {self.folder})
+        for name in outside:
+            self.tell(name, f"is outside the package's folder; expected everything in {self.folder}/, named as the zip file")
+        for name in self.package.members:
+            first, *rest = name.split("/")
+            if first != self.folder:
+                continue
+            if rest[0] == "eval_out" and len(rest) == 2 and rest[1].endswith(".wav"):
+                waveforms.add(rest[1])
+            elif rest not in ([_EVAL], [_DEV]):
+                self.tell(name, f"has no place here; expected eval_out/*.wav, {_EVAL} and {_DEV} alone")
+        return waveforms
+
+    def _json(self, file: str) -> dict[str, Any] | None:
+        name = f"{self.folder}/{file}"
+        if name not in self.package.members:
+            if not any(violation.where == name for violation in self.violations):
+                self.tell(name, "is missing")
+            return None
+        content = self.package.read(name)
+        if content is None:
+            return None
+        try:
+            parsed = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            self.tell(name, f"is no JSON ({error})")
+            return None
+        if not isinstance(parsed, dict):
+            self.tell(name, f"holds a {type(parsed).__name__}; expected a mapping")
+            return None
+        return parsed
+
+    def _check_results(self, waveforms: set[str]) -> dict[str, list[str]]:
+        """Check both JSON files; return the files of each soundscape."""
+        evaluation, development = self._json(_EVAL), self._json(_DEV)
+        counts = [self._nparams(file, content) for file, content in ((_EVAL, evaluation), (_DEV, development)) if content]
+        if len(counts) == 2 and None not in counts and counts[0] != counts[1]:
+            self.tell(_DEV, f"nparams is {counts[1]}, in {_EVAL} {counts[0]}; expected the same system")
+        for file, content in ((_EVAL, evaluation), (_DEV, development)):
+            if content is not None and "config" not in content:
+                self.tell(file, "config is missing")
+        if development is not None:
+            self._check_scores(development)
+        if evaluation is None:
+            return {}
+        files = self._check_probabilities(evaluation.get("probabilities"))
+        listed = {file for group in files.values() for file in group}
+        for file in sorted(waveforms - listed):
+            self.tell(f"eval_out/{file}", f"is not listed in {_EVAL}")
+        for file in sorted(listed - waveforms):
+            self.tell(_EVAL, f"lists {file!r}, which is not in eval_out")
+        return files
+
+    def _nparams(self, file: str, content: dict) -> int | None:
+        value = content.get("nparams")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.tell(file, f"nparams is {value!r}; expected the number of parameters")
+            return None
+        return value
+
+    def _check_scores(self, content: dict) -> None:
+        for group, key, low, high in (
+            ("CAPI-SDRi", "mean", -200, 200), ("label_metrics", "accuracy_mix", 0, 100), ("label_metrics", "accuracy_src", 0, 100),
+        ):  # fmt: skip
+            part = content.get(group)
+            value = part.get(key) if isinstance(part, dict) else None
+            if not _is_number(value) or not low <= value <= high:
+                self.tell(_DEV, f"{group}: {key} is {value!r}; expected a number from {low} to {high}")
+        if not isinstance(content.get("details"), list):
+            self.tell(_DEV, "details is missing, or is no list")
+
+    def _check_probabilities(self, entries: Any) -> dict[str, list[str]]:
+        files: dict[str, list[str]] = {}
+        if not isinstance(entries, list):
+            self.tell(_EVAL, "probabilities is missing, or is no list")
+            return files
+        seen: set[str] = set()
+        for index, entry in enumerate(entries):
+            where = f"{_EVAL}, probabilities[{index}]"
+            name = entry.get("soundscape") if isinstance(entry, dict) else None
+            estimates = entry.get("estimate") if isinstance(entry, dict) else None
+            if not isinstance(name, str) or not isinstance(estimates, list):
+                self.tell(where, "expected a mapping with soundscape (a name) and estimate (a list)")
+                continue
+            name = name.removesuffix(".wav")
+            if name in files:
+                self.tell(where, f"soundscape {name!r} a second time")
+            elif self.rules.soundscapes is not None and name not in self.rules.soundscapes:
+                self.tell(where, f"soundscape {name!r} is unknown. {_close(name, self.rules.soundscapes)}")
+            if len(estimates) > self.rules.max_sources:
+                self.tell(where, f"{len(estimates)} estimates of {name}; expected at most {self.rules.max_sources}")
+            group = files.setdefault(name, [])
+            for estimate in estimates:
+                file = self._check_estimate(where, name, estimate)
+                if file is not None and file in seen:
+                    self.tell(where, f"{file!r} is listed a second time")
+                elif file is not None:
+                    seen.add(file)
+                    group.append(file)
+        if self.rules.soundscapes is not None:
+            missing = sorted(set(self.rules.soundscapes) - set(files))
+            if missing:
+                self.tell(_EVAL, f"{len(missing)} soundscapes of the set are missing, the first is {missing[0]!r}")
+        return files
+
+    def _check_estimate(self, where: str, soundscape: str, estimate: Any) -> str | None:
+        file, label = (estimate.get(key) if isinstance(estimate, dict) else None for key in ("filename", "label"))
+        if not isinstance(file, str) or not isinstance(label, str):
+            self.tell(where, "an estimate without filename and label, which are words")
+            return None
+        if label not in self.rules.labels:
+            self.tell(where, f"label {label!r} of {file!r} is unknown. {_close(label, self.rules.labels)}")
+        number = file.removeprefix(f"{soundscape}_").removesuffix(f"_{file_label(label)}.wav")
+        if file != f"{soundscape}_{number}_{file_label(label)}.wav" or not (number.isascii() and number.isdecimal()):
+            self.tell(where, f"{file!r} is no name of an estimate; expected {soundscape}_I_{file_label(label)}.wav, I a number")
+        probability = estimate.get("probability")
+        if not _is_number(probability) or not 0 <= probability <= 1:
+            self.tell(where, f"probability of {file!r} is {probability!r}; expected a number from 0 to 1")
+        return file
+
+    def _check_waveforms(self, waveforms: set[str], files: dict[str, list[str]]) -> None:
+        soundscape_of = {file: name for name, group in files.items() for file in group}
+        lengths: dict[str, int] = dict(self.rules.soundscapes or {})
+        for file in sorted(waveforms):
+            content = self.package.read(f"{self.folder}/eval_out/{file}")
+            length = self._check_waveform(f"eval_out/{file}", content) if content is not None else None
+            name = soundscape_of.get(file)
+            if length is not None and name is not None and lengths.setdefault(name, length) != length:
+                self.tell(f"eval_out/{file}", f"has {length} samples; expected {lengths[name]}, as its soundscape {name} has")
+
+    def _check_waveform(self, where: str, content: bytes) -> int | None:
+        """Check one file; return its number of samples."""
+        try:
+            with soundfile.SoundFile(io.BytesIO(content)) as stream:
+                rate, channels, frames, kind = stream.samplerate, stream.channels, stream.frames, stream.subtype
+                if stream.format not in ("WAV", "WAVEX"):
+                    self.tell(where, f"is {stream.format} by its content; expected WAV")
+                    return None
+                if channels != 1:
+                    self.tell(where, f"has {channels} channels; expected 1")
+                    return None
+                if frames > len(content):
+                    self.tell(where, f"has a header of {frames} samples, but {len(content)} bytes in all")
+                    return None
+                samples = stream.read(dtype="float32")
+        except (RuntimeError, TypeError, soundfile.LibsndfileError) as error:
+            self.tell(where, f"is no WAV file that can be read ({error})")
+            return None
+        if rate != self.rules.sample_rate:
+            self.tell(where, f"has a sampling rate of {rate} Hz; expected {self.rules.sample_rate}")
+        if len(samples) != frames or frames == 0:
+            self.tell(where, f"ends after {len(samples)} samples; its header says {frames}")
+        if not np.isfinite(samples).all():
+            self.tell(where, f"sample {int(np.argmin(np.isfinite(samples)))} is not a finite number")
+        elif kind not in ("FLOAT", "DOUBLE") and (at := _clipped(samples)) is not None:
+            self.tell(where, f"is clipped: full scale for {_CLIPPED_RUN} samples or more from sample {at} on; write 32-bit floats")
+        return frames
+
+
+def _clipped(samples: np.ndarray) -> int | None:
+    """Return where samples stay at full scale for a while; None where they do not."""
+    full = np.concatenate([[0], (np.abs(samples) >= 1 - 2**-14).astype(int), [0]])
+    edges = np.flatnonzero(np.diff(full)).reshape(-1, 2)
+    long = edges[(edges[:, 1] - edges[:, 0]) >= _CLIPPED_RUN]
+    return int(long[0, 0]) if len(long) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _close(name: str, choices) -> str:
+    text = nearest(name, choices)
+    return text if len(choices) <= 30 else f"The set has {len(choices)}." + text[text.rfind(" Did you mean") :] * (" Did you" in text)
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is no number of JSON")

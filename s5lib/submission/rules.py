@@ -1,0 +1,95 @@
+"""What a package must be: DCASE 2026 task 4, or the same form with the labels of another corpus.
+
+::
+
+    AUTHOR_AFFILIATION_task4_N.zip
+      AUTHOR_AFFILIATION_task4_N/
+        eval_out/NAME_I_LABEL.wav       one channel, an estimate of soundscape NAME; I tells estimates apart
+        eval_results.json               nparams, config, probabilities: [{soundscape, estimate: [{filename, label,
+                                        probability}]}]
+        dev_set_test_results.json       CAPI-SDRi: {mean}, label_metrics: {accuracy_mix, accuracy_src}, nparams, details,
+                                        config
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from s5lib.data import CorpusDescription, DataDirectory
+from s5lib.errors import DataError
+from s5lib.scenes.audio import probe
+
+__all__ = ["CHALLENGE_LABELS", "NAME_PATTERN", "Rules", "Violation", "recordings_of"]
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9-]+_[A-Za-z0-9-]+_task4_[1-9][0-9]?")
+
+CHALLENGE_LABELS = (
+    "AlarmClock", "BicycleBell", "Blender", "Buzzer", "Clapping", "Cough", "CupboardOpenClose", "Dishes", "Doorbell",
+    "FootSteps", "HairDryer", "MechanicalFans", "MusicalKeyboard", "Percussion", "Pour", "Speech", "Typing",
+    "VacuumCleaner",
+)  # fmt: skip
+
+_AUDIO = (".wav", ".flac")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something in a package that is against the rules."""
+
+    where: str
+    """file or entry"""
+    what: str
+    """what is wrong there, and what was expected"""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What depends on the set that was separated; the defaults are the challenge's."""
+
+    labels: tuple[str, ...] = CHALLENGE_LABELS
+    sample_rate: int = 32000
+    """in Hz"""
+    max_sources: int = 3
+    soundscapes: Mapping[str, int] | None = None
+    """names of all recordings of the set, each with its number of samples at ``sample_rate``; None: not known"""
+
+    @classmethod
+    def of(cls, data_dir: str | Path) -> Rules:
+        """Return the rules for a data directory with ``wav.scp``, or for a folder of soundscapes.
+
+        Labels, rate and most sources are those of ``corpus.json`` beside a data directory, the challenge's where there is
+        none.
+
+        Raises:
+            DataError: there are no recordings, or one cannot be read.
+        """
+        data_dir, sizes = Path(data_dir), {}
+        if (data_dir.parent / "corpus.json").is_file() and (data_dir / "wav.scp").is_file():
+            corpus = CorpusDescription.read(data_dir.parent)
+            sizes = {"labels": corpus.labels, "sample_rate": corpus.sample_rate, "max_sources": corpus.max_sources}
+        rate = sizes.get("sample_rate", cls.sample_rate)
+        lengths = {}
+        for name, path in recordings_of(data_dir).items():
+            info = probe(path)
+            lengths[name] = -(-info.frames * rate // info.sample_rate)
+        return cls(**sizes, soundscapes=lengths)
+
+
+def recordings_of(folder: Path) -> dict[str, str]:
+    """Return the paths of the recordings of a data directory, or of a folder of soundscapes, by name.
+
+    Raises:
+        DataError: there are none.
+    """
+    if (folder / "wav.scp").is_file():
+        return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _AUDIO) if folder.is_dir() else []
+    if not files:
+        raise DataError(f"{folder} is neither a data directory (it has no wav.scp) nor a folder with .wav or .flac files.")
+    return {path.stem: str(path) for path in files}
