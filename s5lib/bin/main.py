@@ -24,6 +24,7 @@ COMMANDS = {
     "infer": ("s5lib.bin.infer", "stage 4: separate recordings into labelled sources"),
     "score": ("s5lib.bin.score", "stage 5: score a system's output"),
     "report": ("s5lib.bin.report", "show experiments in one HTML page"),
+    "package": ("s5lib.bin.package", "stage 6: make or check the challenge's submission package"),
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
     "fetch": ("s5lib.bin.fetch", "download the DCASE 2026 set and complete it"),
     "validate": ("s5lib.bin.validate", "check a data directory, and mend it"),
