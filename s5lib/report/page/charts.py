@@ -97,17 +97,17 @@ def _spoken(rows, unit: str) -> str:
     return f"In {unit}: {'; '.join(told)}"
 
 
-def lines(title: str, series: Sequence[Line], unit: str = "") -> Markup:
+def lines(title: str, series: Sequence[Line]) -> Markup:
     """Return lines over training steps."""
     xs = [x for line in series for x, _ in line.points]
     ys = [y for line in series for _, y in line.points]
     # losses may start far off; the axis leaves out what is beyond ten times the middle half's spread
     low, quarter, three, high = np.percentile(ys, [0, 25, 75, 100])
     spread = max(three - quarter, 1e-3)
-    x = Axis(0, max(xs), 40, WIDTH - 12, 4)
-    y = Axis(max(low, quarter - 10 * spread), min(high, three + 10 * spread), 168, 26)
+    x = Axis(0, max(xs), 40, WIDTH - 12)
+    y = Axis(max(low, quarter - 10 * spread), min(high, three + 10 * spread), 152, 10)
     top, bottom = y.ticks[-1], y.ticks[0]
-    parts = y.left(40.0, WIDTH - 12.0, unit) + x.below(168.0, 26.0, "step")
+    parts = y.left(40.0, WIDTH - 12.0) + x.below(152.0, 10.0, "step")
     for line in series:
         places = [(x(a), y(min(max(b, bottom), top))) for a, b in line.points]
         path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
@@ -118,7 +118,7 @@ def lines(title: str, series: Sequence[Line], unit: str = "") -> Markup:
                 inside.append(element("circle", mark, cx=a, cy=b, r=1.8 if line.dashed else 2.8, class_="dot"))
         parts.append(element("g", *inside, class_=f"s{line.series % SERIES}"))
     told = "; ".join(f"{line.name}: {line.points[-1][1]:.4g} at step {line.points[-1][0]}" for line in series)
-    return chart(title, f"Over the steps of training; at the end {told}", WIDTH, 202, parts)
+    return chart(title, f"Over the steps of training; at the end {told}", WIDTH, 188, parts)
 
 
 def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], unit: str) -> Markup:

@@ -55,6 +55,8 @@ class ListeningScene:
     summary: str
     mixture: Clip
     rows: tuple[SourceRow, ...]
+    answers: tuple[tuple[str, str, str], ...]
+    """Of each system: its name, what it predicted, its score."""
 
 
 def choose_scenes(scenes: Sequence[SceneResult], names: Sequence[str] = ()) -> dict[str, str]:
@@ -71,7 +73,7 @@ def choose_scenes(scenes: Sequence[SceneResult], names: Sequence[str] = ()) -> d
         if name not in known:
             raise DataError(f"--scenes {name}: no such scene was scored. {_some_nearest(name, known)}")
     if names:
-        return dict.fromkeys(names, "as asked for")
+        return dict.fromkeys(names, "As asked for")
     chosen: dict[str, str] = {}
 
     def take(candidates: Sequence[SceneResult], reason: str) -> None:
@@ -80,14 +82,14 @@ def choose_scenes(scenes: Sequence[SceneResult], names: Sequence[str] = ()) -> d
             chosen[left[0].id] = reason
 
     ranked = sorted((s for s in scenes if s.value is not None and s.references), key=lambda s: (s.value, s.id))
-    take(ranked, "worst")
-    take(ranked[::-1], "best")
-    take(_from_the_middle(ranked), "median")
+    take(ranked, "Worst")
+    take(ranked[::-1], "Best")
+    take(_from_the_middle(ranked), "Median")
     same = [s for s in ranked if scene_set(_any_score(s)) == "DupSet"]
-    take(_from_the_middle(same), "same-class sources")
+    take(_from_the_middle(same), "Same-class sources")
     invented = [s for s in scenes if s.predicted and s.predicted.fp]
-    take(sorted(invented, key=lambda s: (-s.predicted.fp, s.id)), "with an invented source")
-    order = ["best", "median", "worst"]
+    take(sorted(invented, key=lambda s: (-s.predicted.fp, s.id)), "With an invented source")
+    order = ["Best", "Median", "Worst"]
     return dict(sorted(chosen.items(), key=lambda item: order.index(item[1]) if item[1] in order else len(order)))
 
 
@@ -143,8 +145,23 @@ def listening_scene(
     rows += _inventions(systems, name, outputs, clip)
     told = f"{', '.join(labels) or 'no target source'}; {length / rate:.3g} s"
     told += f" of {mixture.shape[1] / rate:.4g} s" if length < mixture.shape[1] else ""
-    told += f"; everything {20 * np.log10(gain):+.0f} dB".replace("-", "\u2212")
-    return ListeningScene(name, reason, told, clip("mixture", "reference channel", mixture[0], "reference"), tuple(rows))
+    told += f"; level {20 * np.log10(gain):+.0f} dB"
+    whole = clip("Mixture", "reference channel", mixture[0], "reference")
+    answers = [_told(system, name, output[0]) for system, output in zip(systems, outputs, strict=True)]
+    return ListeningScene(name, reason, told, whole, tuple(rows), tuple(answers))
+
+
+def _told(system: System, name: str, labels: Sequence[str]) -> tuple[str, str, str]:
+    """Return the system's name, the labels of its estimates, and its score of the scene in words."""
+    score, kind = _scored(system, name), _kind(system)
+    value = score and score.value
+    metric = "CA-PI-SDRi" if kind == "predicted" else "PI-SDRi"
+    told = "no score: nothing is there, nothing was found" if value is None else f"{metric} {_minus(f'{value:.2f}')} dB"
+    return system.name, ", ".join(labels) or "nothing", told
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "\u2212")
 
 
 def _kind(system: System) -> str:
@@ -172,7 +189,7 @@ def _answer(index: int, system: System, name: str, output, clip) -> Clip:
     labels, waveforms = output
     for pair in score.pairs:
         if pair.reference == index and pair.estimate < len(labels):
-            told = f"{labels[pair.estimate]}, SDRi {pair.sdri:.1f} dB".replace("-", "\u2212")
+            told = f"{labels[pair.estimate]}, SDRi {_minus(f'{pair.sdri:.1f}')} dB"
             return clip(system.name, told, waveforms[pair.estimate], "right")
     return Clip(system.name, "missed", kind="missed")
 

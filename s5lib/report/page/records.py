@@ -97,7 +97,7 @@ def _result(row: dict, labels: Mapping[str, tuple[str, ...]]) -> SceneResult:
     scores = {kind: _score(row[kind], references) for kind in ("oracle", "mixture", "silence") if row.get(kind)}
     predicted, known = None, True
     if row.get("predicted"):
-        predicted, known = _predicted(row["predicted"], references, labels.get(name))
+        predicted, known = _predicted(row["predicted"], references, labels.get(name), row.get("options") or {})
     return SceneResult(
         name, references, predicted, scores.get("oracle"), scores.get("mixture"), scores.get("silence"), known
     )
@@ -122,23 +122,38 @@ def _score(part: dict, references: tuple[str, ...]) -> SceneScore:
     return SceneScore(_number(part["value"], optional=True), pairs, tp, fn, fp)
 
 
-def _predicted(part: dict, references, estimated) -> tuple[SceneScore, bool]:
-    """Return the score with the labels of what was missed and invented, and whether these are known."""
+def _predicted(part: dict, references, estimated, options: dict) -> tuple[SceneScore, bool]:
+    """Return the score with the labels of what was missed and invented, and whether these are known.
+
+    The line names the invented sources; one of an earlier version does not, then ``estimated`` does if it fits.
+    """
     score = _score(part, references)
     paired, taken = ({getattr(pair, side) for pair in score.pairs} for side in ("reference", "estimate"))
     missed = [index for index in range(len(references)) if index not in paired]
     count = score.tp + score.fp
-    fits = estimated is not None and len(estimated) == count and all(
-        estimated[pair.estimate] == pair.reference_label for pair in score.pairs
+    invented = {index: "" for index in range(count) if index not in taken}
+    if "invented" in part:
+        named = {_index(index): str(label) for index, label in part["invented"]}
+        if named.keys() != invented.keys():
+            raise ValueError("the invented sources are not those without a pair")
+        invented, known = named, True
+    else:
+        known = estimated is not None and len(estimated) == count and all(
+            estimated[pair.estimate] == pair.reference_label for pair in score.pairs
+        )
+        if known:
+            invented = {index: estimated[index] for index in invented}
+    penalty_fn, penalty_fp = (_number(options.get(f"penalty_{kind}", 0.0)) for kind in ("fn", "fp"))
+    negatives = tuple(FalsePrediction(index, references[index], penalty_fn) for index in missed)
+    positives = tuple(FalsePrediction(index, label, penalty_fp) for index, label in invented.items())
+    total = sum(pair.sdri for pair in score.pairs) + penalty_fn * score.fn + penalty_fp * score.fp
+    parts = score.tp + score.fn + score.fp
+    if (score.value is None) != (parts == 0) or (parts and not math.isclose(score.value, total / parts, abs_tol=1e-6)):
+        raise ValueError(f"the value {score.value} is not the mean of the pairs and penalties")
+    return (
+        SceneScore(score.value, score.pairs, score.tp, score.fn, score.fp, negatives, positives),
+        known or not invented,
     )
-    # What the penalties add up to is the rest of the sum, shared by all false predictions.
-    false = score.fn + score.fp
-    rest = (score.value or 0.0) * (score.tp + false) - sum(pair.sdri for pair in score.pairs)
-    penalty = round(rest / false, 9) if false else 0.0
-    invented = [index for index in range(count) if index not in taken]
-    negatives = tuple(FalsePrediction(index, references[index], penalty) for index in missed)
-    positives = tuple(FalsePrediction(index, estimated[index] if fits else "", penalty) for index in invented)
-    return SceneScore(score.value, score.pairs, score.tp, score.fn, score.fp, negatives, positives), fits or not invented
 
 
 def _pair(pair, references: tuple[str, ...]) -> Pair:

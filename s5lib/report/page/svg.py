@@ -91,7 +91,7 @@ class Axis:
         return parts
 
     def left(self, x: float, right: float, title: str = "") -> list[Markup]:
-        """Return a vertical axis at ``x``, its grid reaching to ``right``; the title stands above it."""
+        """Return a vertical axis at ``x``, its grid reaching to ``right``; a title stands above it."""
         parts = []
         for tick, name in zip(self.ticks, self.names(), strict=True):
             y = self(tick)

@@ -20,11 +20,11 @@ __all__ = [
 MEASURES = (
     # name, column of the results, what of it, factor, digits, unit
     ("CA-PI-SDRi", "predicted", "sdri", 1, 2, "dB"),
-    ("source accuracy", "predicted", "source_accuracy", 100, 1, "%"),
-    ("mixture accuracy", "predicted", "mixture_accuracy", 100, 1, "%"),
+    ("Source accuracy", "predicted", "source_accuracy", 100, 1, "%"),
+    ("Mixture accuracy", "predicted", "mixture_accuracy", 100, 1, "%"),
     ("PI-SDRi, oracle labels", "oracle", "sdri", 1, 2, "dB"),
-    ("floor: mixture", "mixture", "sdri", 1, 2, "dB"),
-    ("floor: silence", "silence", "sdri", 1, 2, "dB"),
+    ("Floor: mixture", "mixture", "sdri", 1, 2, "dB"),
+    ("Floor: silence", "silence", "sdri", 1, 2, "dB"),
 )
 _FIGURES = {"ca_pi_sdri": "CA-PI-SDRi [dB]", "pi_sdri": "PI-SDRi [dB]"}
 _NO_FIGURES = {"step", "loss", "valid_loss", "lr", "mixtures_per_second", "waiting_for_data"}
@@ -92,6 +92,7 @@ def score_rows(systems: Sequence[ScoredSystem], kinds: Sequence[str]) -> list[di
 
 def _group_names(systems: Sequence[ScoredSystem], kinds: Sequence[str]) -> list[tuple[str, str]]:
     names = dict.fromkeys(key for item in systems for column in item.groups.values() for key in column)
+    names.pop(("sources", "0"), None)  # the same mixtures as zero-target
     order = {"all": 0, "DupSet": 1, "NoDupSet": 2, "zero-target": 3}
     return sorted((key for key in names if key[0] in kinds), key=lambda key: (kinds.index(key[0]), order.get(key[1], 0), key[1]))
 
@@ -99,7 +100,7 @@ def _group_names(systems: Sequence[ScoredSystem], kinds: Sequence[str]) -> list[
 def _name(group: tuple[str, str]) -> str:
     if group[0] != "sources":
         return "all mixtures" if group == ("set", "all") else group[1]
-    return {"0": "no source", "1": "1 source"}.get(group[1], f"{group[1]} sources")
+    return "1 source" if group[1] == "1" else f"{group[1]} sources"
 
 
 def _cell(estimate: Estimate | None, measure: tuple) -> Cell:
@@ -107,7 +108,7 @@ def _cell(estimate: Estimate | None, measure: tuple) -> Cell:
         return Cell("\u2013")
     name, digits = measure[0], measure[4]
     value, _, ends = interval(estimate, digits).partition(" ")
-    return Cell(value, "" if name.startswith("floor") else ends.strip("()"), round(estimate.value, 6))
+    return Cell(value, "" if name.startswith("Floor") else ends.strip("()"), round(estimate.value, 6))
 
 
 def score_charts(systems: Sequence[ScoredSystem]) -> list[tuple[str, Markup]]:
@@ -186,7 +187,10 @@ def plane_view(systems: Sequence[ScoredSystem]) -> dict | None:
     if not points:
         return None
     picture = plane(points, "source accuracy [%]", "PI-SDRi with oracle labels [dB]")
-    rows = [(p.number, p.name, interval(p.x, 1), interval(p.y), f"{p.value:.2f}".replace("-", "\u2212")) for p in points]
+    rows = [
+        (p.number, p.name, _cell(p.x, MEASURES[1]), _cell(p.y, MEASURES[3]), _cell(Estimate(p.value), MEASURES[0]))
+        for p in points
+    ]
     return {"picture": picture, "rows": rows}
 
 
@@ -204,13 +208,16 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
     for (kind, step), runs in found.items():
         figures = dict.fromkeys(key for _, rows in runs for row in rows for key in row if key not in _NO_FIGURES)
         panels = [("loss", _losses(runs))] + [(figure, _figure(runs, figure)) for figure in figures]
-        title = kind.replace("_", " ") + ("" if step == "train" else f", step {step}")
-        charts = []
+        title = kind.replace("_", " ").capitalize() + ("" if step == "train" else f", step {step}")
+        charts, single = [], []
         for key, drawn in panels:
-            if drawn:
-                name = _FIGURES.get(key, key.replace("_", " ") + (" [%]" if key.endswith("_accuracy") else ""))
+            name = _FIGURES.get(key, key.replace("_", " ").capitalize() + (" [%]" if key.endswith("_accuracy") else ""))
+            if any(len(line.points) > 1 for line in drawn):
                 charts.append((name, lines(f"{title}: {name}", drawn)))
-        views.append({"title": title, "charts": charts, "runs": [name for name, _ in runs]})
+            else:  # one point is no curve
+                single += [f"{name} {line.points[0][1]:.4g} ({line.name}, step {line.points[0][0]})" for line in drawn]
+        told = "; ".join(single).replace("-", "\u2212") if single else ""
+        views.append({"title": title, "charts": charts, "single": told, "runs": [name for name, _ in runs]})
     return views
 
 
