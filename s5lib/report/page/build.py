@@ -19,6 +19,7 @@ from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.report.page import views
 from s5lib.report.page.experiment import Experiment, System, read_experiments
 from s5lib.report.page.listening import ListeningScene, choose_scenes, listening_scene
+from s5lib.report.page.origins import curve_views, made_of
 from s5lib.report.page.spectrogram import AUDIO_FORMATS
 
 __all__ = ["write_report"]
@@ -27,8 +28,13 @@ log = logging.getLogger(__name__)
 
 
 def write_report(
-    paths: Sequence[str | Path], out: Path, *, data_dir: Path | None = None, scenes: Sequence[str] = (),
-    audio: str = "mp3", title: str | None = None,
+    paths: Sequence[str | Path],
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    scenes: Sequence[str] = (),
+    audio: str = "mp3",
+    title: str | None = None,
 ) -> Path:
     """Write one HTML page about experiments and return its path.
 
@@ -76,8 +82,8 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
         style=style, style_hash=_hash(style), script=script, script_hash=_hash(script),
         systems=found, several=len(found) > 1, measures=views.MEASURES,
         made=[
-            (experiment, [(system, views.made_of(experiment, system, experiments)) for system in experiment.systems]
-             or [(None, views.made_of(experiment, None, experiments))])
+            (experiment, [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
+             or [(None, made_of(experiment, None, experiments))])
             for experiment in experiments
         ],
         tiles=views.score_rows(found[:1], ("set",))[:1] if len(found) == 1 else [],
@@ -85,7 +91,7 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
         score_charts=views.score_charts(found), distributions=views.distribution_charts(found),
         separation_oracle=all(any(scene.oracle for scene in item.system.scenes) for item in found),
         confusions=views.confusion_views(found), plane=views.plane_view(found),
-        curves=views.curve_views(experiments), listening=listening, silent=silent, audio=audio,
+        curves=curve_views(experiments), listening=listening, silent=silent, audio=audio,
     )  # fmt: skip
 
 
@@ -106,7 +112,9 @@ def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScen
     place = data_dir or _data_directory(experiments)
     if place is None:
         if scenes:
-            raise DataError("--scenes needs the test set's data directory: give --data_dir DIR, such as data/mini/test.")
+            raise DataError(
+                "--scenes needs the test set's data directory: give --data_dir DIR, such as data/mini/test."
+            )
         return [], "the test set's data directory was not found: give it by --data_dir"
     data = DataDirectory.read(place)
     log.info("found %s (%d recordings with references)", place, len(data))

@@ -53,7 +53,14 @@ def bars(title: str, rows: Sequence[tuple[str, Sequence[Estimate | None]]], unit
         rows: a name and the estimate of each series, None: there is none.
         unit: written below the axis.
     """
-    values = [value for _, estimates in rows for e in estimates if e for value in (e.value, e.low, e.high) if value is not None]
+    values = [
+        value
+        for _, estimates in rows
+        for e in estimates
+        if e
+        for value in (e.value, e.low, e.high)
+        if value is not None
+    ]
     bar = 13.0 if max((len(estimates) for _, estimates in rows), default=1) == 1 else 9.0
     axis = Axis(min(0.0, *values), max(0.0, *values), NAMES, WIDTH - 14) if values else Axis(0, 1, NAMES, WIDTH - 14)
     y, parts = 8.0, []
@@ -72,11 +79,19 @@ def _bar(axis: Axis, y: float, height: float, estimate: Estimate, series: int, u
     zero, end, middle = axis(0), axis(estimate.value), y + height / 2
     inside = [
         element("title", f"{name}: {interval(estimate)} {unit}"),
-        element("rect", x=min(zero, end), y=y + 1, width=max(1.0, abs(end - zero)), height=height - 2, rx=1.5, class_="bar"),
+        element(
+            "rect", x=min(zero, end), y=y + 1, width=max(1.0, abs(end - zero)), height=height - 2, rx=1.5, class_="bar"
+        ),
     ]
     if estimate.low is not None and estimate.high is not None:
         low, high = axis(estimate.low), axis(estimate.high)
-        inside.append(element("path", d=f"M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6", class_="whisker"))
+        inside.append(
+            element(
+                "path",
+                d=f"M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6",
+                class_="whisker",
+            )
+        )
     return element("g", *inside, class_=f"s{series % SERIES}")
 
 
@@ -134,7 +149,11 @@ def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], uni
     axis = Axis(min(everything), max(everything), NAMES, WIDTH - 10)
     y, parts, step = 6.0, [], 14.0
     for name, series in rows:
-        parts.append(element("text", name, x=float(NAMES - 8), y=y + step * len(series) / 2 + 4, text_anchor="end", class_="name"))
+        parts.append(
+            element(
+                "text", name, x=float(NAMES - 8), y=y + step * len(series) / 2 + 4, text_anchor="end", class_="name"
+            )
+        )
         for number, values in enumerate(series):
             if len(values):
                 parts.append(_box(axis, y + step * number, name, np.asarray(values, float), number))
@@ -149,7 +168,7 @@ def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], uni
 def _box(axis: Axis, y: float, name: str, values: np.ndarray, series: int) -> Markup:
     p5, q1, q2, q3, p95 = np.percentile(values, [5, 25, 50, 75, 95])
     middle = y + 7
-    told = f"{name}: median {q2:.1f}, half of them from {q1:.1f} to {q3:.1f}, mean {values.mean():.1f}, {len(values)} sources"
+    told = f"{name}: median {q2:.1f}, half from {q1:.1f} to {q3:.1f}, mean {values.mean():.1f}, {len(values)} sources"
     shown = values if len(values) <= 40 else values[(values < p5) | (values > p95)]
     inside = [element("title", told)]
     inside += [
@@ -158,7 +177,11 @@ def _box(axis: Axis, y: float, name: str, values: np.ndarray, series: int) -> Ma
         for index, value in enumerate(np.sort(shown)[:400])
     ]
     inside += [
-        element("path", d=f"M{axis(p5):.1f} {middle}H{axis(q1):.1f}M{axis(q3):.1f} {middle}H{axis(p95):.1f}", class_="whisker"),
+        element(
+            "path",
+            d=f"M{axis(p5):.1f} {middle}H{axis(q1):.1f}M{axis(q3):.1f} {middle}H{axis(p95):.1f}",
+            class_="whisker",
+        ),
         element("rect", x=axis(q1), y=middle - 4.5, width=max(1.0, axis(q3) - axis(q1)), height=9.0, class_="box"),
         element("path", d=f"M{axis(q2):.1f} {middle - 4.5}v9", class_="median"),
         element("path", d=f"M{axis(values.mean()):.1f} {middle - 3}l3 3l-3 3l-3 -3z", class_="mean"),
@@ -174,6 +197,7 @@ def shade(value: float, low: float, high: float) -> int:
 
 def plane(points: Sequence[PlanePoint], x_title: str, y_title: str) -> Markup:
     """Return the plane of the paper's Fig. 5: a point's size and colour tell CA-PI-SDRi, its cross the intervals."""
+
     def ends(estimates):
         values = [v for e in estimates for v in (e.value, e.low, e.high) if v is not None]
         return min(values), max(values)
@@ -186,14 +210,16 @@ def plane(points: Sequence[PlanePoint], x_title: str, y_title: str) -> Markup:
     for point in points:
         a, b = x(point.x.value), y(point.y.value)
         if None not in (point.x.low, point.y.low):
-            cross = f"M{x(point.x.low):.1f} {b:.1f}H{x(point.x.high):.1f}M{a:.1f} {y(point.y.low):.1f}V{y(point.y.high):.1f}"
+            ends_x, ends_y = (x(point.x.low), x(point.x.high)), (y(point.y.low), y(point.y.high))
+            cross = f"M{ends_x[0]:.1f} {b:.1f}H{ends_x[1]:.1f}M{a:.1f} {ends_y[0]:.1f}V{ends_y[1]:.1f}"
             parts.append(element("path", d=cross, class_="cross"))
     for point in sorted(points, key=lambda point: -point.value):
         a, b, colour = x(point.x.value), y(point.y.value), shade(point.value, low, high)
+        ink = "ink" if colour > 6 else "paper"  # dark letters on bright colours
         told = f"{point.name}: {interval(point.x, 1)} %, {interval(point.y)} dB, CA-PI-SDRi {point.value:.2f} dB"
         parts.append(element(
             "g", element("title", told), element("circle", cx=a, cy=b, r=7.5 + 0.5 * colour, class_=f"point q{colour}"),
-            element("text", str(point.number), x=a, y=b + 3.8, text_anchor="middle", class_=f"number {'ink' if colour > 6 else 'paper'}"),
+            element("text", str(point.number), x=a, y=b + 3.8, text_anchor="middle", class_=f"number {ink}"),
         ))  # fmt: skip
     parts += _colour_scale(Axis(low, high, 120, WIDTH - 14), 302.0)
     told = "; ".join(f"{p.name}: {interval(p.x, 1)} %, {interval(p.y)} dB, CA-PI-SDRi {p.value:.2f} dB" for p in points)

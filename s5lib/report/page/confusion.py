@@ -1,9 +1,9 @@
 """Which class was taken for which, also where several sources of a scene went wrong at once.
 
-Labels come as sets, so that nothing says which invented source stands for which missed one.  In a scene with ``m`` missed
-and ``n`` invented sources, ``min(m, n)`` of them are confusions, shared equally by all ``m n`` combinations; what is left
-of either side is missed, or invented, for good.  So every row adds up to the references of its class, every column to the
-estimates; with one missed and one invented source there is nothing to share.
+Labels come as sets, so that nothing says which invented source stands for which missed one.  In a scene with ``m``
+missed and ``n`` invented sources, ``min(m, n)`` of them are confusions, shared equally by all ``m n`` combinations; what
+is left of either side is missed, or invented, for good.  So every row adds up to the references of its class, every
+column to the estimates; with one missed and one invented source there is nothing to share.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ def read_experiments(paths: Sequence[str | Path]) -> list[Experiment]:
             if not results.is_file():
                 beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
                 raise DataError(
-                    f"{path}: no such experiment folder or RESULTS.jsonl. In {path.parent}: {nearest(path.name, beside)}"
+                    f"{path}: no such experiment folder or RESULTS.jsonl. In {path.parent}/: "
+                    f"{nearest(path.name, beside)}"
                 )
             listed = places.setdefault(path.parent, [])
             if listed is not None and results not in listed:
@@ -122,8 +123,8 @@ def _read(folder: Path, name: str, results: list[Path] | None, several: bool) ->
     found = sorted(folder.glob("RESULTS*.jsonl")) if results is None else results
     if not models and not found:
         raise DataError(
-            f"{folder}: nothing to report, neither a trained model (tagger/config.yaml, ...) nor RESULTS.jsonl. Give the "
-            "folder that the recipe calls --expdir, such as exp/mini."
+            f"{folder}: nothing to report, neither a trained model (tagger/config.yaml, ...) nor RESULTS.jsonl. "
+            "Give the folder that the recipe calls --expdir, such as exp/mini."
         )
     return Experiment(name, folder, models, tuple(_system(path, name, several) for path in found))
 

@@ -207,6 +207,9 @@ def _inventions(systems, name, outputs, clip) -> list[SourceRow]:
     nothing = Clip("no reference", "nothing of this kind is there", kind="missed")
     empty = [Clip(system.name, "nothing invented", kind="missed") for system in systems]
     return [
-        SourceRow(nothing, tuple(column[i] if i < len(column) else blank for column, blank in zip(columns, empty, strict=True)))
+        SourceRow(
+            nothing,
+            tuple(column[i] if i < len(column) else blank for column, blank in zip(columns, empty, strict=True)),
+        )
         for i in range(max(map(len, columns), default=0))
     ]

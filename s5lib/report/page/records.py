@@ -69,7 +69,9 @@ def read_results(path: Path, labels: Mapping[str, tuple[str, ...]]) -> tuple[Sce
                 f"{path}, line {number}: not a recording's scores ({error!r}). Write the file again with 's5lib score'."
             ) from None
         if result.id in seen:
-            raise DataError(f"{path}, line {number}: {result.id!r} comes twice. Write the file again with 's5lib score'.")
+            raise DataError(
+                f"{path}, line {number}: {result.id!r} comes twice. Write the file again with 's5lib score'."
+            )
         seen.add(result.id)
         results.append(result)
     if not results:
@@ -138,8 +140,10 @@ def _predicted(part: dict, references, estimated, options: dict) -> tuple[SceneS
             raise ValueError("the invented sources are not those without a pair")
         invented, known = named, True
     else:
-        known = estimated is not None and len(estimated) == count and all(
-            estimated[pair.estimate] == pair.reference_label for pair in score.pairs
+        known = (
+            estimated is not None
+            and len(estimated) == count
+            and all(estimated[pair.estimate] == pair.reference_label for pair in score.pairs)
         )
         if known:
             invented = {index: estimated[index] for index in invented}

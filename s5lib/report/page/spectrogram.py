@@ -25,7 +25,10 @@ _SHADES, _RANGE_DB = 32, 70.0
 
 
 def mel_picture(waveform: np.ndarray, sample_rate: int, width: int = 300, height: int = 96) -> np.ndarray:
-    """Return mean powers ``[height, width]``, low frequencies first, evenly spaced in mel (O'Shaughnessy 1987) and time."""
+    """Return mean powers ``[height, width]``, low frequencies first, evenly spaced in time and in mel.
+
+    Mel is ``2595 log10(1 + f / 700)`` (D. O'Shaughnessy, Speech Communication, 1987).
+    """
     size = 1 << max(6, int(np.log2(sample_rate * 0.032)))
     hop = max(1, len(waveform) // width)
     window = np.hanning(size + 1)[:-1]
@@ -45,6 +48,7 @@ def mel_picture(waveform: np.ndarray, sample_rate: int, width: int = 300, height
 
 def _png(levels: np.ndarray) -> bytes:
     """Return ``levels [H, W]``, 0 to 31, as a PNG with a palette (ISO/IEC 15948)."""
+
     def part(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -72,7 +76,9 @@ def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float,
     levels = np.clip(level * (_SHADES - 1), 0, _SHADES - 1).round()[::-1]
     uri = "data:image/png;base64," + base64.b64encode(_png(levels)).decode()
     left, right, top, bottom = 30.0, 354.0, 6.0, 118.0
-    parts = [element("image", href=uri, x=left, y=top, width=right - left, height=bottom - top, preserveAspectRatio="none")]
+    parts = [
+        element("image", href=uri, x=left, y=top, width=right - left, height=bottom - top, preserveAspectRatio="none")
+    ]
     top_mel = np.log10(1 + sample_rate / 2 / 700)
     for hertz, text in ((250, "\u00bc"), (1000, "1"), (4000, "4"), (16000, "16")):
         if hertz <= sample_rate / 2:
@@ -82,7 +88,9 @@ def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float,
     for share in (0.0, 0.5, 1.0):
         text = f"{share * duration:.3g}" + (" s" if share == 1 else "")
         anchor = {0.0: "start", 0.5: "middle", 1.0: "end"}[share]
-        parts.append(element("text", text, x=left + share * (right - left), y=bottom + 13, text_anchor=anchor, class_="tick"))
+        parts.append(
+            element("text", text, x=left + share * (right - left), y=bottom + 13, text_anchor=anchor, class_="tick")
+        )
     parts.append(element("line", x1=left, x2=left, y1=top, y2=bottom, class_="playhead"))
     return element("svg", *parts, class_="spectrogram", role="img", aria_label=name, viewBox="0 0 360 136")
 
