@@ -189,6 +189,10 @@ class _Check:
 
     def _check_waveform(self, where: str, content: bytes) -> int | None:
         """Check one file; return its number of samples."""
+        missing = int.from_bytes(content[4:8], "little") + 8 - len(content) if content[:4] == b"RIFF" else 0
+        if missing > 0:  # libsndfile would read what there is without a word
+            self.tell(where, f"is truncated: {missing} bytes fewer than its header says")
+            return None
         try:
             with soundfile.SoundFile(io.BytesIO(content)) as stream:
                 rate, channels, frames, kind = stream.samplerate, stream.channels, stream.frames, stream.subtype
@@ -198,7 +202,7 @@ class _Check:
                 if channels != 1:
                     self.tell(where, f"has {channels} channels; expected 1")
                     return None
-                if frames > len(content):
+                if frames > 8 * len(content):
                     self.tell(where, f"has a header of {frames} samples, but {len(content)} bytes in all")
                     return None
                 samples = stream.read(dtype="float32")
