@@ -1,0 +1,35 @@
+"""Combine the scores of many systems into the plane of accuracy against separation, coloured by CA-PI-SDRi.
+
+  s5lib plane --system tagger_100 separator_50 exp/p/RESULTS_100_50.jsonl exp/p/RESULTS_50.jsonl --system ... --out plane.md
+
+--system, once for each: names of its tagger and its separator, its scores with predicted labels, and the separator's with
+oracle labels, as 's5lib score' has written them.  Says how well CA-PI-SDRi follows either axis while the other is held
+fixed, and writes --out, with the picture beside it (.png).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument(
+        "--system", nargs=4, action="append", required=True,
+        metavar=("TAGGER", "SEPARATOR", "PREDICTED.jsonl", "ORACLE.jsonl"), help="a system",
+    )  # fmt: skip
+    parser.add_argument("--out", required=True, metavar="FILE.md", help="where the tables are written")
+
+
+def run(args):
+    """Draw the systems that ``args`` name."""
+    from s5lib.durable import write_text
+    from s5lib.report.plane import metric_planes, plane_table
+    from s5lib.report.run_pictures import draw_plane
+
+    planes = metric_planes([(tagger, separator, Path(a), Path(b)) for tagger, separator, a, b in args.system])
+    out, table = Path(args.out), plane_table(planes)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_plane(planes, out.with_suffix(".png"))
+    write_text(out, f"# CA-PI-SDRi of {len(args.system)} systems\n\n{table}")
+    print(f"{table}\nwritten to {out} and {out.with_suffix('.png')}")

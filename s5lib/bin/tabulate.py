@@ -1,0 +1,48 @@
+"""Put the scores of several runs into one table and one picture: means over seeds, their spread, the differences.
+
+  s5lib tabulate ca_pi=exp/a/RESULTS.jsonl ca_pi=exp/b/RESULTS.jsonl ca=exp/c/RESULTS.jsonl ca=exp/d/RESULTS.jsonl \\
+      --figures pi_sdri --out losses.md
+
+NAME=FILE.jsonl is what 's5lib score' has written of one run; runs of one name differ in their seed.  Writes --out, and a
+picture beside it (.png).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from s5lib.errors import ConfigError
+
+
+def add_arguments(parser):
+    """Add the options of this command."""
+    parser.add_argument("runs", nargs="+", metavar="NAME=FILE.jsonl", help="a run's scores")
+    parser.add_argument(
+        "--figures", nargs="+", default=[], metavar="FIGURE",
+        help="pi_sdri, ca_pi_sdri, source_accuracy, mixture_accuracy (all that every run has)",
+    )  # fmt: skip
+    parser.add_argument("--title", default="Runs side by side", help="of the table")
+    parser.add_argument("--note", default="", help="a sentence below the table")
+    parser.add_argument("--out", required=True, metavar="FILE.md", help="where the table is written")
+
+
+def run(args):
+    """Compare what ``args`` name."""
+    from s5lib.durable import write_text
+    from s5lib.report.run_pictures import draw_comparison
+    from s5lib.report.runs import compare_runs, read_runs
+
+    files = {}
+    for word in args.runs:
+        name, equals, path = word.partition("=")
+        if not (name and equals and path):
+            raise ConfigError(f"{word!r} is not NAME=FILE.jsonl, such as ca_pi=exp/mini/RESULTS.jsonl.")
+        files.setdefault(name, []).append(Path(path))
+    comparisons = compare_runs(read_runs(files), args.figures)
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    note = f"\n{args.note}\n" if args.note else ""
+    table = "\n".join(comparison.table() for comparison in comparisons)
+    draw_comparison(comparisons, out.with_suffix(".png"))
+    write_text(out, f"# {args.title}\n\n{table}{note}")
+    print(f"{table}\nwritten to {out} and {out.with_suffix('.png')}")
