@@ -51,7 +51,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--penalty_fn", type=float, default=0.0, metavar="DB", help="of each missed source (default: 0)")
     parser.add_argument("--penalty_fp", type=float, default=0.0, metavar="DB", help="of each invented one (default: 0)")
-    parser.add_argument("--nj", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--nj", type=int, default=2, help="threads (default: 2)")
 
 
 def run(args):
@@ -104,7 +104,7 @@ def _check(args) -> None:
     if args.oracle_estimates and not args.estimates:
         raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
     if args.nj < 1:
-        raise ConfigError(f"--nj is {args.nj}; expected 1 or more processes.")
+        raise ConfigError(f"--nj is {args.nj}; expected 1 or more threads.")
     for name in ("penalty_fn", "penalty_fp"):
         if not abs(getattr(args, name)) < float("inf"):
             raise ConfigError(f"--{name} is {getattr(args, name)}; expected a finite number of dB.")

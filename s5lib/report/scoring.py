@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from s5lib.data import DataDirectory, Recording
 from s5lib.errors import DataError
 from s5lib.metrics import LabelledScene, Pair, SceneScore
 from s5lib.report.folders import EstimateFile, list_estimates, listed_by_inference
-from s5lib.report.waveforms import read_mixture, read_sources_of
+from s5lib.report.waveforms import Workspace, check_finite, read_mixture, read_rows
 
 __all__ = ["MetricOptions", "RecordingScores", "list_outputs", "score_listed", "score_recordings"]
 
@@ -97,7 +98,7 @@ def list_outputs(
 def score_listed(
     recordings: Sequence[Recording], outputs: Outputs, options: MetricOptions | None = None, nj: int = 1
 ) -> Iterator[RecordingScores]:
-    """Yield the scores of ``recordings``, in their order; ``nj`` processes share the work.
+    """Yield the scores of ``recordings``, in their order; ``nj`` threads share the work.
 
     Raises:
         DataError: a recording has no references, or a file is missing or does not fit its mixture.
@@ -106,17 +107,16 @@ def score_listed(
         if recording.labels is None or len(recording.labels) != len(recording.sources):
             raise DataError(f"{recording.id} has no references (labels and src1.scp, ...): nothing to score with.")
     jobs = [(recording, {kind: of[recording.id] for kind, of in outputs.items()}) for recording in recordings]
-    score, clipped = partial(_score, options or MetricOptions()), []
-    bar = partial(tqdm, total=len(jobs), unit="recording", disable=None)
-    if nj <= 1:
-        for scores, files in bar(map(score, jobs)):
-            clipped += files
-            yield scores
-    else:
-        with multiprocessing.get_context("spawn").Pool(min(nj, len(jobs))) as pool:
-            for scores, files in bar(pool.imap(score, jobs, chunksize=max(1, min(16, len(jobs) // (4 * nj))))):
+    clipped = []
+    # threads suffice: reading and inner products, which take the time, let others work
+    with ThreadPoolExecutor(max(1, nj)) as pool:
+        results = pool.map(partial(_score, options or MetricOptions()), jobs)
+        try:
+            for scores, files in tqdm(results, total=len(jobs), unit="recording", disable=None):
                 clipped += files
                 yield scores
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error the rest is not worth the time
     if clipped:
         log.warning(
             "%d estimates look clipped, which costs dB: several neighbouring samples are at full scale. The first is %s. "
@@ -124,22 +124,29 @@ def score_listed(
         )
 
 
+_own = threading.local()  # memory of each thread
+
+
 def _score(options: MetricOptions, job: tuple[Recording, dict[str, list[EstimateFile]]]) -> tuple[RecordingScores, list[str]]:
     """Return one recording's scores, and the estimates that look clipped."""
     recording, outputs = job
-    mixture, rate = read_mixture(recording.mixture)
-    references, _ = read_sources_of(recording.sources, mixture, rate, "reference")
+    memory = _own.__dict__.setdefault("memory", Workspace())
+    mixture, rate = read_mixture(recording.mixture, memory)
+    size = len(mixture)
+    references, _ = read_rows(recording.sources, size, rate, "reference", memory)
     labels, keywords = list(recording.labels), vars(options)
     scores, clipped, mixture_sdr = {}, [], None
     for kind, listed in outputs.items():
-        estimates, full = read_sources_of([file.path for file in listed], mixture, rate, "estimate")
+        paths = [str(file.path) for file in listed]
+        estimates, full = read_rows(paths, size, rate, "estimate", memory)
+        clipped += full
         for waveform, file in zip(estimates, listed, strict=True):
             if file.gain != 1:
                 waveform /= np.float32(file.gain)
-        clipped += full
         try:
             scene = LabelledScene(estimates, [file.label for file in listed], references, labels, mixture)
         except DataError as error:
+            check_finite([mixture, *references, *estimates], [recording.mixture, *recording.sources, *paths])
             raise DataError(f"{recording.id}: {error}") from None
         mixture_sdr = scene.mixture_sdr
         scores[kind] = scene.score("ca_pi" if kind == "predicted" else "pi", **keywords)

@@ -11,64 +11,86 @@ import soundfile
 from s5lib.data.reading import ARCHIVE, read_recording
 from s5lib.errors import DataError
 
-__all__ = ["looks_clipped", "read_mixture", "read_sources_of"]
+__all__ = ["Workspace", "check_finite", "looks_clipped", "read_mixture", "read_rows"]
 
 _BLOCK = 2**15  # frames of several channels decoded at a time: they stay in the cache
 _FULL_SCALE = 1 - 2**-15
 _CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
 
 
-def read_mixture(entry: str) -> tuple[np.ndarray, int]:
+class Workspace:
+    """Memory that is used again for the next mixture: getting it anew from the system takes as long as reading files."""
+
+    def __init__(self):
+        self._buffers: dict[str, np.ndarray] = {}
+
+    def __call__(self, name: str, *shape: int) -> np.ndarray:
+        """Return a float32 array of this shape, of any content; what the name had before is lost."""
+        size = int(np.prod(shape))
+        if self._buffers.get(name, _NOTHING).size < size:
+            self._buffers[name] = np.empty(size, np.float32)
+        return self._buffers.get(name, _NOTHING)[:size].reshape(shape)
+
+
+_NOTHING = np.empty(0, np.float32)
+
+
+def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
     """Return the first channel ``[T]`` float32 of a recording, and its sampling rate.
 
     Raises:
-        DataError: the recording cannot be read, is empty or not finite.
+        DataError: the recording cannot be read or is empty.
     """
     if ARCHIVE.fullmatch(entry):
         samples, rate = read_recording(entry)
         return samples[0], rate
     with _opened(entry, "mixture") as file:
-        waveform = np.empty(file.frames, np.float32)
-        buffer = np.empty((_BLOCK, file.channels), np.float32)
+        waveform, block = memory("mixture", file.frames), memory("block", _BLOCK, file.channels)
         for start in range(0, len(waveform), _BLOCK):
             size = min(_BLOCK, len(waveform) - start)
-            _decode(file, buffer[:size], entry)
-            waveform[start : start + size] = buffer[:size, 0]
+            _decode(file, block[:size], entry)
+            waveform[start : start + size] = block[:size, 0]
         rate = file.samplerate
     if not len(waveform):
         raise DataError(f"{entry}: holds no samples.")
-    _check_finite(waveform, entry)
     return waveform, rate
 
 
-def read_sources_of(
-    files: Sequence[str | Path], mixture: np.ndarray, sample_rate: int, what: str
+def read_rows(
+    files: Sequence[str], num_samples: int, sample_rate: int, what: str, memory: Workspace
 ) -> tuple[np.ndarray, list[str]]:
-    """Return the sources ``[len(files), T]`` float32 that belong to ``mixture [T]``, and those that look clipped.
+    """Return sources ``[len(files), T]`` float32, and the files that look clipped.
 
     Args:
+        files: of one channel each.
+        num_samples, sample_rate: of the mixture, which the sources must have.
         what: ``"estimate"`` or ``"reference"``, for messages.
 
     Raises:
-        DataError: a file cannot be read, has several channels, another length or rate than the mixture, or a sample
-            that is not finite.
+        DataError: a file cannot be read, or has several channels, another length or another rate.
     """
-    waveforms, clipped = np.empty((len(files), len(mixture)), np.float32), []
-    for waveform, entry in zip(waveforms, map(str, files), strict=True):
+    waveforms, clipped = memory(what, len(files), num_samples), []
+    for waveform, entry in zip(waveforms, files, strict=True):
         if ARCHIVE.fullmatch(entry):
             samples, rate = read_recording(entry)
-            _check_fits(entry, what, samples.shape[0], samples.shape[1], rate, waveform, sample_rate)
+            _check_fits(entry, what, samples.shape[0], samples.shape[1], rate, num_samples, sample_rate)
             waveform[:] = samples[0]
             continue
         with _opened(entry, what) as file:
-            _check_fits(entry, what, file.channels, file.frames, file.samplerate, waveform, sample_rate)
+            _check_fits(entry, what, file.channels, file.frames, file.samplerate, num_samples, sample_rate)
             _decode(file, waveform, entry)
             whole_numbers = file.subtype.startswith("PCM")
-        if not whole_numbers:
-            _check_finite(waveform, entry)
-        elif looks_clipped(waveform):
+        if whole_numbers and looks_clipped(waveform):
             clipped.append(entry)
     return waveforms, clipped
+
+
+def check_finite(waveforms: Sequence[np.ndarray], files: Sequence[str]) -> None:
+    """Raise DataError that names the first of ``files`` whose waveform has a sample that is not finite."""
+    for waveform, entry in zip(waveforms, files, strict=True):
+        if not np.isfinite(waveform).all():
+            bad = int(np.argmin(np.isfinite(waveform)))
+            raise DataError(f"{entry}: sample {bad} is {waveform[bad]}, not a finite number.")
 
 
 def looks_clipped(waveform: np.ndarray) -> bool:
@@ -100,16 +122,10 @@ def _decode(file: soundfile.SoundFile, out: np.ndarray, entry: str) -> None:
         raise DataError(f"{entry}: truncated, it ends before the {file.frames} samples that its header tells of.")
 
 
-def _check_fits(entry, what, channels, frames, rate, waveform, sample_rate) -> None:
+def _check_fits(entry, what, channels, frames, rate, num_samples, sample_rate) -> None:
     if channels != 1:
         raise DataError(f"{entry}: the {what} has {channels} channels; expected one.")
     if rate != sample_rate:
         raise DataError(f"{entry}: the {what} has {rate} Hz, its mixture {sample_rate} Hz; resample it.")
-    if frames != len(waveform):
-        raise DataError(f"{entry}: the {what} has {frames} samples; expected {len(waveform)} samples, as the mixture has.")
-
-
-def _check_finite(waveform: np.ndarray, entry: str) -> None:
-    if not np.isfinite(waveform).all():
-        bad = int(np.argmin(np.isfinite(waveform)))
-        raise DataError(f"{entry}: sample {bad} is {waveform[bad]}, not a finite number.")
+    if frames != num_samples:
+        raise DataError(f"{entry}: the {what} has {frames} samples; expected {num_samples} samples, as the mixture has.")
