@@ -1,8 +1,7 @@
 """When a source sounds, and how loud: from the energies of short frames of its waveform.
 
 A source is active from where a frame comes within 25 dB of its loudest frame until frames stay more than 35 dB below it
-(hysteresis, so that a level near one threshold does not flicker); pauses under 0.2 s are bridged, and stretches under
-0.05 s dropped.  Frames below -80 dB of full scale are silence whatever the loudest.  It reads estimates: what a separator
+for 0.2 s (hysteresis, so that a level near one threshold does not flicker); stretches under 0.05 s are dropped.  Frames below -80 dB of full scale are silence whatever the loudest.  It reads estimates: what a separator
 lets through of other sources at less than these 25 dB below counts as activity.
 """
 
@@ -88,15 +87,14 @@ def active_stretches(powers: np.ndarray, frame_seconds: float) -> list[tuple[flo
     begins = powers >= max(floor, loudest * 10 ** (BEGIN_DB / 10))
     lasts = powers >= max(floor, loudest * 10 ** (END_DB / 10))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lasts, [False]]).astype(int))).reshape(-1, 2)
-    stretches: list[list[int]] = []
+    merged: list[list[int]] = []
     for begin, end in edges.tolist():
-        if not begins[begin:end].any():
-            continue
-        begin += int(begins[begin:end].argmax())  # from the louder threshold on, until the softer one
-        if stretches and (begin - stretches[-1][1]) * frame_seconds < SHORTEST_PAUSE:
-            stretches[-1][1] = end
+        if merged and (begin - merged[-1][1]) * frame_seconds < SHORTEST_PAUSE:
+            merged[-1][1] = end
         else:
-            stretches.append([begin, end])
+            merged.append([begin, end])
+    # From the first frame above the higher threshold to the last above the lower one.
+    stretches = [(a + int(begins[a:b].argmax()), b) for a, b in merged if begins[a:b].any()]
     kept = [(a, b) for a, b in stretches if (b - a) * frame_seconds >= SHORTEST_STRETCH]
     kept = kept or stretches[:1]  # a click alone is all that there is
     return [(round(a * frame_seconds, 6), round(b * frame_seconds, 6)) for a, b in kept]

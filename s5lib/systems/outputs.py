@@ -77,7 +77,7 @@ class SourceWriter:
     def __init__(self, folder: Path, name: str, sample_rate: int, format: str = "float"):
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
-        if not name or Path(name).name != name or "\0" in name:
+        if not name.strip(".") or Path(name).name != name or "\0" in name:
             raise DataError(f"{name!r} cannot be a part of file names: a recording's name has no '/' in it. Rename it.")
         self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
         self._scratch = folder / f".{name}.part"

@@ -126,7 +126,7 @@ SPOILT = {
     "not finite": (put(ONE, wav(np.array([0, np.inf, 0.0]))), "sample 1 is not a finite number"),
     "other length": (put(TWO, wav(np.zeros(65))), "has 65 samples; expected 64"),
     "no samples": (put(ONE, wav(np.zeros(0))), "ends after 0 samples"),
-    "not a WAV": (put(ONE, b"RIFFno"), "is no WAV file that can be read"),
+    "not a WAV": (put(ONE, b"no RIFF file"), "is no WAV file that can be read"),
     "FLAC in disguise": (put(ONE, wav(subtype="PCM_16", format="FLAC")), "is FLAC by its content"),
     "lying header": (put(ONE, wav()[:-100]), "is truncated: 100 bytes fewer"),
     "path leading out": (put(f"{NAME}/../../x.wav", wav()), "is a path that leads out of the package"),

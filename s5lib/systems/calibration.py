@@ -1,0 +1,157 @@
+"""Calibration of a tagger's decisions: from probabilities to labels with biases that were tuned on a validation set.
+
+A tagger chooses for each slot the likeliest of the classes and silence, which is right for label accuracy if its
+probabilities are.  They seldom are, and CA-PI-SDRi weighs otherwise: a missed and an invented source each cost a share of
+the mixture's score.  A calibration adds a bias to the log-probability of silence and, where this has proved itself, of
+single classes, before the likeliest is taken.  All biases 0 is the plain decision.
+
+It is kept in ``NAME.calibration.json`` beside the tagger's ``NAME.safetensors`` and holds the checkpoint's SHA-256, so
+that it is never used with weights that it was not tuned for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s5lib.errors import CheckpointError, ConfigError
+
+__all__ = ["Calibration", "calibration_file", "decide", "find_calibration"]
+
+log = logging.getLogger(__name__)
+
+_TINY = 1e-12  # of a probability: a softmax in float32 can be 0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Biases of a decision, in natural logarithms of probabilities."""
+
+    silence: float = 0.0
+    """above 0: fewer sources are found, below: more"""
+    classes: tuple[tuple[str, float], ...] = ()
+    """label and bias of each class that has one"""
+
+    def biases(self, labels: Sequence[str]) -> np.ndarray:
+        """Return ``[C + 1]``, of ``labels`` and silence.
+
+        Raises:
+            CheckpointError: a bias is of a class that is not among ``labels``.
+        """
+        of = dict(self.classes)
+        unknown = sorted(set(of) - set(labels))
+        if unknown:
+            raise CheckpointError(f"the calibration has a bias for {unknown[0]}, which the tagger does not know; calibrate again.")
+        return np.array([*(of.get(label, 0.0) for label in labels), self.silence])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the biases as plain values."""
+        return {"silence": self.silence, "classes": dict(self.classes)}
+
+    def write(self, path: Path, checkpoint: str | Path, report: Mapping[str, Any]) -> None:
+        """Write the calibration of the tagger ``checkpoint``; ``report``: what it gained, for people to read."""
+        content = {"format": 1, "checkpoint_sha256": _sha256(checkpoint), **self.as_json(), "report": dict(report)}
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError as error:
+            raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
+
+
+def decide(probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> list[tuple[str, float]]:
+    """Return ``(label, probability)`` of the slots that are not silent, in the order of the labels.
+
+    Args:
+        probabilities: ``[K, C + 1]`` of ``labels`` and, last, silence; each row sums to 1.
+        labels: of the classes.
+        calibration: None: the likeliest of each slot.
+
+    The probability given is the tagger's own, without biases.
+
+    >>> slots = np.array([[0.1, 0.4, 0.5], [0.9, 0.1, 0.0]])
+    >>> decide(slots, ["Cough", "Speech"]), decide(slots, ["Cough", "Speech"], Calibration(silence=-1.0))
+    ([('Cough', 0.9)], [('Cough', 0.9), ('Speech', 0.4)])
+    """
+    weights = np.log(np.maximum(probabilities, _TINY)) + calibration.biases(labels) if calibration else probabilities
+    # by class, and the likelier first
+    best = sorted((int(c), float(row[c])) for c, row in zip(weights.argmax(1), probabilities, strict=True))
+    return [(labels[c], p) for c, p in best if c < len(labels)]
+
+
+def calibration_file(checkpoint: str | Path) -> Path:
+    """Return where the calibration of a checkpoint is kept.
+
+    >>> calibration_file("exp/tagger/model.safetensors").name
+    'model.calibration.json'
+    """
+    return Path(checkpoint).with_suffix(".calibration.json")
+
+
+def find_calibration(
+    choice: Calibration | str | Path | None, checkpoint: str | Path | None
+) -> Calibration | None:
+    """Return the calibration to use with a tagger, and log which it is.
+
+    Args:
+        choice: ``"auto"``: what is beside the checkpoint, if it is of these weights; None or ``"none"``: none; a file;
+            or a calibration, which is returned.
+        checkpoint: the tagger's; None: there is no tagger, and nothing to calibrate.
+
+    Raises:
+        CheckpointError: a file that was asked for is of other weights, or one is damaged.
+        ConfigError: a file that was asked for cannot be read.
+    """
+    if checkpoint is None or choice is None or choice == "none":
+        return None
+    if isinstance(choice, Calibration):
+        return choice
+    path = calibration_file(checkpoint) if choice == "auto" else Path(choice)
+    if choice == "auto" and not path.is_file():
+        return None
+    calibration, digest = _read(path)
+    if digest != _sha256(checkpoint):
+        if choice != "auto":
+            raise CheckpointError(f"{path} was tuned for other weights than {checkpoint}: run 's5lib calibrate' again.")
+        log.warning(
+            "%s was tuned for other weights than %s now has: it is not used. Run 's5lib calibrate' again, or delete it.",
+            path, checkpoint,
+        )  # fmt: skip
+        return None
+    told = "".join(f", {label} {bias:+g}" for label, bias in calibration.classes)
+    log.info("decisions calibrated by %s: silence %+g%s", path, calibration.silence, told)
+    return calibration
+
+
+def _read(path: Path) -> tuple[Calibration, str]:
+    """Return what :meth:`Calibration.write` has written, and the digest of the checkpoint it belongs to."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        classes = tuple((str(label), float(bias)) for label, bias in content["classes"].items())
+        calibration = Calibration(float(content["silence"]), classes)
+        if content["format"] != 1 or not np.isfinite([calibration.silence, *(bias for _, bias in classes)]).all():
+            raise ValueError("another format, or a bias that is not finite")
+        return calibration, str(content["checkpoint_sha256"])
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}. Give --calibration none, or a file of 's5lib calibrate'.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no calibration ({error!r}): delete it and run 's5lib calibrate' again.") from None
+
+
+def _sha256(path: str | Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}.") from None
+    return digest.hexdigest()
