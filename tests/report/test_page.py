@@ -1,0 +1,211 @@
+"""The page of ``s5lib report``: what stands in it is right, and nothing but itself is needed."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from pages import read_page
+from report_experiment import EVIL
+
+from s5lib.bin.main import main
+from s5lib.report.page import write_report
+
+
+@pytest.fixture(scope="module")
+def single(experiments):
+    """The text of the page of one experiment's one system."""
+    results = experiments / "exp/mini/RESULTS.jsonl"
+    return write_report([results], experiments / "single.html", data_dir=experiments / "data/mini/test").read_text()
+
+
+@pytest.fixture(scope="module")
+def several(experiments):
+    """The text of the page of two experiments, found as the recipe lays them out."""
+    out = experiments / "several.html"
+    assert main(["report", str(experiments / "exp/mini"), str(experiments / "exp/other"), "--out", str(out)]) == 0
+    return out.read_text()
+
+
+def rows_of(page, caption):
+    """Return the body rows of a table, each a list of texts."""
+    table = next(t for t in page.all("table") if t.all("caption")[0].text == caption)
+    return [
+        [cell.text for cell in row.children if not isinstance(cell, str)] for row in table.all("tbody")[0].all("tr")
+    ]
+
+
+def test_scores_are_the_means_of_the_lines(experiments, single):
+    lines = [json.loads(line) for line in (experiments / "exp/mini/RESULTS.jsonl").read_text().splitlines()]
+    (row,) = [
+        r for r in rows_of(read_page(single), "Scores by kind of scene and number of sources") if r[0] == "all mixtures"
+    ]
+    value = np.mean([line["predicted"]["value"] for line in lines if line["predicted"]["value"] is not None])
+    counts = {name: sum(line["predicted"][name] for line in lines) for name in ("tp", "fn", "fp")}
+    right = np.mean([line["predicted"]["fn"] == line["predicted"]["fp"] == 0 for line in lines])
+    oracle = np.mean([line["oracle"]["value"] for line in lines if line["oracle"]["value"] is not None])
+    assert row[1] == "8"
+    assert row[2].split(" ")[0] == f"{value:.2f}".replace("-", "\u2212")
+    assert row[3].split(" ")[0] == f"{100 * counts['tp'] / sum(counts.values()):.1f}"
+    assert row[4].split(" ")[0] == f"{100 * right:.1f}"
+    assert row[5].split(" ")[0] == f"{oracle:.2f}".replace("-", "\u2212")
+
+
+def test_intervals_and_groups_are_those_of_the_table_of_results(experiments, single):
+    markdown = (experiments / "exp/mini/RESULTS.md").read_text()
+    page = read_page(single)
+    shown = rows_of(page, "Scores by kind of scene and number of sources") + rows_of(page, "Scores by class")
+    names = {"all": "all mixtures", "1": "1 source", "2": "2 sources", "3": "3 sources"}
+    compared = 0
+    for line in markdown.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 8 and cells[1].isdecimal() and cells[0] != "0":
+            told = [re.sub(r"[()]", "", cell).replace("-", "\u2212") for cell in cells[2:]]
+            (row,) = [r for r in shown if r[0] == names.get(cells[0], cells[0])]
+            assert [cell.replace("\u2013", "\u2212") for cell in row[2:]] == told
+            compared += 1
+    assert compared == len(shown) == 4 + 3 + 3
+
+
+def test_confusions_add_up_to_references_and_estimates(single):
+    page = read_page(single)
+    (table,) = page.all("table", class_="matrix")
+    columns = [cell.text for cell in table.all("thead")[0].all("th")]
+    assert columns == ["there / predicted", EVIL, "Bell", "Dog", "missed", "sum"]
+    rows = {r[0]: [float(cell or 0) for cell in r[1:]] for r in rows_of(page, table.all("caption")[0].text)}
+    # by hand from the scenes of conftest.py
+    assert rows["Bell"] == [1, 2, 0, 1, 4]
+    assert rows["Dog"] == [0, 0, 6, 1, 7]
+    assert rows[EVIL] == [2, 0, 0, 0, 2]
+    assert rows["invented"] == [0, 0, 1, 0, 1]
+
+
+def test_no_address_leads_out_of_the_page(single, several):
+    for text in (single, several):
+        page = read_page(text)
+        for node in page.all():
+            for name, value in node.attributes.items():
+                assert name != "style" and not name.startswith("on"), node
+                if name in ("src", "href", "xlink:href", "srcset", "poster", "data", "action"):
+                    assert value.startswith(("data:", "#")), (node.tag, value[:60])
+        without_data = re.sub(r'"data:[^"]*"', "", text)
+        assert not re.search(r"https?:|url\(|@import|//[a-z]+\.", without_data)
+
+
+def test_policy_allows_the_style_and_the_script_and_nothing_from_outside(single):
+    page = read_page(single)
+    (policy,) = [m.attributes["content"] for m in page.all("meta") if m.attributes.get("http-equiv")]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'" and rules["img-src"] == rules["media-src"] == "data:"
+    for tag in ("style", "script"):
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", single, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
+
+
+def test_labels_and_options_are_text_wherever_they_stand(single, several):
+    for text in (single, several):
+        assert "<script>alert" not in text and len(re.findall("<script", text)) == 1
+        assert EVIL in read_page(text).text
+
+
+def test_all_can_be_read_without_seeing(single, several):
+    for text in (single, several):
+        page = read_page(text)
+        assert page.all("html")[0].attributes["lang"] == "en"
+        ids = [node.attributes["id"] for node in page.all() if "id" in node.attributes]
+        assert len(ids) == len(set(ids))
+        for anchor in page.all("a"):
+            assert anchor.attributes["href"][1:] in ids
+        for section in page.all("section"):
+            assert section.attributes["aria-labelledby"] in ids
+        for picture in [*page.all("svg", role="img"), *page.all("audio"), *page.all("div", class_="scroll")]:
+            assert picture.attributes["aria-label"]
+        assert len(page.all("svg")) == len(page.all("svg", role="img")) > 5
+        assert all(div.attributes["tabindex"] == "0" for div in page.all("div", class_="scroll"))
+        levels = [int(node.tag[1]) for node in page.all() if re.fullmatch("h[1-6]", node.tag)]
+        assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+
+
+def test_models_are_found_by_their_weights(several):
+    page = read_page(several)
+    made = next(s for s in page.all("section") if s.attributes["id"] == "made")
+    told = [d.all("summary")[0].text for d in made.all("details")]
+    assert [t.split(";")[0] for t in told] == [
+        "tagger m2d tagger", "separator resunetk separator",
+        "tagger m2d tagger", "separator resunetk separator_pi",
+        "tagger m2d tagger", "separator resunetk separator",
+    ]  # fmt: skip
+    assert "head: 60 steps of 16 mixtures, learning rate 0.001, aligner ca_pi" in told[0] and "seed 4" in told[0]
+
+
+def test_systems_side_by_side(several):
+    page = read_page(several)
+    names = ["mini", "mini: pi", "other"]
+    assert [row[1] for row in rows_of(page, "The points")] == names
+    assert [item.text for item in page.all("ul", class_="legend")[0].all("li")] == names
+    (scene,) = [s for s in page.all("details", class_="scene") if "Same-class" in s.text]
+    assert [clip.all("strong")[0].text for clip in scene.all("div", class_="clip")][:5] == ["Mixture", "Dog", *names]
+
+
+def test_scenes_that_are_chosen(single):
+    page = read_page(single)
+    chosen = {s.all("h3")[0].text: s.all("span")[0].text.split(":")[0] for s in page.all("details", class_="scene")}
+    assert list(chosen) == ["Best", "Median", "Worst", "Same-class sources", "With an invented source"]
+    assert len(set(chosen.values())) == 5
+    assert chosen["With an invented source"] in ("empty_wrong", "swapped") and chosen["Same-class sources"] in (
+        "pair",
+        "missed",
+    )
+
+
+def test_training_is_drawn_and_a_single_point_is_told(single):
+    curves = next(s for s in read_page(single).all("section") if s.attributes["id"] == "curves")
+    assert "Tagger, step head" in curves.text and "Loss 2 (tagger, training, step 20)" in curves.text
+    assert "at the end tagger, training: 0.5 at step 80; tagger, validation: 0.525 at step 80" in " ".join(
+        picture.attributes["aria-label"] for picture in curves.all("svg")
+    )
+
+
+def test_page_stays_small(single):
+    # 8 scenes of 1 s: five of them with about 25 clips, each a picture and a second of sound
+    assert len(single.encode()) < 700_000
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentences"),
+    [
+        (lambda exp, _: [p.unlink() for p in exp.glob("RESULTS*")], ["There are no scores", "nothing was scored yet"]),
+        (lambda exp, _: shutil.rmtree(exp / "separator"), ["separator_pi"]),
+        (lambda exp, _: [p.unlink() for p in exp.glob("*/*/history.jsonl")], ["There are no training curves"]),
+        (lambda _, root: shutil.rmtree(root / "data"), ["the test set's data directory was not found"]),
+        (lambda exp, _: [shutil.rmtree(p) for p in exp.glob("infer*")], ["Which models it ran with is not known"]),
+        (
+            lambda exp, _: without(exp, "predicted"),
+            ["was not scored with predicted labels", "the predicted labels are not known"],
+        ),
+        (
+            lambda exp, _: without(exp, "oracle"),
+            ["was not scored with oracle labels", "Left out: no system was scored both"],
+        ),
+    ],
+)
+def test_what_is_lacking_is_said(experiments, tmp_path, spoil, sentences):
+    shutil.copytree(experiments, tmp_path / "root")
+    folder = tmp_path / "root/exp/mini"
+    spoil(folder, tmp_path / "root")
+    text = read_page(write_report([folder], tmp_path / "out.html", audio="none").read_text()).text
+    for sentence in sentences:
+        assert sentence in text
+
+
+def without(folder, column):
+    """Take a column out of the results, and its outputs away."""
+    for path in folder.glob("RESULTS*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != column}) + "\n" for row in rows))
+    for path in folder.glob(f"infer*/test/{column}"):
+        shutil.rmtree(path)
