@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from s5lib.errors import ConfigError
 from s5lib.plugins.component import Component
 from s5lib.training.data import TrainingData
 from s5lib.training.features import FeatureShards, backbone_key, features_are_fixed, has_features, pool_key, recordings_key
+from s5lib.training.resume import Stopped
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["CachedData", "require_features"]
@@ -50,6 +52,12 @@ class CachedData(TrainingData):
 
     def setup(self, stage: str) -> None:
         """Compute what is missing, each process its share, before the first step."""
+        try:
+            self._fill()
+        except KeyboardInterrupt:
+            raise Stopped(signal.SIGINT) from None  # as in training: what is there is kept
+
+    def _fill(self) -> None:
         trainer, s = self.trainer, self.settings
         if self.filled:
             return

@@ -103,8 +103,8 @@ class FeatureScenes(Dataset):
         places = [divmod(index % self.size, SHARD) for index in indices]
         rows = np.stack([self.shards[shard][row] for shard, row in places])
         return {
-            "features": torch.from_numpy(np.ascontiguousarray(rows["features"])),
-            "labels": torch.from_numpy(np.ascontiguousarray(rows["labels"])),
+            "features": torch.from_numpy(rows["features"].copy()),
+            "labels": torch.from_numpy(rows["labels"].copy()),
             "id": [f"{self.name}-{index % self.size:09d}" for index in indices],
         }
 
@@ -174,6 +174,7 @@ class FeatureShards:
         mine = missing[rank::world_size]
         parts = [_indices(n, count)[i : i + batch_size] for n in mine for i in range(0, len(_indices(n, count)), batch_size)]
         loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=collate)
+        mode = model.training
         model.eval()
         rows, done, since = [], 0, time.monotonic()
         for batch in loader:
@@ -186,6 +187,7 @@ class FeatureShards:
                 rate = min(done * SHARD, count) / (time.monotonic() - since)
                 left = format_timespan(int((len(mine) - done) * SHARD / rate))
                 log.info("%s: %d of %d, %.1f mixtures/s, %s left", self.folder, done, len(mine), rate * world_size, left)
+        model.train(mode)
 
     def _write(self, number: int, rows: list, to_come: int) -> None:
         labels, features = (np.concatenate(columns) for columns in zip(*rows, strict=True))

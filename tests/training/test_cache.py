@@ -1,0 +1,142 @@
+"""The features of a frozen backbone, computed once: the same training, resumable, and never another backbone's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from s5lib.bin.main import main
+from s5lib.models.m2d import M2DTagger
+from s5lib.training import features
+
+OPTIONS = ["n_fft=256", "hop_length=128", "n_mels=32", "embed_dim=16", "depth=1", "num_heads=2", "head_dim=16", "track_dim=8"]
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(features, "SHARD", 5)
+
+
+def train(data, expdir, *more, kind="tagger"):
+    options = [word for option in OPTIONS for word in ("--tagger_conf", option)] if kind == "tagger" else []
+    return main([
+        "train", kind, "--data_dir", str(data), "--expdir", str(expdir), *options, "--batch_size", "4", "--max_steps",
+        "3", "--valid_interval", "1", "--num_workers", "0", "--lr", "1e-2", "--layers", "head", *more,
+    ])  # fmt: skip
+
+
+def rows(expdir):
+    return [json.loads(line) for line in (expdir / "train/history.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_data, tmp_path_factory):
+    """A training without a cache."""
+    folder = tmp_path_factory.mktemp("plain")
+    assert train(tiny_data, folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cached(tiny_data, tmp_path_factory):
+    """The same from features, each of 12 mixtures seen once."""
+    folder = tmp_path_factory.mktemp("cached")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "SHARD", 5)
+        assert train(tiny_data, folder, "--tagger_cache", "100") == 0
+    return folder
+
+
+def test_losses_figures_and_weights_are_those_without_a_cache(plain, cached):
+    for found, expected in zip(rows(cached), rows(plain), strict=True):
+        for name in ("step", "loss", "valid_loss", "source_accuracy", "mixture_accuracy"):
+            assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+    found, expected = (load_file(folder / "model.safetensors") for folder in (cached, plain))
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_shards_and_log(cached):
+    folder = cached / "train/features"
+    assert sorted(path.name for path in folder.glob("*/*")) == ["00000.npy", "00000.npy", "00001.npy", "00002.npy", "key.json", "key.json"]
+    table = np.load(folder / "train/00002.npy", mmap_mode="r")
+    assert (len(table), table["features"].shape[1], table["labels"].shape[1]) == (2, 4 * 2 * 16, 2)
+    assert "trains on the features of 12 mixtures, each seen 1 times" in (cached / "train.log").read_text()
+
+
+def test_pool_is_gone_through_in_turn():
+    table = np.zeros(7, [("labels", "<i8", (2,)), ("features", "<f4", (3,))])
+    table["features"][:, 0] = range(7)
+    scenes = features.FeatureScenes([table[:5], table[5:]], "train-0")
+    batch = scenes.__getitems__([5, 6, 7, 15])
+    assert batch["features"][:, 0].tolist() == [5, 6, 0, 1]
+    assert batch["id"] == ["train-0-000000005", "train-0-000000006", "train-0-000000000", "train-0-000000001"]
+    assert batch["labels"].shape == (4, 2) and scenes[6]["features"].tolist() == [6, 0, 0]
+
+
+def stop_after(monkeypatch, calls):
+    """Let the tagger's features fail after some calls, and return the list of the batches that were computed."""
+    computed, real = [], M2DTagger.features
+
+    def counted(self, mixture):
+        if len(computed) == calls:
+            raise KeyboardInterrupt
+        computed.append(len(mixture))
+        return real(self, mixture)
+
+    monkeypatch.setattr(M2DTagger, "features", counted)
+    return computed
+
+
+def test_filling_goes_on_where_it_was_stopped(tiny_data, tmp_path, cached, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2 + 3)  # two of the check, then 4 and 1 of the first shard, 4 of the second
+        with pytest.raises(SystemExit, match="130"):
+            train(tiny_data, tmp_path, "--tagger_cache", "12")
+    folder = tmp_path / "train/features/train"
+    assert sorted(path.name for path in folder.iterdir()) == ["00000.npy", "key.json"]
+    computed = stop_after(monkeypatch, None)
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 0
+    assert computed == [1, 1, 4, 1, 2, 3]  # the check; the second shard, the third; the validation set
+    again = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(again[name], value) for name, value in load_file(cached / "model.safetensors").items())
+
+
+def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_path, cached, capsys, monkeypatch):
+    shutil.copytree(cached / "train/features", tmp_path / "train/features")
+    (tmp_path / "train/features/train/00001.npy").write_bytes(b"half")
+    computed = stop_after(monkeypatch, None)
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12", "--max_steps", "3") == 0
+    assert computed == [1, 1, 4, 1]  # the one shard alone
+    other = tmp_path / "other"
+    shutil.copytree(cached / "train/features", other / "train/features")
+    capsys.readouterr()
+    assert train(tiny_data, other, "--tagger_cache", "12", "--seed", "1") == 0
+    told = capsys.readouterr().out
+    assert "train: the features there are of another backbone, seed; they are computed anew" in told
+
+
+def test_what_trains_is_not_kept(tiny_data, tmp_path, capsys):
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12", "--layers", "last1", "--max_steps", "1") == 0
+    assert "no features are kept: with --layers last1 they change while it trains" in capsys.readouterr().out
+    assert not (tmp_path / "train/features").exists()
+
+
+def test_models_without_features_are_told(tiny_data, tmp_path, capsys, monkeypatch):
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12", kind="separator") == 1
+    assert "--tagger_cache is for taggers" in capsys.readouterr().err
+    monkeypatch.delattr(M2DTagger, "classify")
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 1
+    assert "tagger m2d does not offer features(mixture) and classify(features)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_room(tiny_data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(features.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1))
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 1
+    assert "--tagger_cache: the features need" in capsys.readouterr().err
