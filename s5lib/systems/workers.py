@@ -44,10 +44,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """How all recordings are separated; hashable, so that a process loads its models once."""
+    """How all recordings are separated."""
 
     system: tuple[tuple[str, Any], ...]
-    """keywords of :func:`s5lib.systems.load_system`"""
+    """keywords of :func:`s5lib.systems.load_system`; hashable, so that a process loads the models once"""
     window_seconds: float
     format: str
     made_by: str
@@ -121,12 +121,10 @@ def _over_dask(job: Job, tasks: Sequence[Task], address: str) -> Iterator[Outcom
 
 
 @lru_cache(maxsize=1)
-def _system(job: Job) -> System:
-    for plugin in job.plugins:
+def _load(keywords: tuple[tuple[str, Any], ...], plugins: tuple[str, ...]) -> System:
+    for plugin in plugins:
         register_plugin(plugin)
-    system = load_system(**dict(job.system))
-    system.window_seconds = job.window_seconds
-    return system
+    return load_system(**dict(keywords))
 
 
 def separate(job: Job, task: Task) -> Outcome:
@@ -135,7 +133,8 @@ def separate(job: Job, task: Task) -> Outcome:
     Raises:
         S5Error: what would befall every other recording, too; what concerns this one is told in the outcome.
     """
-    system = _system(job)
+    system = _load(job.system, job.plugins)
+    system.window_seconds = job.window_seconds
     try:
         with RecordingReader(task.path, system.sample_rate, task.channels) as recording:
             system.check_channels(recording.num_channels)

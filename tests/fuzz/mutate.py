@@ -1,0 +1,71 @@
+"""Spoils files: a pure function of the bytes and a seeded generator."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+_NUMBERS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1)
+_VALUES = (
+    None, True, False, 0, -1, 1e308, -1e308, 1e-320, 2**70, "", "x", "../../x", "/etc/passwd", "a\0b", "\ud800", [], {}, [[]],
+    {"a": None}, float("nan"), float("inf"), "9" * 5000, ["Dog"] * 50,
+)  # fmt: skip
+
+
+def mutate_bytes(content: bytes, generator: np.random.Generator, head: int = 128) -> bytes:
+    """Return ``content`` with one to four faults; every other one lies in the first ``head`` bytes, where headers are."""
+    spoilt = bytearray(content)
+    for _ in range(generator.integers(1, 5)):
+        if not spoilt:
+            return b""
+        end = min(head, len(spoilt)) if generator.random() < 0.5 else len(spoilt)
+        place = int(generator.integers(end))
+        kind = generator.integers(7)
+        if kind == 0:
+            spoilt[place] ^= 1 << int(generator.integers(8))
+        elif kind == 1:
+            spoilt[place] = int(generator.integers(256))
+        elif kind == 2:
+            size = int(generator.choice([1, 2, 4, 8]))
+            number = _NUMBERS[generator.integers(len(_NUMBERS))] % (1 << 8 * size)
+            spoilt[place : place + size] = number.to_bytes(size, "little" if generator.random() < 0.7 else "big")
+        elif kind == 3:
+            del spoilt[place:]
+        elif kind == 4:
+            del spoilt[place : place + int(generator.integers(1, 64))]
+        elif kind == 5:
+            spoilt[place:place] = generator.bytes(int(generator.integers(1, 64)))
+        else:
+            source = int(generator.integers(len(spoilt)))
+            piece = spoilt[source : source + int(generator.integers(1, 256))]
+            spoilt[place : place + len(piece)] = piece
+    return bytes(spoilt)
+
+
+def mutate_json(content: bytes, generator: np.random.Generator) -> bytes:
+    """Return a JSON text with other values, keys or nesting in one to three places, or with spoilt bytes."""
+    if generator.random() < 0.25:
+        return mutate_bytes(content, generator)
+    document = [json.loads(content)]
+    for _ in range(generator.integers(1, 4)):
+        places = [(parent, key) for parent, key in _places(document) if parent is not document or generator.random() < 0.1]
+        parent, key = places[generator.integers(len(places))] if places else (document, 0)
+        kind = generator.integers(4)
+        if kind < 2:
+            parent[key] = _VALUES[generator.integers(len(_VALUES))]
+        elif kind == 2 and parent is not document:
+            del parent[key]
+        elif isinstance(parent, list):
+            parent.append(parent[key])
+        else:
+            parent[f"{key}x"] = parent[key]
+    return json.dumps(document[0]).encode("utf-8", "surrogatepass") if document else b""
+
+
+def _places(value):
+    pairs = list(enumerate(value) if isinstance(value, list) else value.items())
+    for key, child in pairs:
+        yield value, key
+        if isinstance(child, list | dict):
+            yield from _places(child)
