@@ -15,8 +15,6 @@ repository=$(cd ../.. && pwd)
 . ../TEMPLATE/stages.sh
 # shellcheck source=egs/dcase26_s5/db.sh
 . ./db.sh
-# shellcheck source=egs/dcase26_s5/cmd.sh
-. ./cmd.sh
 set_traps
 
 stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="scores")
@@ -24,7 +22,7 @@ stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="score
 # Options and their defaults; an empty default is filled in below.
 value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
     tagger_config tagger tagger_model separator_config separator separator_model aligner
-    system rounds joint_model_config joint_model ngpu nj seed)
+    system rounds joint_model_config joint_model tagger_cache ngpu num_nodes nj seed)
 list_options=(tagger_conf separator_conf joint_model_conf train_conf labels plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=5
@@ -35,7 +33,7 @@ separator_config='' separator='' separator_conf=() separator_model='' aligner=''
 system=tag_separate rounds='' joint_model_config='' joint_model='' joint_model_conf=()
 train_conf=() labels=()
 plugin=()
-ngpu='' nj='' seed=0
+tagger_cache='' ngpu='' num_nodes='' nj='' seed=0
 dry_run=false help=false
 
 print_help() {
@@ -70,6 +68,7 @@ models:
   --tagger_config FILE     (conf/CORPUS/tagger.yaml, or conf/mini/tagger.yaml where there is none)
   --tagger NAME            another tagger than the configuration's
   --tagger_conf K=V ...    its options
+  --tagger_cache N         while its backbone is frozen, compute the features of N mixtures once and train on them
   --tagger_model FILE      a trained tagger for stage 4, in place of stage 2
   --separator_config FILE  (conf/CORPUS/separator.yaml, or conf/mini/separator.yaml where there is none)
   --separator NAME         another separator than the configuration's
@@ -93,7 +92,8 @@ where and how:
   --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md; what is
                            named by --system, --tagger, --separator, --joint_model, --aligner is kept apart likewise,
                            without a tag too
-  --ngpu N                 number of GPUs; 0 is the CPU (1 where there is a GPU, else 0)
+  --ngpu N                 number of GPUs of a machine; 0 is the CPU (1 where there is a GPU, else 0)
+  --num_nodes N            number of machines that train together; needs Slurm, see cmd.sh (1)
   --nj N                   number of processes (number of CPU cores)
   --seed N                 (${seed})
 
@@ -120,9 +120,13 @@ if [[ -z ${ngpu} ]]; then
     if [[ ${CUDA_VISIBLE_DEVICES-all} != '' && $(nvidia-smi -L 2>/dev/null || true) == 'GPU '* ]]; then ngpu=1; fi
 fi
 check_integer ngpu 0
+for name in num_nodes tagger_cache; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
 workers=() # of the training; without --nj, the configuration's
 if [[ -n ${nj} ]]; then workers=(--nj "${nj}"); else nj=$(nproc); fi
 check_integer nj 1
+cpu_cmd=() cuda_cmd=() train_cmd=()
+# shellcheck source=egs/dcase26_s5/cmd.sh
+. ./cmd.sh
 [[ -z ${test_scenes} ]] || check_integer test_scenes 1
 for name in corpus tag; do
     [[ -z ${!name} || ${!name} =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
@@ -223,7 +227,8 @@ repeated() { # repeated OPTION WORD...: into the array `options`, the option bef
     for word in "$@"; do options+=("${option}" "${word}"); done
 }
 
-training_options() { # into the array `options`, what --train_conf and --plugin say
+training_options() { # into the array `options`, what --num_nodes, --train_conf and --plugin say
+    [[ -z ${num_nodes} ]] || options+=(--num_nodes "${num_nodes}")
     local pair
     for pair in "${train_conf[@]}"; do options+=("--${pair%%=*}" "${pair#*=}"); done
     repeated --plugin "${plugin[@]}"
@@ -245,8 +250,9 @@ stage_2() {
     local options=()
     [[ -z ${tagger} ]] || options+=(--tagger "${tagger}")
     repeated --tagger_conf "${tagger_conf[@]}"
+    [[ -z ${tagger_cache} ]] || options+=(--tagger_cache "${tagger_cache}")
     training_options
-    run "${cuda_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
+    run "${train_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
         --expdir "${tagger_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
@@ -262,7 +268,7 @@ stage_3() {
     repeated --separator_conf "${separator_conf[@]}"
     [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
     training_options
-    run "${cuda_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
+    run "${train_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
         --expdir "${separator_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
@@ -273,7 +279,7 @@ train_joint_model() {
     repeated --joint_model_conf "${joint_model_conf[@]}"
     [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
     training_options
-    run "${cuda_cmd[@]}" s5lib train joint_model --config "${joint_model_config}" --data_dir "${datadir}" \
+    run "${train_cmd[@]}" s5lib train joint_model --config "${joint_model_config}" --data_dir "${datadir}" \
         --expdir "${joint_model_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
