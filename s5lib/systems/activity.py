@@ -1,8 +1,9 @@
 """When a source sounds, and how loud: from the energies of short frames of its waveform.
 
 A source is active from where a frame comes within 25 dB of its loudest frame until frames stay more than 35 dB below it
-for 0.2 s (hysteresis, so that a level near one threshold does not flicker); stretches under 0.05 s are dropped.  Frames below -80 dB of full scale are silence whatever the loudest.  It reads estimates: what a separator
-lets through of other sources at less than these 25 dB below counts as activity.
+for 0.2 s (hysteresis, so that a level near one threshold does not flicker); stretches under 0.05 s are dropped.  Frames
+below -80 dB of full scale are silence whatever the loudest.  It reads estimates: what a separator lets through of other
+sources within these 25 dB counts as activity.
 """
 
 from __future__ import annotations

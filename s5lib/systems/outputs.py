@@ -110,7 +110,8 @@ class SourceWriter:
             if index == len(self._parts):
                 meter = Meter(self.sample_rate)
                 self._parts.append(_Part(source.label, source.probability, meter, self._scratch / f"{index}.raw"))
-                self._append(self._parts[index], np.zeros(self._num_samples, np.float32))
+                for start in range(0, self._num_samples, _BLOCK):  # in blocks: it may have been found after hours
+                    self._append(self._parts[index], np.zeros(min(_BLOCK, self._num_samples - start), np.float32))
             self._parts[index].probability = source.probability
             self._append(self._parts[index], waveform)
         self._num_samples += block.num_samples
