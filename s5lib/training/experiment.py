@@ -9,15 +9,30 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import TextIO
 
 import yaml
 
 import s5lib
+from s5lib.durable import write_text
 from s5lib.errors import ConfigError
 
 __all__ = ["Experiment"]
 
-_FREE = {"keep_models", "num_workers", "save_interval"}  # may differ between a run and its continuation: the weights stay the same
+# May differ between a run and its continuation: the weights stay the same.
+_FREE = {"keep_models", "num_workers", "save_interval", "tensorboard_scenes"}
+
+# Open files of the locks that this process holds.  A lock lasts until the last process that has the file open ends: one
+# that was forked, to mix scenes, would hold the folder for some seconds after its parent was killed.
+_held: set[TextIO] = set()
+
+
+def _let_go() -> None:
+    while _held:
+        _held.pop().close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 class Experiment:
@@ -34,8 +49,12 @@ class Experiment:
         """Whether the final model is there."""
         return self.model_file.exists()
 
-    def open(self, asked: dict) -> None:
+    def open(self, asked: dict, defaults: dict | None = None) -> None:
         """Make the folder for ``asked``, or check that it was made for the same.
+
+        Args:
+            asked: nested options.
+            defaults: nested in the same way; what a folder of an earlier version does not say had this value.
 
         Raises:
             ConfigError: the folder cannot be written, or holds a run with other options.
@@ -43,21 +62,27 @@ class Experiment:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.config_file.exists():
-                self._compare(asked)
+                self._compare(asked, defaults or {})
                 return
-            temporary = self.config_file.with_suffix(".part")
-            temporary.write_text(yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False), encoding="utf-8")
-            os.replace(temporary, self.config_file)
+            write_text(self.config_file, yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False))
         except OSError as error:
             raise ConfigError(
                 f"cannot write into the experiment folder {self.folder}: {error.strerror}. Choose another --expdir."
             ) from None
 
-    def _compare(self, asked: dict) -> None:
-        found = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+    def _compare(self, asked: dict, defaults: dict) -> None:
+        try:
+            found = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("not a mapping")
+        except (ValueError, yaml.YAMLError) as error:
+            raise ConfigError(
+                f"{self.config_file} is not what a run has written ({str(error).splitlines()[0]}). Use another --tag or "
+                "--expdir, or delete that folder."
+            ) from None
         different = [
             f"{name} was {old!r}, now {new!r}"
-            for name, old, new in _differences(found, yaml.safe_load(yaml.safe_dump(asked)))
+            for name, old, new in _differences(found, *(yaml.safe_load(yaml.safe_dump(d)) for d in (asked, defaults)))
             if name.rpartition(".")[2] not in _FREE
         ]
         if different:
@@ -85,16 +110,21 @@ class Experiment:
             stream.truncate(0)
             stream.write(str(os.getpid()))
             stream.flush()
-            yield
+            _held.add(stream)
+            try:
+                yield
+            finally:
+                _held.discard(stream)
 
 
-def _differences(old, new, name=""):
+def _differences(old, new, defaults, name=""):
     """Yield ``(name, old, new)`` of what differs between two nested mappings."""
     for key in new:
-        here, there = (old or {}).get(key), new[key]
+        default = defaults.get(key)
+        here, there = old.get(key, default), new[key]
         path = f"{name}.{key}" if name else key
         if isinstance(here, dict) and isinstance(there, dict):
-            yield from _differences(here, there, path)
+            yield from _differences(here, there, default if isinstance(default, dict) else {}, path)
         elif here != there:
             yield path, here, there
 

@@ -29,6 +29,8 @@ from s5lib.training.batch_norm import normalise_over_processes
 from s5lib.training.cached_data import CachedData, require_features
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
+from s5lib.training.faults import in_plain_words
+from s5lib.training.guard import Guard
 from s5lib.training.history import History
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
 from s5lib.training.processes import Processes, find_processes
@@ -41,7 +43,8 @@ __all__ = ["Run", "fit", "settings_of"]
 log = logging.getLogger(__name__)
 
 # What Lightning warns of and we do on purpose: few workers, frozen layers in eval mode; and of its own dependencies.
-_LIGHTNINGS_ADVICE = (".*does not have many workers.*", ".*in eval mode.*", ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*", ".*sync_dist.*")
+_LIGHTNINGS_ADVICE = (".*does not have many workers.*", ".*in eval mode.*", ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*", ".*sync_dist.*",
+    ".*dataloader is not resumable.*")
 
 _MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
 _DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
@@ -112,7 +115,7 @@ def fit(run: Run) -> Path:
     if not processes.is_main:  # it writes nothing, and says what went wrong alone
         logging.getLogger("s5lib").setLevel(logging.WARNING)
     else:
-        final.open(asked)
+        final.open(asked, {"steps": dict.fromkeys(settings, _defaults(run.kind)), "scenes": asdict(DrawSettings())})
     if final.finished:
         log.info("finished already: %s", final.model_file)
         return final.model_file
@@ -130,7 +133,9 @@ def fit(run: Run) -> Path:
         for number, (name, step) in enumerate(settings.items()):
             experiment = Experiment(final.folder / name)
             if processes.is_main:
-                experiment.open({"train": asdict(step), "init": str(weights) if weights else None})
+                experiment.open(
+                    {"train": asdict(step), "init": str(weights) if weights else None}, {"train": _defaults(run.kind)}
+                )
             if not experiment.finished:
                 lightning.seed_everything(run.seed + number, verbose=False)
                 model = create(run.kind, run.component, **{**sizes, **run.component_options})
@@ -138,12 +143,13 @@ def fit(run: Run) -> Path:
                     train, scenes, seed=run.seed * 1000 + number, size=step.max_steps * step.batch_size,
                     sources=run.kind != "tagger",
                 )  # fmt: skip
-                _fit_step(
-                    run, processes, name, step, experiment, model, drawn, valid, weights, component, corpus.labels
-                )
+                with in_plain_words(step, experiment.resume_file, run.ngpu > 0):
+                    _fit_step(
+                        run, processes, name, step, experiment, model, drawn, valid, weights, component, corpus.labels
+                    )
             weights = experiment.model_file
         if processes.is_main:
-            with replacing(final.model_file) as temporary:
+            with in_plain_words(step, weights, run.ngpu > 0), replacing(final.model_file) as temporary:
                 shutil.copyfile(weights, temporary)
     log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
     return final.model_file
@@ -161,6 +167,10 @@ def settings_of(run: Run) -> dict[str, TrainSettings]:
         name: TrainSettings(**fill({**defaults, **own, **run.train_options}, options, f"step {name!r}"))
         for name, own in steps.items()
     }
+
+
+def _defaults(kind: str) -> dict:
+    return asdict(TrainSettings(**_DEFAULTS.get(kind, {})))
 
 
 def _warn_of_duplicate_labels(kind, component, scenes: DrawSettings) -> None:
@@ -208,7 +218,7 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         version=component.version, labels=labels,
     )  # fmt: skip
     best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best, settings.early_stopping)
-    callbacks = [StepRandomness(run.seed), best, History(experiment.folder / "history.jsonl")]
+    callbacks = [StepRandomness(run.seed), Guard(experiment.folder, drawn), best, History(experiment.folder / "history.jsonl")]
     if settings.keep_models:
         callbacks.append(Snapshots(experiment.folder / "steps", settings.max_steps, settings.keep_models, save))
     callbacks.append(
@@ -267,11 +277,16 @@ def _trainer(run: Run, processes: Processes, settings, experiment, callbacks: li
     )
 
 
+class _FileHandler(logging.FileHandler):
+    def handleError(self, record):
+        raise  # noqa: PLE0704  what went wrong, as a full disk: logging would print a traceback and go on
+
+
 class _log_file:
     """Copies what s5lib logs into a file, for the time of a ``with`` block."""
 
     def __init__(self, path: Path):
-        self.handler = logging.FileHandler(path, encoding="utf-8")
+        self.handler = _FileHandler(path, encoding="utf-8")
         self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
     def __enter__(self):

@@ -1,0 +1,106 @@
+"""What can go wrong around a run, in the words of who has to mend it.
+
+Memory, disk, recordings and the processes that mix scenes fail with errors of the libraries that noticed; here they
+become one message: what happened, which option or file it is about, and what is kept of the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from s5lib.errors import DataError, S5Error
+from s5lib.training.settings import TrainSettings
+
+__all__ = ["in_plain_words"]
+
+_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED", "bad_alloc")
+
+
+@contextlib.contextmanager
+def in_plain_words(settings: TrainSettings, resume_file: Path, on_gpu: bool) -> Iterator[None]:
+    """Turn errors of memory, disk, recordings and mixing processes into :class:`S5Error`; others pass.
+
+    Args:
+        settings: of the run, for what to lower.
+        resume_file: what the same command goes on from, if there is one by then.
+        on_gpu: whether the model is on a GPU.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = _from_worker(error) or _memory(error, settings, on_gpu) or _worker(error) or _system(error)
+        if told is None or (isinstance(error, S5Error) and told is error):
+            raise
+        if resume_file.exists() and not isinstance(error, S5Error | MemoryError):
+            told = type(told)(f"{told} {resume_file} is whole: the same command goes on from there.")
+        raise told from None
+
+
+def _from_worker(error: Exception) -> S5Error | None:
+    """Undo what the loader does to an error of a mixing process: its message is a whole traceback."""
+    text = str(error)
+    if not text.startswith("Caught ") or "in DataLoader worker" not in text:
+        return error if isinstance(error, S5Error) else None
+    if isinstance(error, S5Error):
+        name = f"{type(error).__module__}.{type(error).__qualname__}: "
+        return type(error)(text.rpartition(f"\n{name}")[2].strip())
+    if isinstance(error, MemoryError):
+        return S5Error(
+            "out of memory in a process that mixes scenes. Lower --num_workers, each has a cache of its own, or choose "
+            "shorter scenes (--scenes_conf duration=5)."
+        )
+    if isinstance(error, OSError):
+        return DataError(f"a process that mixes scenes could not read a file: {text.strip().splitlines()[-1]}.")
+    return None
+
+
+def _memory(error: Exception, settings: TrainSettings, on_gpu: bool) -> S5Error | None:
+    text = str(error)
+    if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not (
+        isinstance(error, RuntimeError) and any(sign in text for sign in _MEMORY)
+    ):
+        return None
+    precision = " --precision bfloat16 in place of float32;" if on_gpu and settings.precision == "float32" else ""
+    return S5Error(
+        f"out of memory on the {'GPU' if on_gpu else 'machine'} ({_first_sentence(text)}). In this order: share each step's "
+        f"mixtures over more parts, --accumulate {2 * settings.accumulate} in place of {settings.accumulate}, with the same "
+        f"--batch_size;{precision} a smaller --batch_size than {settings.batch_size}; shorter scenes, "
+        "--scenes_conf duration=5. Another --expdir is needed, as it is another run then."
+    )
+
+
+def _worker(error: Exception) -> S5Error | None:
+    """Tell of a mixing process that is no more."""
+    text = str(error)
+    if not isinstance(error, RuntimeError) or "DataLoader worker" not in text:
+        return None
+    if "Bus error" in text or "shared memory" in text:
+        return S5Error(
+            "a process that mixes scenes found no room in the shared memory (/dev/shm). Enlarge it (docker run "
+            "--shm-size=8g), or choose --num_workers 0."
+        )
+    numbers = re.search(r"pid(?:\(s\))? ([\d, ]+\d)", text)
+    signal = re.search(r"killed by signal: ([\w ]+)", text)
+    return S5Error(
+        f"a process that mixes scenes{f' ({numbers[1]})' if numbers else ''} was "
+        f"{f'ended from outside ({signal[1].strip()})' if signal else 'lost'}: by someone, or by the system for want of "
+        "memory, then lower --num_workers."
+    )
+
+
+def _system(error: Exception) -> S5Error | None:
+    """Tell of a full disk, a folder that has gone, and the like."""
+    if not isinstance(error, OSError):
+        return None
+    what = f"{error.filename}: " if error.filename else "a file of the experiment: "
+    return DataError(f"{what}{error.strerror or _first_sentence(str(error))}. What was there before is kept.")
+
+
+def _first_sentence(text: str) -> str:
+    line = text.strip().splitlines()[0] if text.strip() else "no more is known"
+    return re.split(r"\. (?=[A-Z])", line)[0].rstrip(".")

@@ -1,0 +1,90 @@
+"""Look again at the scenes of a batch that has ended a run.
+
+  python -m s5lib.training.replay exp/mini/separator/train/bad_batch.json --out bad_batch
+
+OUT gets soundscape/NAME.wav, oracle_target/NAME_I_LABEL.wav and metadata/NAME.json, the layout of 's5lib synth', and a
+line is shown for each scene: its labels, its peak, the recordings that it is made of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from s5lib.errors import DataError, S5Error
+from s5lib.scenes import Corpus, DrawSettings, Scene
+from s5lib.scenes.draw import SceneDrawer
+from s5lib.scenes.metadata import write_metadata
+from s5lib.scenes.render import Renderer
+from s5lib.scenes.writing import write_scene
+
+__all__ = ["replay"]
+
+
+def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
+    """Draw and render the scenes of a ``bad_batch.json`` once more; they are the same to the bit.
+
+    Args:
+        path: of the file that the run has written.
+
+    Yields:
+        the scene's id, its metadata (what it is made of), and the scene: mixture, dry sources, labels.
+
+    Raises:
+        DataError: the file is none of these, or the corpus has changed so that a scene cannot be drawn.
+    """
+    try:
+        batch = json.loads(Path(path).read_text(encoding="utf-8"))
+        settings, seed = DrawSettings(**batch["drawing"]), int(batch["seed"])
+        corpus = Corpus(batch["corpus"], batch["split"])
+        scenes = [(scene["id"], int(scene["index"])) for scene in batch["scenes"]]
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}. It is written where a run stops at a bad loss.") from None
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, S5Error):
+            raise
+        raise DataError(f"{path}: not a bad_batch.json of a training run ({error!r}).") from None
+    drawer, renderer = SceneDrawer(corpus, settings), Renderer(corpus.root)
+    for name, index in scenes:
+        metadata = drawer(seed, index)
+        yield name, metadata, renderer(metadata)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the scenes; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m s5lib.training.replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bad_batch", help="file that the run has written")
+    parser.add_argument("--out", required=True, help="folder to write")
+    args = parser.parse_args(argv)
+    try:
+        for name, metadata, scene in replay(args.bad_batch):
+            write_scene(args.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
+            write_metadata(metadata, Path(args.out, "metadata", f"{name}.json"))
+            print(f"{name}  peak {abs(scene.mixture).max():.3g}  {', '.join(scene.labels) or 'no target'}")
+            for recording in _recordings(metadata):
+                print(f"  {recording}")
+    except S5Error as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _recordings(value) -> Iterator[str]:
+    """Yield every audio file that a scene's metadata names."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _recordings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _recordings(item)
+    elif isinstance(value, str) and value.lower().endswith((".wav", ".flac", ".sofa")):
+        yield value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
