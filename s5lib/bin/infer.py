@@ -55,6 +55,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"
     )
+    parser.add_argument(
+        "--calibration", default="auto", metavar="none|FILE",
+        help="of the tagger's decisions (default: the one that 's5lib calibrate' has left beside the tagger, if any)",
+    )
     parser.add_argument("--compiled", action="store_true", help="generate code for the networks first, by torch.compile")
 
 
@@ -67,7 +71,7 @@ def run(args):
         raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
     for plugin in args.plugin:
         register_plugin(plugin)
-    names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled")
+    names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled", "calibration")
     system = {name: getattr(args, name) for name in names}
     device = "cuda" if args.ngpu else "cpu"
     how = {"format": args.format, "window_seconds": args.window, "dask": args.dask, "plugins": args.plugin}

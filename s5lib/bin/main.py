@@ -23,6 +23,7 @@ COMMANDS = {
     "train": ("s5lib.bin.train", "stages 2 and 3: train a tagger or a separator"),
     "infer": ("s5lib.bin.infer", "stage 4: separate recordings into labelled sources"),
     "score": ("s5lib.bin.score", "stage 5: score a system's output"),
+    "calibrate": ("s5lib.bin.calibrate", "tune a tagger's decisions on the validation set"),
     "tabulate": ("s5lib.bin.tabulate", "put the scores of several runs into one table and picture"),
     "plane": ("s5lib.bin.plane", "draw many systems by accuracy, separation and CA-PI-SDRi"),
     "report": ("s5lib.bin.report", "show experiments in one HTML page"),

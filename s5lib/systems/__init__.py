@@ -3,6 +3,7 @@
 import importlib
 
 _WHERE = {
+    "Calibration": "calibration",
     "Iterative": "iterative",
     "Joint": "joint",
     "Source": "source",
@@ -11,7 +12,7 @@ _WHERE = {
     "load_system": "load",
 }
 
-__all__ = ["Iterative", "Joint", "Source", "System", "TagThenSeparate", "load_system"]
+__all__ = ["Calibration", "Iterative", "Joint", "Source", "System", "TagThenSeparate", "load_system"]
 
 
 def __getattr__(name):

@@ -82,7 +82,6 @@ def decide(probabilities: np.ndarray, labels: Sequence[str], calibration: Calibr
     ([('Cough', 0.9)], [('Cough', 0.9), ('Speech', 0.4)])
     """
     weights = np.log(np.maximum(probabilities, _TINY)) + calibration.biases(labels) if calibration else probabilities
-    # by class, and the likelier first
     best = sorted((int(c), float(row[c])) for c, row in zip(weights.argmax(1), probabilities, strict=True))
     return [(labels[c], p) for c, p in best if c < len(labels)]
 
@@ -108,10 +107,12 @@ def find_calibration(
 
     Raises:
         CheckpointError: a file that was asked for is of other weights, or one is damaged.
-        ConfigError: a file that was asked for cannot be read.
+        ConfigError: a file that was asked for cannot be read, or there is no tagger to use it with.
     """
-    if checkpoint is None or choice is None or choice == "none":
+    if choice is None or choice in ("none", "auto") and (choice == "none" or checkpoint is None):
         return None
+    if checkpoint is None:
+        raise ConfigError(f"--calibration {choice} is of a tagger's decisions, but no tagger predicts labels here: leave it out.")
     if isinstance(choice, Calibration):
         return choice
     path = calibration_file(checkpoint) if choice == "auto" else Path(choice)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 import s5lib
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.outputs import FORMATS, read_record
 from s5lib.systems.workers import Job, Task, separate_all
@@ -102,6 +103,7 @@ def _infer(
     if not 0.5 <= window_seconds <= 600:
         raise ConfigError(f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes.")
     system = _checked(system, {task.labels is None for task in tasks})
+    system["calibration"] = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
     made_by = _made_by(system, format, window_seconds)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -159,6 +161,8 @@ def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]
     settings = {key: value for key, value in system.items() if key not in _CHECKPOINTS and value is not None}
     if system["system"] != "iterative":
         settings.pop("rounds", None)
+    if system.get("tagger"):
+        settings["calibration"] = system["calibration"].as_json() if system["calibration"] else "none"
     return {"s5lib": s5lib.__version__, "models": models, **settings, "window_seconds": window_seconds, "format": format}
 
 
@@ -198,7 +202,7 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
         labels = "predicted" if task.labels is None else "given"
         differing = {key for key, value in wanted.items() if before.get(key) != value}
         if task.labels is not None:
-            differing.discard("tagger")
+            differing -= {"tagger", "calibration"}
         if record.get("labels") != labels or (
             task.labels is not None and [entry["label"] for entry in record["sources"]] != list(task.labels)
         ):

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
+from s5lib.systems.calibration import Calibration
 from s5lib.systems.source import Source
 from s5lib.systems.tag_separate import TagThenSeparate
 
@@ -40,6 +41,7 @@ class Iterative(TagThenSeparate):
         threshold: the least probability of a label that replaces another.
         margin: how much likelier than the old label the new one has to be.
         silence: the probability of silence from which on a slot is given up.
+        calibration: of the first decision, on the mixture.
 
     Raises:
         ConfigError: no rounds, or a probability that is none.
@@ -55,8 +57,10 @@ class Iterative(TagThenSeparate):
         threshold: float = 0.5,
         margin: float = 0.2,
         silence: float = 0.9,
+        *,
+        calibration: Calibration | None = None,
     ):
-        super().__init__(tagger, separator, labels, device)
+        super().__init__(tagger, separator, labels, device, calibration=calibration)
         if rounds < 1:
             raise ConfigError(f"--rounds is {rounds}; expected 1 or more. Without any, it is the system tag_separate.")
         for name, value in (("threshold", threshold), ("margin", margin), ("silence", silence)):

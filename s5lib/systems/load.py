@@ -7,6 +7,7 @@ from pathlib import Path
 from s5lib.errors import CheckpointError, ConfigError, nearest
 from s5lib.models import accelerate, load_model
 from s5lib.systems.base import System
+from s5lib.systems.calibration import Calibration, find_calibration
 from s5lib.systems.iterative import Iterative
 from s5lib.systems.joint import Joint
 from s5lib.systems.tag_separate import TagThenSeparate
@@ -26,6 +27,7 @@ def load_system(
     rounds: int = 2,
     precision: str = "float32",
     compiled: bool = False,
+    calibration: Calibration | str | Path | None = "auto",
 ) -> System:
     """Load a system from its checkpoints, s5lib's own or official ones.
 
@@ -39,10 +41,12 @@ def load_system(
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
         precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
         compiled: whether torch.compile generates code for the networks.
+        calibration: of the tagger's decisions: ``"auto"``: the one that 's5lib calibrate' has left beside the tagger, if
+            any; None: none; a file, or a calibration.
 
     Raises:
         ConfigError: there is no such system, or the checkpoints given are not those that it needs.
-        CheckpointError: a checkpoint is unreadable, of the wrong kind, or the two do not fit together.
+        CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or the two do not fit together.
     """
     system = check_models(system, tagger, separator, joint_model)
     paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
@@ -59,7 +63,12 @@ def load_system(
         _check_pair(tagger, separator, models, headers)
     labels = headers.get("separator", headers.get("tagger"))["labels"]
     two = models.get("tagger"), models.get("separator"), labels, device
-    return Iterative(*two, rounds=rounds) if system == "iterative" else TagThenSeparate(*two)
+    calibration = find_calibration(calibration, tagger)
+    if calibration is not None:
+        calibration.biases(labels)  # refuses one of other labels
+    if system == "iterative":
+        return Iterative(*two, rounds=rounds, calibration=calibration)
+    return TagThenSeparate(*two, calibration=calibration)
 
 
 def check_models(system: str | None, tagger, separator, joint_model) -> str:

@@ -11,6 +11,7 @@ from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
 from s5lib.models import separate_long
 from s5lib.systems.base import System
+from s5lib.systems.calibration import Calibration, decide
 from s5lib.systems.source import Source
 
 __all__ = ["TagThenSeparate"]
@@ -20,14 +21,22 @@ class TagThenSeparate(System):
     """From a recording to its labelled sources, with a tagger and a separator of the same label set.
 
     Either may be missing: without a tagger, the labels must be given; without a separator, only :meth:`tag` works.
+    ``calibration`` biases the tagger's decisions; without one, the likeliest of each slot is taken.
     """
 
     def __init__(
-        self, tagger: Tagger | None, separator: Separator | None, labels: Sequence[str], device: str = "cpu"
+        self,
+        tagger: Tagger | None,
+        separator: Separator | None,
+        labels: Sequence[str],
+        device: str = "cpu",
+        *,
+        calibration: Calibration | None = None,
     ):
         super().__init__((separator or tagger).config, labels, device)
         self.tagger = tagger.eval().to(self.device) if tagger is not None else None
         self.separator = separator.eval().to(self.device) if separator is not None else None
+        self.calibration = calibration
 
     def find_sources(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
         """Tag ``mixture [M, T]``, unless ``labels`` are given, and separate; see :class:`System`."""
@@ -35,19 +44,19 @@ class TagThenSeparate(System):
         waveforms = self.separate(mixture, [label for label, _ in found])
         return [Source(label, probability, w) for (label, probability), w in zip(found, waveforms, strict=True)]
 
-    @torch.inference_mode()
     def tag(self, mixture: np.ndarray) -> list[tuple[str, float]]:
         """Return ``(label, probability)`` of the sources in ``mixture [M, T]``, in the order of the labels.
 
         Nothing is found in a recording of digital silence.
         """
+        return decide(self.probabilities(mixture), self.labels, self.calibration) if mixture.any() else []
+
+    @torch.inference_mode()
+    def probabilities(self, mixture: np.ndarray) -> np.ndarray:
+        """Return ``[K, C + 1]``: of each slot of ``mixture [M, T]``, the probabilities of the classes and of silence."""
         if self.tagger is None:
             raise ConfigError("this system has no tagger: give the labels, or load it with one (--tagger FILE).")
-        if not mixture.any():
-            return []
-        probabilities = self._probabilities(torch.from_numpy(mixture)[None])[0]
-        best = [(int(row.argmax()), float(row.max())) for row in probabilities]
-        return [(self.labels[c], p) for c, p in sorted(best) if c < len(self.labels)]
+        return self._probabilities(torch.from_numpy(mixture)[None])[0].numpy()
 
     @torch.inference_mode()
     def separate(self, mixture: np.ndarray, labels: Sequence[str]) -> np.ndarray:
