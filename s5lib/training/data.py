@@ -46,6 +46,7 @@ class TrainingData(lightning.LightningDataModule):
     def __init__(self, train: Dataset, valid: Dataset, settings: TrainSettings):
         super().__init__()
         self.train, self.valid, self.settings = train, valid, settings
+        self._loaders: list[DataLoader] = []
 
     def train_dataloader(self):
         s, trainer = self.settings, self.trainer
@@ -61,7 +62,7 @@ class TrainingData(lightning.LightningDataModule):
     def _loader(self, dataset, batch_size, sampler):
         ready_made = hasattr(dataset, "collate")  # features, mapped into memory: nothing to mix
         workers = 0 if ready_made else self.settings.num_workers
-        return DataLoader(
+        loader = DataLoader(
             dataset,
             batch_size,
             sampler=sampler,
@@ -72,6 +73,15 @@ class TrainingData(lightning.LightningDataModule):
             prefetch_factor=4 if workers else None,
             pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
         )
+        self._loaders.append(loader)
+        return loader
+
+    def close(self) -> None:
+        """End the mixing processes.  They heed no signal, so that a Python that ends would wait for them for ever."""
+        for loader in self._loaders:
+            if loader.num_workers and loader._iterator is not None:
+                loader._iterator._shutdown_workers()  # what torch does when nothing refers to the iterator any more
+                loader._iterator = None
 
 
 def _leave_signals_to_the_trainer(worker: int) -> None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import sys
-import warnings
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 import lightning
-import torch
-from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
 from s5lib.durable import remove, replacing
@@ -32,19 +27,17 @@ from s5lib.training.experiment import Experiment
 from s5lib.training.faults import in_plain_words
 from s5lib.training.guard import Guard
 from s5lib.training.history import History
+from s5lib.training.log_file import log_file
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
 from s5lib.training.processes import Processes, find_processes
-from s5lib.training.resume import CheckpointFiles, ResumePoint, StepRandomness, Stopped, resume_step
+from s5lib.training.resume import ResumePoint, StepRandomness, Stopped, resume_step
 from s5lib.training.settings import TrainSettings
 from s5lib.training.snapshots import Snapshots
+from s5lib.training.trainer import make_trainer
 
 __all__ = ["Run", "fit", "settings_of"]
 
 log = logging.getLogger(__name__)
-
-# What Lightning warns of and we do on purpose: few workers, frozen layers in eval mode; and of its own dependencies.
-_LIGHTNINGS_ADVICE = (".*does not have many workers.*", ".*in eval mode.*", ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*", ".*sync_dist.*",
-    ".*dataloader is not resumable.*")
 
 _MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
 _DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
@@ -122,7 +115,7 @@ def fit(run: Run) -> Path:
     with contextlib.ExitStack() as held:
         if processes.is_main:
             held.enter_context(final.lock())
-            held.enter_context(_log_file(final.folder / "train.log"))
+            held.enter_context(log_file(final.folder / "train.log"))
         _warn_of_duplicate_labels(run.kind, component, scenes)
         train = Corpus(corpus.root, "train")
         valid = RecordedScenes(
@@ -224,7 +217,7 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
     callbacks.append(
         ResumePoint(experiment.resume_file, settings.save_interval, settings.valid_interval, settings.max_steps)
     )
-    trainer = _trainer(run, processes, settings, experiment, callbacks, first_step)
+    trainer = make_trainer(run.ngpu, processes, settings, experiment, callbacks, first_step)
     data = TrainingData(drawn, valid, settings)
     if settings.tagger_cache:
         data = CachedData(drawn, valid, settings, experiment.folder / "features")
@@ -237,6 +230,8 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
         # Who watches over several processes takes another status for a failure, and kills the main one.
         raise SystemExit(128 + stopped.number if processes.is_main else 0) from None
+    finally:
+        data.close()
     if trainer.is_global_zero:
         model.load_state_dict(best.average())
         values = ", ".join(f"{value:.3f} ({Path(file).stem})" for value, file in best.kept)
@@ -245,53 +240,3 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         save(experiment.model_file)
         remove(experiment.resume_file)
     trainer.strategy.barrier()
-
-
-def _trainer(run: Run, processes: Processes, settings, experiment, callbacks: list, first_step: int | None):
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in _LIGHTNINGS_ADVICE:
-        warnings.filterwarnings("ignore", message)
-    return lightning.Trainer(
-        accelerator="gpu" if run.ngpu else "cpu",
-        devices=processes.per_node,
-        num_nodes=processes.num_nodes,
-        strategy="ddp" if processes.world_size > 1 else "auto",
-        plugins=[processes.environment(), CheckpointFiles()],
-        accumulate_grad_batches=settings.accumulate,
-        precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[settings.precision],
-        max_steps=settings.max_steps,
-        max_epochs=-1,
-        val_check_interval=min(settings.valid_interval, settings.max_steps) * settings.accumulate,  # counts batches
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        gradient_clip_val=settings.clip or None,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty(),
-        callbacks=[*callbacks, *([TQDMProgressBar()] if sys.stderr.isatty() else [])],
-        # What a stopped run has written beyond the point from which it goes on is written again: hide the first time.
-        logger=TensorBoardLogger(experiment.folder, name=None, version="tensorboard", purge_step=first_step),
-        log_every_n_steps=min(10, settings.max_steps),
-    )
-
-
-class _FileHandler(logging.FileHandler):
-    def handleError(self, record):
-        raise  # noqa: PLE0704  what went wrong, as a full disk: logging would print a traceback and go on
-
-
-class _log_file:
-    """Copies what s5lib logs into a file, for the time of a ``with`` block."""
-
-    def __init__(self, path: Path):
-        self.handler = _FileHandler(path, encoding="utf-8")
-        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-
-    def __enter__(self):
-        logging.getLogger("s5lib").addHandler(self.handler)
-
-    def __exit__(self, *exception):
-        logging.getLogger("s5lib").removeHandler(self.handler)
-        self.handler.close()

@@ -1,0 +1,33 @@
+"""``train.log``: what s5lib logs, with time stamps, also in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["log_file"]
+
+
+class _FileHandler(logging.FileHandler):
+    def handleError(self, record):
+        raise  # noqa: PLE0704  what went wrong, as a full disk: logging itself would print a traceback and go on
+
+
+@contextlib.contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Append what s5lib logs to a file, for the time of a ``with`` block.
+
+    Raises:
+        OSError: the file cannot be written, at once or later, from the call that logs.
+    """
+    handler = _FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("s5lib")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
