@@ -69,9 +69,10 @@ def make_model(folder, kind, name, steps, seed=0):
     folder.mkdir(parents=True)
     weights = f"weights of {folder.name} {seed}".encode()
     (folder / "model.safetensors").write_bytes(weights)
+    settings = {"batch_size": 16, "max_steps": 60, "lr": 1e-3, "aligner": "ca_pi"}
     config = {
         "kind": kind, "name": name, "distribution": "s5lib", "version": "0.1.0", "options": {"depth": 3, "note": EVIL},
-        "seed": seed, "steps": {step: {"batch_size": 16, "max_steps": 60, "lr": 1e-3, "aligner": "ca_pi"} for step in steps},
+        "seed": seed, "steps": dict.fromkeys(steps, settings),
         "made_with": {"s5lib": "0.1.0", "torch": "2.11.0"},
     }  # fmt: skip
     (folder / "config.yaml").write_text(yaml.safe_dump(config))

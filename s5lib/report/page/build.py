@@ -57,12 +57,13 @@ def write_report(
     temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, out)
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, out)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another file.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     log.info("written to %s (%.1f MB)", out, out.stat().st_size / 1e6)
     return out
 

@@ -1,8 +1,8 @@
 """Which class was taken for which, also where several sources of a scene went wrong at once.
 
 Labels come as sets, so that nothing says which invented source stands for which missed one.  In a scene with ``m``
-missed and ``n`` invented sources, ``min(m, n)`` of them are confusions, shared equally by all ``m n`` combinations; what
-is left of either side is missed, or invented, for good.  So every row adds up to the references of its class, every
+missed and ``n`` invented sources, ``min(m, n)`` of them are confusions, shared equally by all combinations; what is
+left of either side is missed, or invented, for good.  So every row adds up to the references of its class, every
 column to the estimates; with one missed and one invented source there is nothing to share.
 """
 
@@ -33,7 +33,7 @@ def confusion(scores: Iterable[SceneScore]) -> Confusion:
 
     >>> from s5lib.metrics import FalsePrediction
     >>> scene = SceneScore(0.0, (), 0, 1, 1, (FalsePrediction(0, "Dog"),), (FalsePrediction(0, "Cat"),))
-    >>> confusion([scene]).counts[1, 0]  # Dog, taken for Cat
+    >>> float(confusion([scene]).counts[1, 0])  # Dog, taken for Cat
     1.0
     """
     scores = list(scores)

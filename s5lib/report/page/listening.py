@@ -34,7 +34,7 @@ class Clip:
     audio: str = ""
     """A ``data:`` address; empty: none."""
     kind: str = "reference"
-    """``reference``, ``right``, ``missed`` or ``invented``."""
+    """``reference``, ``right``, ``missed``, ``invented`` or, where there is nothing to show, ``nothing``."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _answer(index: int, system: System, name: str, output, clip) -> Clip:
     """Return the estimate that was paired with reference ``index``."""
     score = _scored(system, name)
     if score is None:
-        return Clip(system.name, "no output", kind="missed")
+        return Clip(system.name, "no output", kind="nothing")
     labels, waveforms = output
     for pair in score.pairs:
         if pair.reference == index and pair.estimate < len(labels):
@@ -204,8 +204,8 @@ def _inventions(systems, name, outputs, clip) -> list[SourceRow]:
             clip(system.name, f"{label}, invented", waveform, "invented")
             for index, (label, waveform) in enumerate(zip(labels, waveforms, strict=True)) if index not in taken
         ])  # fmt: skip
-    nothing = Clip("no reference", "nothing of this kind is there", kind="missed")
-    empty = [Clip(system.name, "nothing invented", kind="missed") for system in systems]
+    nothing = Clip("no reference", "nothing of this kind is there", kind="nothing")
+    empty = [Clip(system.name, "nothing invented", kind="nothing") for system in systems]
     return [
         SourceRow(
             nothing,

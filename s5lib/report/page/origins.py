@@ -85,9 +85,22 @@ def _model(model: TrainedModel, step: str = "") -> dict:
     return {
         "kind": model.kind.replace("_", " "), "folder": model.name, "name": str(config.get("name", "?")),
         "version": f"{config.get('distribution', '?')} {config.get('version', '')}".strip(),
-        "steps": told, "only": step, "seed": str(config.get("seed", "?")), "options": _options(config.get("options")),
+        "steps": told, "total": _total(steps, step), "only": step,
+        "seed": str(config.get("seed", "?")), "options": _options(config.get("options")),
         "made_with": ", ".join(f"{name} {version}" for name, version in made.items()),
     }  # fmt: skip
+
+
+def _total(steps: dict, last: str) -> int:
+    """Return how many steps were trained, up to the step of the name ``last``; 0: not known."""
+    count = 0
+    for name, values in steps.items():
+        if not isinstance(values, dict) or not isinstance(values.get("max_steps"), int):
+            return 0
+        count += values["max_steps"]
+        if name == last:
+            break
+    return count
 
 
 def _options(options) -> list[tuple[str, str]]:
