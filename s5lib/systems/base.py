@@ -97,8 +97,9 @@ class System(ABC):
         """Raise DataError where a recording has another number of ``channels`` than the system needs."""
         if channels != self.num_channels:
             raise DataError(
-                f"the recording has {channels} channels, the system needs {self.num_channels}"
-                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}."
+                f"the recording has {channels} channel{'s' * (channels != 1)}, the system needs {self.num_channels}"
+                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}; take other models "
+                "or another recording."
             )
 
     def _prepare(self, waveform, sample_rate) -> np.ndarray:

@@ -152,7 +152,7 @@ class TestOwnFiles:
         [
             (["nowhere.wav"], "nowhere.wav"),
             ([], "give either recordings"),
-            (["mono.wav"], "has 1 channels, the system needs 4"),
+            (["mono.wav"], "has 1 channel, the system needs 4"),
             (["good.wav", "--labels", "Dig"], "Did you mean 'Dog'?"),
             (["good.wav", "--labels", "Dog,Dog,Dog,Dog"], "the separator has 3 slots"),
             (["good.wav", "--labels", "oracle"], "needs a --data_dir"),

@@ -160,7 +160,7 @@ def systems():
 @pytest.mark.parametrize("system", systems(), ids=lambda system: type(system).__name__)
 def test_what_all_systems_share(system, mixture):
     assert system(np.zeros((4, 100)), 8000) == []
-    with pytest.raises(DataError, match="has 1 channels, the system needs 4"):
+    with pytest.raises(DataError, match="has 1 channel, the system needs 4"):
         system(mixture[0], 8000)
     with pytest.raises(DataError, match="not finite: channel 2, sample 5"):
         system(np.where((np.arange(4) == 2)[:, None] & (np.arange(1000) == 5), np.nan, mixture), 8000)

@@ -1,0 +1,172 @@
+"""`s5lib infer` on people's own recordings: any rate, format, length and number of channels; killed and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import s5lib
+from s5lib.bin.main import main
+from s5lib.models import save_checkpoint
+from s5lib.models.configs import M2DConfig, ResUNetKConfig
+from s5lib.models.m2d import M2DTagger
+from s5lib.models.resunetk import ResUNetK
+from s5lib.systems.outputs import read_sources
+
+RATE, LABELS = 8000, ["Bell", "Dog", "Rain"]
+
+
+def save_models(folder, channels):
+    torch.manual_seed(channels)
+    sizes = {"num_classes": 3, "num_sources": 2, "num_channels": channels, "sample_rate": RATE, "n_fft": 256, "hop_length": 128}
+    tagger = {"n_mels": 32, "embed_dim": 16, "depth": 1, "num_heads": 2, "head_dim": 8, "track_dim": 4, "input_channels": channels}
+    models = {
+        "tagger": ("m2d", M2DTagger(M2DConfig(**sizes, **tagger))),
+        "separator": ("resunetk", ResUNetK(ResUNetKConfig(**sizes, channels=(4, 6), condition_size=8))),
+    }
+    with torch.no_grad():  # so that Dog and Rain are what an untrained tagger finds
+        for track, label in zip(models["tagger"][1].head.tracks, (1, 2), strict=True):
+            track[-1].bias.copy_(20 * torch.nn.functional.one_hot(torch.tensor(label), 4))
+    for kind, (name, model) in models.items():
+        save_checkpoint(folder / f"{kind}.safetensors", model, kind, name, "s5lib", s5lib.__version__, LABELS)
+    return [f"--{kind}={folder / kind}.safetensors" for kind in models]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return {channels: save_models(tmp_path_factory.mktemp(f"models of {channels}"), channels) for channels in (1, 4)}
+
+
+def record(path, seconds, rate=RATE, channels=4, **options):
+    samples = 0.1 * np.random.default_rng(0).standard_normal((max(1, round(seconds * rate)), channels))
+    soundfile.write(path, samples, rate, **options)
+    return str(path)
+
+
+def listed(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("file", "seconds", "rate", "channels"),
+    [
+        ("a.wav", 0.4, 8000, 4), ("a.flac", 1, 48000, 4), ("a.ogg", 1, 44100, 4), ("a.mp3", 1, 44100, 1),
+        ("a.aiff", 1, 22050, 1), ("a.wav", 0.0001, 8000, 1), ("a.w64", 0.003, 16000, 4), ("a.wav", 25, 16000, 4),
+    ],
+)  # fmt: skip
+def test_any_format_rate_length_and_both_numbers_of_channels(models, tmp_path, capsys, file, seconds, rate, channels):
+    path = record(tmp_path / file, seconds, rate, channels)
+    assert main(["infer", path, *models[channels], "--out", str(tmp_path / "out")]) == 0
+    found = listed(tmp_path / "out", "a")
+    samples = -(-soundfile.info(path).frames * RATE // rate)
+    labels, waveforms = read_sources(tmp_path / "out", "a", samples)
+    assert labels == ["Dog", "Rain"] and np.isfinite(waveforms).all()
+    assert found["recording"] == path and found["duration"] == pytest.approx(samples / RATE, abs=1e-4)
+    assert f"{file}, " in capsys.readouterr().out
+
+
+def test_long_recordings_from_python_are_those_from_files(models, tmp_path):
+    path = record(tmp_path / "long.wav", 25, subtype="FLOAT")
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), "--window", "4"]) == 0
+    system = s5lib.load_system(*(option.split("=")[1] for option in models[4]))
+    system.window_seconds = 4
+    waveform, rate = soundfile.read(path, dtype="float32")
+    sources = system(waveform.T, rate)
+    labels, written = read_sources(tmp_path / "out", "long", 25 * RATE)
+    assert labels == [source.label for source in sources]
+    np.testing.assert_array_equal(written, [source.waveform for source in sources])
+
+
+def test_what_the_json_says_of_models_and_settings(models, tmp_path):
+    path = record(tmp_path / "a.wav", 0.5)
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), "--format", "flac"]) == 0
+    found = listed(tmp_path / "out", "a")
+    made_by = found["made_by"]
+    assert made_by["s5lib"] == s5lib.__version__ and made_by["system"] == "tag_separate"
+    assert made_by["precision"] == "float32" and made_by["window_seconds"] == 10 and made_by["format"] == "flac"
+    for option in models[4]:
+        kind, file = option[2:].split("=")
+        assert made_by["models"][kind]["file"] == file and len(made_by["models"][kind]["sha256"]) == 64
+    for entry in found["sources"]:
+        assert {"label", "probability", "file", "active", "level_dbfs", "peak_dbfs", "level_to_mixture_db"} == set(entry)
+        assert soundfile.info(tmp_path / "out" / entry["file"]).format == "FLAC"
+
+
+def test_another_format_label_or_recording_is_done_again(models, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    path, other = record(tmp_path / "a.wav", 0.5), record(tmp_path / "other/a.wav", 0.6)
+    command = ["infer", *models[4], "--out", str(tmp_path / "out")]
+    steps = [
+        ([path], ""), ([path], "1 of 1 recordings are finished already"), ([path, "--format", "pcm24"], "the format changed"),
+        ([path, "--format", "pcm24", "--labels", "Bell"], "the labels changed"),
+        ([path, "--format", "pcm24", "--labels", "Bell,Bell"], "the labels changed"),
+        ([other, "--format", "pcm24", "--labels", "Bell,Bell"], "the recording changed"),
+    ]  # fmt: skip
+    for more, message in steps:
+        assert main([*command, *more]) == 0
+        assert message in capsys.readouterr().out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.json", "a_0_Bell.wav", "a_1_Bell.wav"]
+    (tmp_path / "out/a_1_Bell.wav").unlink()
+    assert main([*command, *steps[-1][0]]) == 0
+    assert (tmp_path / "out/a_1_Bell.wav").exists()
+
+
+def test_an_unknown_label_stops_before_the_folder_is_gone_through(models, tmp_path, capsys):
+    for name in "abc":
+        record(tmp_path / f"{name}.wav", 0.1)
+    assert main(["infer", str(tmp_path), *models[4], "--out", str(tmp_path / "out"), "--labels", "Dgo"]) == 1
+    assert capsys.readouterr().err.count("Did you mean 'Dog'?") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--format", "mp3"], "--format 'mp3' is unknown. Known: float, pcm24, flac."),
+        (["--window", "0.1"], "--window is 0.1 s; expected 0.5 to 600"),
+        (["--dask", "nowhere:1"], "--dask"),
+        (["--tagger", "nowhere.safetensors"], "--tagger nowhere.safetensors: No such file"),
+    ],
+)
+def test_wrong_options(models, tmp_path, capsys, more, message):
+    path = record(tmp_path / "a.wav", 0.1)
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), *more]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_mono_recording_needs_models_for_one_channel(models, tmp_path, capsys):
+    path = record(tmp_path / "a.wav", 0.1, channels=1)
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out")]) == 1
+    assert "has 1 channel, the system needs 4" in capsys.readouterr().out
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_killed_in_the_middle_of_a_folder(models, tmp_path):
+    """What was written stays, whole; the next run does the rest, and the files are those of a run that nobody killed."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(60):
+        record(folder / f"r{number}.wav", 4)
+    command = [sys.executable, "-m", "s5lib.bin.main", "infer", str(folder), *models[4], "--labels", "Dog,Rain"]
+    process = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("*.json"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
+    assert 5 <= len(before) < 60
+    for name in before:
+        assert read_sources(out, name.removesuffix(".json"), 4 * RATE)[0] == ["Dog", "Rain"]
+    assert main([*command[3:], "--out", str(out)]) == 0
+    assert len(list(out.glob("*.json"))) == 60 and len(list(out.glob("*.wav"))) == 120
+    assert not list(out.glob(".*"))
+    assert all((out / name).stat().st_mtime_ns == time for name, time in before.items())
