@@ -29,6 +29,7 @@ from s5lib.training.guard import Guard
 from s5lib.training.history import History
 from s5lib.training.log_file import log_file
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
+from s5lib.training.pictures import ValidationScenes
 from s5lib.training.processes import Processes, find_processes
 from s5lib.training.resume import ResumePoint, StepRandomness, Stopped, resume_step
 from s5lib.training.settings import TrainSettings
@@ -212,6 +213,8 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
     )  # fmt: skip
     best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best, settings.early_stopping)
     callbacks = [StepRandomness(run.seed), Guard(experiment.folder, drawn), best, History(experiment.folder / "history.jsonl")]
+    if settings.tensorboard_scenes:
+        callbacks.append(ValidationScenes(settings.tensorboard_scenes, labels))
     if settings.keep_models:
         callbacks.append(Snapshots(experiment.folder / "steps", settings.max_steps, settings.keep_models, save))
     callbacks.append(

@@ -72,6 +72,14 @@ class _Training(lightning.LightningModule):
         """Return the batch's figures, a list with one value per scene (or per source) for each name."""
         raise NotImplementedError
 
+    def estimates(self, batch: dict) -> tuple[Tensor, Tensor | None]:
+        """Return what the model makes of a batch, to be shown.
+
+        Returns:
+            classes ``[B, K]``, with the number of classes or -1 for a silent slot, and waveforms ``[B, K, T]``, if any.
+        """
+        raise NotImplementedError
+
     def configure_optimizers(self):
         s = self.settings
         trained = [p for p in self.model.parameters() if p.requires_grad]
@@ -113,6 +121,9 @@ class TaggerTraining(_Training):
             for row, reference in zip(predicted.tolist(), batch["labels"].tolist(), strict=True)
         )
 
+    def estimates(self, batch):
+        return self.logits(batch).argmax(-1), None
+
 
 class SeparatorTraining(_Training):
     """SDR of the sources paired by the aligner, with oracle labels as the query (section 3.2 of the paper)."""
@@ -137,6 +148,9 @@ class SeparatorTraining(_Training):
             if active:
                 values.append(pi_sdri(estimate[active], None, source[active], None, mixture).value)
         return {"pi_sdri": values}
+
+    def estimates(self, batch):
+        return batch["labels"], self.model(batch["mixture"], batch["query"])
 
 
 class JointTraining(_Training):
@@ -182,6 +196,10 @@ class JointTraining(_Training):
                 pairs = pi_sdri(estimate, None, source[active], None, mixture).pairs
                 figures["pi_sdri"].append(sum(pair.sdri for pair in pairs) / len(pairs))
         return {**figures, **_accuracies(labels)}
+
+    def estimates(self, batch):
+        logits, waveforms = self.model(batch["mixture"])
+        return logits.argmax(-1), waveforms
 
 
 def _accuracies(labels: Iterable[tuple[list[int], list[int]]]) -> dict[str, list[float]]:

@@ -60,13 +60,18 @@ class TrainSettings:
     """how many models are kept for good, in the folder ``steps``, at equal distances over the run; 0: none"""
     save_interval: int = 1000
     """steps between two checkpoints to resume from"""
+    tensorboard_scenes: int = 2
+    """validation scenes whose spectrograms and sounds (of a tagger: labels) TensorBoard gets at each validation"""
     num_workers: int = 1
     """processes that mix scenes; 0: the training process mixes itself"""
 
     def __post_init__(self):
         for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("warmup_steps", "early_stopping", "keep_models", "tagger_cache", "num_workers", "weight_decay", "clip", "label_weight"):
+        for name in (
+            "warmup_steps", "early_stopping", "tensorboard_scenes", "keep_models", "tagger_cache", "num_workers",
+            "weight_decay", "clip", "label_weight",
+        ):  # fmt: skip
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", self.lr > 0, "above 0")
 
