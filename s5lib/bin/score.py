@@ -70,7 +70,7 @@ def run(args):
     # labels are needed to read file names; what 's5lib infer' has written lists its own
     needed = args.estimates or args.compare
     used = {label for recording in recordings for label in recording.labels or ()}
-    labels = known_labels(source, args.class_labels, used) if needed else ()
+    labels = known_labels(source, args.class_labels, used) if needed else None
     if args.estimates:
         oracle = args.oracle_estimates and Path(args.oracle_estimates)
         outputs = list_outputs(Path(args.estimates), names, labels, oracle)

@@ -62,7 +62,7 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
         raise DataError(f"unknown label {unknown[-1][2]!r}. {nearest(unknown[-1][2], labels)} (--class_labels adds some.)")
     close = difflib.get_close_matches(re.sub(r"_[0-9]+_.*?$", "", stem), known, n=1)
     raise DataError(
-        f"belongs to none of the {len(known)} mixtures; expected NAME_I_LABEL, as in {min(known)}_0_{min(labels)}."
+        f"belongs to none of the {len(known)} mixtures; expected NAME_I_LABEL, as in {min(known)}_0_{min(written, default='LABEL')}."
         + (f" Is {close[0]!r} meant?" if close else "")
     )
 
@@ -123,7 +123,10 @@ def known_labels(references: Path, given: str | None, used: Iterable[str]) -> li
     """
     used = set(used)
     if given is not None:
-        text = Path(given).read_text(encoding="utf-8") if os.path.isfile(given) else given.replace(",", " ")
+        try:
+            text = Path(given).read_text(encoding="utf-8") if os.path.isfile(given) else given.replace(",", " ")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--class_labels {given}: cannot be read ({error}).") from None
         labels = set(text.split())
         if not labels or not used <= labels:
             missing = f"it lacks {', '.join(sorted(used - labels))}, which the references have" if labels else "it is empty"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from s5lib.errors import ConfigError
 from s5lib.metrics import aggregate
 from s5lib.metrics.aggregate import Estimate, GroupScore
 from s5lib.report.scoring import MetricOptions, RecordingScores
@@ -111,10 +112,12 @@ def write_results(
         comparison: Markdown with another system, that goes between table and notes.
 
     Returns the table.
+
+    Raises:
+        ConfigError: it cannot be written there.
     """
     options = options or MetricOptions()
     table = results_table(scores)
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(_line(score) | {"options": asdict(options)}) for score in scores]
     notes = _NOTES
     if options != MetricOptions():
@@ -122,13 +125,17 @@ def write_results(
             f"- Pairs by {options.pairing.upper()}; a missed source counts {options.penalty_fn:g} dB, an invented one "
             f"{options.penalty_fp:g} dB.\n"
         )
-    for target, text in (
-        (path, f"# {title}\n\n{table}{comparison}{notes}"),
-        (path.with_suffix(".jsonl"), "\n".join(lines) + "\n"),
-    ):
-        temporary = target.with_name(f".{target.name}.part")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, target)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for target, text in (
+            (path, f"# {title}\n\n{table}{comparison}{notes}"),
+            (path.with_suffix(".jsonl"), "\n".join(lines) + "\n"),
+        ):
+            temporary = target.with_name(f".{target.name}.part")
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, target)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
     return table
 
 

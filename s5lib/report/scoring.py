@@ -73,14 +73,14 @@ def score_recordings(
 
 
 def list_outputs(
-    folder: Path, names: Sequence[str], labels: Iterable[str] = (), oracle: Path | None = None
+    folder: Path, names: Sequence[str], labels: Iterable[str] | None = None, oracle: Path | None = None
 ) -> Outputs:
     """Return what a system has left: what :mod:`s5lib.systems.inference` writes, or files ``NAME_I_LABEL.wav``.
 
     Args:
         folder: with folders ``predicted``, ``oracle`` or both that ``s5lib infer`` has written, or with files.
         names: of the mixtures.
-        labels: of the classes; only files are read by them.
+        labels: of the classes, by which files are told apart; None: expect what ``s5lib infer`` has written.
         oracle: a folder of files that were separated with the references' labels.
 
     Raises:
@@ -89,7 +89,7 @@ def list_outputs(
     kinds = [kind for kind in ("predicted", "oracle") if (folder / kind).is_dir()]
     if kinds and oracle is None:
         return {kind: {name: listed_by_inference(folder / kind, name) for name in names} for kind in kinds}
-    if not labels:
+    if labels is None:
         raise DataError(f"{folder} has neither predicted/ nor oracle/: run the inference stage first (run.sh --stage 4).")
     folders = {"predicted": folder} | ({"oracle": oracle} if oracle is not None else {})
     return {kind: list_estimates(path, names, labels) for kind, path in folders.items()}

@@ -45,7 +45,10 @@ def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
         samples, rate = read_recording(entry)
         return samples[0], rate
     with _opened(entry, "mixture") as file:
-        waveform, block = memory("mixture", file.frames), memory("block", _BLOCK, file.channels)
+        try:
+            waveform, block = memory("mixture", file.frames), memory("block", _BLOCK, file.channels)
+        except MemoryError:
+            raise DataError(f"{entry}: its header tells of {file.frames} samples, more than fit into the memory.") from None
         for start in range(0, len(waveform), _BLOCK):
             size = min(_BLOCK, len(waveform) - start)
             _decode(file, block[:size], entry)
@@ -108,7 +111,7 @@ def looks_clipped(waveform: np.ndarray) -> bool:
 def _opened(entry: str, what: str) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(entry)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, TypeError) as error:  # TypeError: a .raw file
         reason = "no such file" if not Path(entry).exists() else str(error).rpartition(": ")[2].rstrip(".")
         raise DataError(f"{entry}: the {what} cannot be read ({reason}).") from None
 

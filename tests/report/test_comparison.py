@@ -1,7 +1,9 @@
 """Paired comparison: tests against brute force and scipy, scenes without a value, the words."""
 
+import doctest
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,3 +125,9 @@ def test_bad_file_of_scores(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(DataError, match=message):
         read_scores(path, MetricOptions())
+
+
+def test_guide():
+    guide = Path(__file__).parents[2] / "doc/scoring.md"
+    failed, attempted = doctest.testfile(str(guide), module_relative=False)
+    assert attempted and not failed

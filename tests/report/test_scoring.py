@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 from s5lib.bin.main import main
+from s5lib.data import DataDirectory
+from s5lib.data.official import read_synthesized
 from s5lib.errors import DataError
 from s5lib.metrics import ca_pi_sdri, ca_sdri, pi_sdri
 from s5lib.report.folders import list_estimates, split_name
@@ -192,8 +195,6 @@ def test_labels_by_option_and_by_corpus(own, capsys):
 
 def test_gain_of_inference_is_taken_off(own):
     """24-bit files of a loud recording are softer by a gain that their list tells."""
-    from s5lib.data import DataDirectory
-    from s5lib.data.official import read_synthesized
     from s5lib.systems.outputs import write_sources
     from s5lib.systems.source import Source
 
@@ -225,6 +226,25 @@ def test_gain_of_inference_is_taken_off(own):
 def test_wrong_use(tmp_path, capsys, options, message):
     assert main(["score", *options.split(), "--out", str(tmp_path / "R.md")]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_set_without_any_source(own, capsys):
+    for folder in ("references/oracle_target", "estimates"):
+        for path in (own / folder).iterdir():
+            path.unlink()
+    DataDirectory.write(own / "data", [replace(r, labels=()) for r in read_synthesized(own / "references")])
+    command = ["score", "--data_dir", str(own / "data"), "--estimates", str(own / "estimates"), "--out", str(own / "R.md")]
+    spoil("eval_1_0_Dog.wav")(own)
+    assert main(command) == 1
+    assert "unknown label 'Dog'. There are none. (--class_labels adds some.)" in capsys.readouterr().err
+    assert main([*command, "--class_labels", "Dog"]) == 0
+    assert "Of 4 mixtures without a source, 1 got an invented one." in capsys.readouterr().out
+
+
+def test_table_that_cannot_be_written(own, capsys):
+    (own / "RESULTS.md").mkdir()
+    assert score(own)[0] == 1
+    assert "cannot write" in capsys.readouterr().err
 
 
 def test_folder_without_output(tmp_path):
