@@ -108,6 +108,12 @@ def _checked_header(text: str, path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: the s5lib header lacks {', '.join(missing)}.")
     if not isinstance(header["config"], dict) or not isinstance(header["labels"], list):
         raise CheckpointError(f"{path}: the s5lib header's config must be a mapping, its labels a list.")
+    words = [header[key] for key in ("kind", "name", "distribution", "version")] + header["labels"]
+    if not all(isinstance(word, str) and word.isprintable() for word in words):  # a lone surrogate is not printable
+        raise CheckpointError(f"{path}: of the s5lib header's kind, name, distribution, version and labels, one is no text.")
+    labels = header["labels"]
+    if "" in labels or len(set(labels)) < len(labels):
+        raise CheckpointError(f"{path}: the labels in the s5lib header are not distinct: {', '.join(labels)}.")
     return header
 
 
@@ -152,6 +158,10 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         header["kind"], header["name"], distribution=header["distribution"], version=header["version"]
     )
     model = component.create(**header["config"])
+    if len(header["labels"]) != model.config.num_classes:
+        raise CheckpointError(
+            f"{path}: the s5lib header has {len(header['labels'])} labels, the model {model.config.num_classes} classes."
+        )
     load_state(model, state, path)
     return model.eval(), header
 

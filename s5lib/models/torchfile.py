@@ -57,5 +57,5 @@ def _unpickle(path: Path) -> Any:
             f"{path} was not loaded: beside weights, it holds objects that would run code when read ({cause}) If you "
             "trust where it came from, load it in the program that wrote it and save its state_dict alone."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except Exception as error:  # whatever spoilt bytes lead torch to, running out of memory included
         raise CheckpointError(f"{path} is no file of torch.save, or is damaged ({type(error).__name__}: {error}).") from error
