@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from report_experiment import make_data, make_model, make_outputs
 
@@ -22,10 +20,9 @@ def experiments(tmp_path_factory):
         for suffix in suffixes:
             separator = make_model(folder / f"separator{suffix}", "separator", "resunetk", {"train": 3}, seed=len(name))
             outputs = folder / f"infer{suffix}/test"
-            make_outputs(data, outputs, seed=len(name + suffix), noisier=1 + len(suffix))
-            (outputs / "models.json").write_text(
-                json.dumps({"system": "tag_separate", "tagger": tagger, "separator": separator})
-            )
+            models = {"tagger": {"file": "a", "sha256": tagger}, "separator": {"file": "b", "sha256": separator}}
+            made_by = {"s5lib": "0.1.0", "models": models, "system": "tag_separate"}
+            make_outputs(data, outputs, seed=len(name + suffix), noisier=1 + len(suffix), made_by=made_by)
             scores = list(score_recordings(root / "data/mini/test", outputs))
             write_results(scores, folder / f"RESULTS{suffix}.md", "Results")
     return root

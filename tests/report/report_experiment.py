@@ -47,7 +47,7 @@ def make_data(folder):
     return DataDirectory.write(folder / "data/mini/test", recordings)
 
 
-def make_outputs(data, folder, seed, noisier=1.0):
+def make_outputs(data, folder, seed, noisier, made_by):
     """Write estimates, the references with noise, below ``folder/predicted`` and ``folder/oracle``."""
     generator = np.random.default_rng(seed)
     for recording in data:
@@ -61,7 +61,7 @@ def make_outputs(data, folder, seed, noisier=1.0):
                 clean = left.pop(left.index(match))[1] if match else np.zeros(RATE, np.float32)
                 wrong = noisier * noise * generator.standard_normal(RATE) + 1e-3
                 sources.append(Source(label, 0.75, (clean + wrong).astype(np.float32)))
-            write_sources(folder / kind, recording.id, sources, RATE, labels="given")
+            write_sources(folder / kind, recording.id, sources, RATE, labels="given", made_by=made_by)
 
 
 def make_model(folder, kind, name, steps, seed=0):

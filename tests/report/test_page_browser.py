@@ -53,8 +53,8 @@ def test_clips_play_one_at_a_time(browser, address):
 
 def test_tables_sort_by_button(browser, address):
     browser.open(address)
-    column = "[...document.querySelectorAll('#scores table')[0].tBodies[0].rows].map(row => row.cells[3].dataset.sort)"
-    button = "document.querySelectorAll('#scores table')[0].querySelectorAll('thead button')[3]"
+    column = "[...document.querySelectorAll('#scores table')[0].tBodies[0].rows].map(row => row.cells[2].dataset.sort)"
+    button = "document.querySelectorAll('#scores table')[0].querySelectorAll('thead button')[2]"
     before = browser.evaluate(column)
     for state, sign in (("descending", -1), ("ascending", 1)):
         browser.evaluate(f"{button}.click()")

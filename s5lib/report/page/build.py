@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from markupsafe import Markup
 
 import s5lib
 from s5lib.data.directory import DataDirectory
+from s5lib.durable import write_text
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.report.page import views
 from s5lib.report.page.experiment import Experiment, System, read_experiments
@@ -54,14 +54,8 @@ def write_report(
         raise ConfigError(f"--audio {audio}. {nearest(audio, AUDIO_FORMATS)}")
     experiments = read_experiments(paths)
     text = _render(experiments, data_dir, scenes, audio, title)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, out)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(out, text)
     except OSError as error:
         raise ConfigError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another file.") from None
     log.info("written to %s (%.1f MB)", out, out.stat().st_size / 1e6)

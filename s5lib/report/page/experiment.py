@@ -3,19 +3,18 @@
 The layout is the recipe's::
 
     EXPDIR/{tagger,separator,joint_model}*/config.yaml, model.safetensors, STEP/history.jsonl
-    EXPDIR/RESULTS*.jsonl, infer*/SET/{models.json,predicted,oracle}
+    EXPDIR/RESULTS*.jsonl, infer*/SET/{predicted,oracle}/NAME.json
 
 A system is one ``RESULTS*.jsonl``; its outputs are those of the ``infer*`` with the same ending, and its models those
-whose digest stands in ``models.json``.
+whose digest stands in the outputs' JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import yaml
 
 from s5lib.errors import DataError, nearest
 from s5lib.report.page.records import SceneResult, read_labels, read_results
+from s5lib.systems.outputs import read_record
 
 __all__ = ["Experiment", "System", "TrainedModel", "read_experiments"]
 
@@ -65,10 +65,21 @@ class System:
     scenes: tuple[SceneResult, ...]
     infer_dir: Path | None
     """With ``predicted`` and ``oracle``; None where there are no outputs."""
-    digests: frozenset[str] = frozenset()
-    """Of the weights it ran with."""
-    method: str = ""
-    """``tag_separate``, ``iterative``, ``joint``; empty where nothing says so."""
+    made_by: dict = field(default_factory=dict)
+    """What its outputs say of how they were made; empty where they say nothing."""
+
+    @property
+    def models(self) -> dict[str, dict]:
+        """By kind: ``file`` and ``sha256`` of the weights it ran with."""
+        found = self.made_by.get("models")
+        return (
+            {kind: model for kind, model in found.items() if isinstance(model, dict)} if isinstance(found, dict) else {}
+        )
+
+    @property
+    def settings(self) -> list[tuple[str, str]]:
+        """What it ran with beside the models: name and value."""
+        return [(str(key), str(value)) for key, value in self.made_by.items() if key != "models"]
 
 
 @dataclass(frozen=True)
@@ -171,15 +182,17 @@ def _system(results: Path, experiment: str, several: bool) -> System:
     sets = [path for path in sorted(infer.glob("*")) if (path / "predicted").is_dir() or (path / "oracle").is_dir()]
     folder = next((path for path in sets if path.name == "test"), sets[0] if len(sets) == 1 else None)
     scenes = read_results(results, read_labels(folder / "predicted") if folder else {})
-    digests, method = _models(folder)
-    return System(name, results, scenes, folder, digests, method)
+    return System(name, results, scenes, folder, _made_by(folder))
 
 
-def _models(folder: Path | None) -> tuple[frozenset[str], str]:
-    """Return the digests in ``models.json``, wherever they stand there, and the system's name."""
-    try:
-        text = (folder / "models.json").read_text(encoding="utf-8") if folder else ""
-        method = str(json.loads(text).get("system", ""))
-    except (OSError, ValueError, AttributeError):
-        return frozenset(), ""
-    return frozenset(re.findall(r"\b[0-9a-f]{64}\b", text)), method
+def _made_by(folder: Path | None) -> dict:
+    """Return what the first recording's JSON says; that of predicted labels names the tagger, too."""
+    for kind in ("predicted", "oracle"):
+        for path in sorted((folder / kind).glob("*.json"))[:1] if folder else ():
+            try:
+                made_by = read_record(path).get("made_by")
+            except DataError:
+                continue
+            if isinstance(made_by, dict):
+                return made_by
+    return {}

@@ -28,14 +28,19 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
         figures = dict.fromkeys(key for _, rows in runs for row in rows for key in row if key not in _NO_FIGURES)
         panels = [("loss", _losses(runs))] + [(figure, _figure(runs, figure)) for figure in figures]
         title = kind.replace("_", " ").capitalize() + ("" if step == "train" else f", step {step}")
-        charts, single = [], []
+        charts, single = [], {}
         for key, drawn in panels:
             name = _FIGURES.get(key, key.replace("_", " ").capitalize() + (" [%]" if key.endswith("_accuracy") else ""))
             if any(len(line.points) > 1 for line in drawn):
                 charts.append((name, lines(f"{title}: {name}", drawn)))
-            else:  # one point is no curve
-                single += [f"{name} {line.points[0][1]:.4g} ({line.name}, step {line.points[0][0]})" for line in drawn]
-        told = "; ".join(single).replace("-", "\u2212") if single else ""
+                continue
+            for line in drawn:  # one point is no curve
+                at, told = line.points[0][0], f"{line.points[0][1]:.4g}".replace("-", "\u2212")
+                single.setdefault(f"{line.name.partition(', ')[0]} at step {at}", []).append(
+                    f"{name.lower() if name.startswith('Loss') else name} {told}"
+                    + (" (training)" if line.dashed else " (validation)" if key == "loss" else "")
+                )
+        told = [f"{run}: {', '.join(values)}" for run, values in single.items()]
         views.append({"title": title, "charts": charts, "single": told, "runs": [name for name, _ in runs]})
     return views
 
@@ -64,13 +69,21 @@ def made_of(experiment: Experiment, system: System | None, experiments: Sequence
     known = [model for other in experiments for model in other.models]
     if system is None:
         return [_model(model) for model in experiment.models]
-    found = [model for model in known if system.digests & model.digests.keys()]
-    used, seen = [], set()
-    for model in found:
-        for digest in system.digests & model.digests.keys() - seen:
-            seen.add(digest)
-            used.append(_model(model, model.digests[digest]))
+    used = []
+    for kind, named in system.models.items():
+        digest = str(named.get("sha256", ""))
+        model = next((model for model in known if digest in model.digests), None)
+        used.append(_model(model, model.digests[digest]) if model else _unknown(kind, named))
     return used
+
+
+def _unknown(kind: str, named: dict) -> dict:
+    """Return an entry for a model that none of the experiments holds."""
+    return {
+        "kind": kind.replace("_", " "), "folder": str(named.get("file", "")), "name": "of another experiment",
+        "version": "", "steps": [], "total": 0, "only": "", "seed": "", "made_with": "",
+        "options": [("sha256", str(named.get("sha256", "?")))],
+    }  # fmt: skip
 
 
 def _model(model: TrainedModel, step: str = "") -> dict:
