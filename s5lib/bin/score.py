@@ -42,14 +42,19 @@ def add_arguments(parser):
         "--compare", metavar="OTHER", help="another system: a folder as --infer_dir or --estimates, or its FILE.jsonl"
     )
     parser.add_argument(
-        "--class_labels", metavar="LABELS",
+        "--class_labels",
+        metavar="LABELS",
         help="of all classes, LABEL,LABEL,... or a file of them (default: the corpus's, else those of the references)",
     )
     parser.add_argument(
-        "--pairing", default="sdri", choices=("sdri", "sdr"),
+        "--pairing",
+        default="sdri",
+        choices=("sdri", "sdr"),
         help="what the pairs inside a class maximise; sdr is the public DCASE 2026 baseline's way (default: sdri)",
     )
-    parser.add_argument("--penalty_fn", type=float, default=0.0, metavar="DB", help="of each missed source (default: 0)")
+    parser.add_argument(
+        "--penalty_fn", type=float, default=0.0, metavar="DB", help="of each missed source (default: 0)"
+    )
     parser.add_argument("--penalty_fp", type=float, default=0.0, metavar="DB", help="of each invented one (default: 0)")
     parser.add_argument("--nj", type=int, default=2, help="threads (default: 2)")
 
@@ -120,7 +125,9 @@ def _recordings(args):
         return DataDirectory.read(args.data_dir).recordings
     recordings = read_synthesized(args.references)
     if not any(recording.sources for recording in recordings):
-        raise DataError(f"{args.references}: no references; expected files NAME_I_LABEL.wav in its folder oracle_target.")
+        raise DataError(
+            f"{args.references}: no references; expected files NAME_I_LABEL.wav in its folder oracle_target."
+        )
     return recordings
 
 

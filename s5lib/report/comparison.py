@@ -34,7 +34,7 @@ class Comparison:
     compared: int
     """Scenes in which both have a value."""
     only_first: int
-    """Scenes in which only the first has one; without a source, that means: it invented some, the other rightly none."""
+    """Scenes in which only the first has one; without a source, it invented some, the other rightly found none."""
     only_other: int
     difference: Estimate | None
     """Mean difference over the scenes compared, in dB, with its interval; None without any."""
@@ -53,7 +53,12 @@ class Comparison:
 
 
 def compare(
-    first: Sequence[SceneScore], other: Sequence[SceneScore], *, confidence: float = 0.95, resamples: int = 9999, seed: int = 0
+    first: Sequence[SceneScore],
+    other: Sequence[SceneScore],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 9999,
+    seed: int = 0,
 ) -> Comparison:
     """Compare the scores of two systems, in the same order of scenes.
 
@@ -68,7 +73,8 @@ def compare(
     Raises:
         DataError: the numbers of scores differ.
 
-    >>> ours, theirs = ([SceneScore(v, tp=1) for v in values] for values in ((3.0, 5.0, 4.0, 6.0), (1.0, 4.5, 4.0, 2.0)))
+    >>> ours = [SceneScore(value, tp=1) for value in (3.0, 5.0, 4.0, 6.0)]
+    >>> theirs = [SceneScore(value, tp=1) for value in (1.0, 4.5, 4.0, 2.0)]
     >>> result = compare(ours, theirs)
     >>> result.difference.value, result.better, result.equal, result.p_mean
     (1.625, 3, 1, 0.25)
@@ -102,7 +108,9 @@ def compare(
 def _mean(gain: np.ndarray, confidence: float, resamples: int, seed: int) -> Estimate:
     if len(gain) < 2:
         return Estimate(float(gain.mean()))
-    means = _in_parts(lambda generator, rows: gain[generator.integers(len(gain), size=(rows, len(gain)))], len(gain), resamples, seed)
+    means = _in_parts(
+        lambda generator, rows: gain[generator.integers(len(gain), size=(rows, len(gain)))], len(gain), resamples, seed
+    )
     tail = 50 * (1 - confidence)
     low, high = np.percentile(means, [tail, 100 - tail])
     return Estimate(float(gain.mean()), float(low), float(high))

@@ -20,6 +20,7 @@ from s5lib.systems.outputs import file_label, read_record
 
 __all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
 
+
 @dataclass(frozen=True)
 class EstimateFile:
     """One estimated source."""
@@ -59,10 +60,13 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
         told = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in readings)
         raise DataError(f"can be {told}: rename the mixture or the file.")
     if unknown:
-        raise DataError(f"unknown label {unknown[-1][2]!r}. {nearest(unknown[-1][2], labels)} (--class_labels adds some.)")
+        raise DataError(
+            f"unknown label {unknown[-1][2]!r}. {nearest(unknown[-1][2], labels)} (--class_labels adds some.)"
+        )
     close = difflib.get_close_matches(re.sub(r"_[0-9]+_.*?$", "", stem), known, n=1)
     raise DataError(
-        f"belongs to none of the {len(known)} mixtures; expected NAME_I_LABEL, as in {min(known)}_0_{min(written, default='LABEL')}."
+        f"belongs to none of the {len(known)} mixtures; expected NAME_I_LABEL, as in "
+        f"{min(known)}_0_{min(written, default='LABEL')}."
         + (f" Is {close[0]!r} meant?" if close else "")
     )
 
@@ -79,7 +83,8 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of estimates.")
     files = sorted(
-        entry.name for entry in os.scandir(folder)
+        entry.name
+        for entry in os.scandir(folder)
         if entry.name.lower().endswith(AUDIO_SUFFIXES) and not entry.name.startswith(".") and entry.is_file()
     )
     if not files:
@@ -94,7 +99,9 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
         except DataError as error:
             raise DataError(f"{folder / file}: {error}") from None
         if index in found[name]:
-            raise DataError(f"{folder / file}: number {index} of {name!r} a second time, beside {found[name][index].path.name}.")
+            raise DataError(
+                f"{folder / file}: number {index} of {name!r} a second time, beside {found[name][index].path.name}."
+            )
         found[name][index] = EstimateFile(label, folder / file)
     return {name: [sources[index] for index in sorted(sources)] for name, sources in found.items()}
 
@@ -114,7 +121,7 @@ def known_labels(references: Path, given: str | None, used: Iterable[str]) -> li
     """Return the class labels that estimates may have, sorted.
 
     Args:
-        references: a data directory, beside which ``corpus.json`` may be, or a rendered set, which may be in its corpus.
+        references: a data directory, beside which ``corpus.json`` may be, or a rendered set, maybe in its corpus.
         given: ``LABEL,LABEL,...`` or a file with them, separated by white space; None: found out.
         used: labels of the references; all there is where there is no corpus.
 
@@ -129,7 +136,9 @@ def known_labels(references: Path, given: str | None, used: Iterable[str]) -> li
             raise ConfigError(f"--class_labels {given}: cannot be read ({error}).") from None
         labels = set(text.split())
         if not labels or not used <= labels:
-            missing = f"it lacks {', '.join(sorted(used - labels))}, which the references have" if labels else "it is empty"
+            missing = (
+                f"it lacks {', '.join(sorted(used - labels))}, which the references have" if labels else "it is empty"
+            )
             raise ConfigError(f"--class_labels {given}: {missing}.")
         return sorted(labels)
     folder = references.absolute()

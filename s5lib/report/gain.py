@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from s5lib.metrics import Estimate, ScoreTotal, SceneScore
+from s5lib.metrics import Estimate, SceneScore, ScoreTotal
 from s5lib.systems.tuning import Tuned
 
 __all__ = ["describe_gain", "gain_of_mean", "gain_report"]
@@ -15,7 +15,7 @@ __all__ = ["describe_gain", "gain_of_mean", "gain_report"]
 def gain_of_mean(
     first: tuple[SceneScore, ...], other: tuple[SceneScore, ...], *, resamples: int = 2000, seed: int = 0
 ) -> Estimate | None:
-    """Return the mean of ``first`` minus the mean of ``other`` in dB, with a 95 % interval by bootstrap over the scenes.
+    """Return the mean of ``first`` minus the mean of ``other`` in dB, with a 95 % interval by bootstrap over scenes.
 
     Each mean is over the scenes that have a value in it: a scene without a source leaves the mean once nothing is found
     there, which is a gain that differences scene by scene do not show.  None where a side has no value.
@@ -49,7 +49,12 @@ def gain_report(tuned: Tuned) -> dict[str, Any]:
         }
         for trial in tuned.trials
     }
-    return {"recordings": len(tuned.plain), "kept": tuned.kept and tuned.kept.name, "plain": _numbers(tuned.plain), "tried": trials}
+    return {
+        "recordings": len(tuned.plain),
+        "kept": tuned.kept and tuned.kept.name,
+        "plain": _numbers(tuned.plain),
+        "tried": trials,
+    }
 
 
 def _plain(estimate: Estimate | None) -> dict[str, float | None] | None:
@@ -89,7 +94,8 @@ def describe_gain(tuned: Tuned) -> str:
 def _row(name: str, scores: tuple[SceneScore, ...]) -> str:
     numbers = _numbers(scores)
     source, mixture = (
-        "-" if numbers[key] is None else f"{100 * numbers[key]:.1f} %" for key in ("source_accuracy", "mixture_accuracy")
+        "-" if numbers[key] is None else f"{100 * numbers[key]:.1f} %"
+        for key in ("source_accuracy", "mixture_accuracy")
     )
     mean = "-" if numbers["ca_pi_sdri"] is None else f"{numbers['ca_pi_sdri']:.2f} dB"
     return f"{name:<46}{mean:>11}{source:>10}{mixture:>16}"

@@ -37,10 +37,14 @@ def results_table(scores: Sequence[RecordingScores]) -> str:
                 continue
             system, oracle, mixture, silence = (groups[name].get(key) for name in _COLUMNS)
             cells = [
-                key[1], str((system or oracle).scenes),
-                _cell(system and system.sdri), _cell(system and system.source_accuracy, 100, 1),
-                _cell(system and system.mixture_accuracy, 100, 1), _cell(oracle and oracle.sdri),
-                _value(mixture and mixture.sdri), _value(silence and silence.sdri),
+                key[1],
+                str((system or oracle).scenes),
+                _cell(system and system.sdri),
+                _cell(system and system.source_accuracy, 100, 1),
+                _cell(system and system.mixture_accuracy, 100, 1),
+                _cell(oracle and oracle.sdri),
+                _value(mixture and mixture.sdri),
+                _value(silence and silence.sdri),
             ]
             parts.append(f"| {' | '.join(cells)} |")
         parts.append("")
@@ -90,8 +94,8 @@ def _value(estimate: Estimate | None) -> str:
 
 
 _NOTES = """
-- CA-PI-SDRi: the whole system, labels predicted by the tagger; a missed or invented source counts 0 dB, unless said otherwise below. A mixture with
-  neither a source nor a prediction has no value and is left out of the mean.
+- CA-PI-SDRi: the whole system, labels predicted by the tagger; a missed or invented source counts 0 dB, unless
+  said otherwise below. A mixture with neither a source nor a prediction has no value and is left out of the mean.
 - CA-SDRi: same-class sources in the order of the files, which means nothing; PI-SDRi with predicted labels: whatever
   the labels say.
 - Source accuracy: TP / (TP + FP + FN); mixture accuracy: mixtures whose labels are all right.
@@ -103,7 +107,11 @@ _NOTES = """
 
 
 def write_results(
-    scores: Sequence[RecordingScores], path: Path, title: str, options: MetricOptions | None = None, comparison: str = ""
+    scores: Sequence[RecordingScores],
+    path: Path,
+    title: str,
+    options: MetricOptions | None = None,
+    comparison: str = "",
 ) -> str:
     """Write ``path`` (Markdown) and, beside it, a ``.jsonl`` of the same name with a line for each recording.
 
@@ -145,7 +153,10 @@ def _line(score: RecordingScores) -> dict:
         scene = getattr(score, name)
         if scene is not None:
             row[name] = {
-                "value": scene.value, "tp": scene.tp, "fn": scene.fn, "fp": scene.fp,
+                "value": scene.value,
+                "tp": scene.tp,
+                "fn": scene.fn,
+                "fp": scene.fp,
                 "pairs": [[pair.reference, pair.estimate, pair.reference_label, pair.sdri] for pair in scene.pairs],
             }
     if score.predicted is not None:

@@ -90,7 +90,9 @@ def list_outputs(
     if kinds and oracle is None:
         return {kind: {name: listed_by_inference(folder / kind, name) for name in names} for kind in kinds}
     if labels is None:
-        raise DataError(f"{folder} has neither predicted/ nor oracle/: run the inference stage first (run.sh --stage 4).")
+        raise DataError(
+            f"{folder} has neither predicted/ nor oracle/: run the inference stage first (run.sh --stage 4)."
+        )
     folders = {"predicted": folder} | ({"oracle": oracle} if oracle is not None else {})
     return {kind: list_estimates(path, names, labels) for kind, path in folders.items()}
 
@@ -119,15 +121,19 @@ def score_listed(
             pool.shutdown(cancel_futures=True)  # after an error the rest is not worth the time
     if clipped:
         log.warning(
-            "%d estimates look clipped, which costs dB: several neighbouring samples are at full scale. The first is %s. "
-            "Write float files, or scale down before rounding and score what was meant.", len(clipped), clipped[0]
+            "%d estimates look clipped, which costs dB: several neighbouring samples are at full scale. The first is "
+            "%s. Write float files, or scale down before rounding and score what was meant.",
+            len(clipped),
+            clipped[0],
         )
 
 
 _own = threading.local()  # memory of each thread
 
 
-def _score(options: MetricOptions, job: tuple[Recording, dict[str, list[EstimateFile]]]) -> tuple[RecordingScores, list[str]]:
+def _score(
+    options: MetricOptions, job: tuple[Recording, dict[str, list[EstimateFile]]]
+) -> tuple[RecordingScores, list[str]]:
     """Return one recording's scores, and the estimates that look clipped."""
     recording, outputs = job
     memory = _own.__dict__.setdefault("memory", Workspace())

@@ -43,7 +43,9 @@ def comparison_text(
         of = [_groups_of(first) for first, _ in pairs]
         groups = {"all": compare(*zip(*pairs, strict=True))}
         for group in sorted({name for names_of in of for name in names_of}):
-            groups[group] = compare(*zip(*[p for p, names_of in zip(pairs, of, strict=True) if group in names_of], strict=True))
+            groups[group] = compare(
+                *zip(*[p for p, names_of in zip(pairs, of, strict=True) if group in names_of], strict=True)
+            )
         parts += [describe(groups["all"], measure, names) + "\n", _table(groups, measure)]
     if len(parts) == 1:
         raise DataError(f"{names[0]} and {names[1]} have no output of the same kind (predicted, oracle labels).")
@@ -70,7 +72,9 @@ def describe(result: Comparison, measure: str, names: tuple[str, str]) -> str:
         return f"{measure}: {first} and {other} are equal on all {result.compared} mixtures."
     mean = result.difference
     if result.p_mean is None:
-        return f"{measure}: {mean.value:+.2f} dB on the only mixture with a value in both, which tells nothing of others."
+        return (
+            f"{measure}: {mean.value:+.2f} dB on the only mixture with a value in both, which tells nothing of others."
+        )
     figures = (
         f"{abs(mean.value):.2f} dB on average over {result.compared} mixtures (95 % confidence interval of "
         f"{first} minus {other}: {mean.low:+.2f} to {mean.high:+.2f} dB; sign-flip permutation test p = "
@@ -80,7 +84,9 @@ def describe(result: Comparison, measure: str, names: tuple[str, str]) -> str:
     if result.p_mean < _LEVEL:
         text = f"{measure}: {winner} is better, by {figures}."
     else:
-        text = f"{measure}: which of the two is better is open. Here {winner} is ahead by {figures}, which can be chance."
+        text = (
+            f"{measure}: which of the two is better is open. Here {winner} is ahead by {figures}, which can be chance."
+        )
     text += f" {first} is better on {result.better} mixtures, equal on {result.equal}, worse on {result.worse}."
     if result.p_ranks is not None and (result.p_ranks < _LEVEL) != (result.p_mean < _LEVEL):
         text += " The two tests disagree: look at the single mixtures before you rely on either."
@@ -104,7 +110,7 @@ def _p(value: float) -> str:
 
 def _table(groups: Mapping[str, Comparison], measure: str) -> str:
     lines = [
-        f"| mixtures | compared | difference in {measure} [dB] | better | equal | worse | p, sign flips | p, Wilcoxon |",
+        f"| mixtures | compared | difference, {measure} [dB] | better | equal | worse | p, sign flips | p, Wilcoxon |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, result in groups.items():

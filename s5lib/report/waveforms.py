@@ -19,7 +19,7 @@ _CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
 
 
 class Workspace:
-    """Memory that is used again for the next mixture: getting it anew from the system takes as long as reading files."""
+    """Memory that is used again for the next mixture: getting it anew takes as long as reading files."""
 
     def __init__(self):
         self._buffers: dict[str, np.ndarray] = {}
@@ -48,7 +48,9 @@ def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
         try:
             waveform, block = memory("mixture", file.frames), memory("block", _BLOCK, file.channels)
         except MemoryError:
-            raise DataError(f"{entry}: its header tells of {file.frames} samples, more than fit into the memory.") from None
+            raise DataError(
+                f"{entry}: its header tells of {file.frames} samples, more than fit into the memory."
+            ) from None
         for start in range(0, len(waveform), _BLOCK):
             size = min(_BLOCK, len(waveform) - start)
             _decode(file, block[:size], entry)
@@ -131,4 +133,6 @@ def _check_fits(entry, what, channels, frames, rate, num_samples, sample_rate) -
     if rate != sample_rate:
         raise DataError(f"{entry}: the {what} has {rate} Hz, its mixture {sample_rate} Hz; resample it.")
     if frames != num_samples:
-        raise DataError(f"{entry}: the {what} has {frames} samples; expected {num_samples} samples, as the mixture has.")
+        raise DataError(
+            f"{entry}: the {what} has {frames} samples; expected {num_samples} samples, as the mixture has."
+        )

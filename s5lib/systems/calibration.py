@@ -1,8 +1,8 @@
 """Calibration of a tagger's decisions: from probabilities to labels with biases that were tuned on a validation set.
 
 A tagger chooses for each slot the likeliest of the classes and silence, which is right for label accuracy if its
-probabilities are.  They seldom are, and CA-PI-SDRi weighs otherwise: a missed and an invented source each cost a share of
-the mixture's score.  A calibration adds a bias to the log-probability of silence and, where this has proved itself, of
+probabilities are.  They seldom are, and CA-PI-SDRi weighs otherwise: a missed and an invented source each cost a share
+of the mixture's score.  A calibration adds a bias to the log-probability of silence and, where this has proved itself, of
 single classes, before the likeliest is taken.  All biases 0 is the plain decision.
 
 It is kept in ``NAME.calibration.json`` beside the tagger's ``NAME.safetensors`` and holds the checkpoint's SHA-256, so
@@ -49,7 +49,9 @@ class Calibration:
         of = dict(self.classes)
         unknown = sorted(set(of) - set(labels))
         if unknown:
-            raise CheckpointError(f"the calibration has a bias for {unknown[0]}, which the tagger does not know; calibrate again.")
+            raise CheckpointError(
+                f"the calibration has a bias for {unknown[0]}, which the tagger does not know; calibrate again."
+            )
         return np.array([*(of.get(label, 0.0) for label in labels), self.silence])
 
     def as_json(self) -> dict[str, Any]:
@@ -67,7 +69,9 @@ class Calibration:
             raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
 
 
-def decide(probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> list[tuple[str, float]]:
+def decide(
+    probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None
+) -> list[tuple[str, float]]:
     """Return ``(label, probability)`` of the slots that are not silent, in the order of the labels.
 
     Args:
@@ -95,9 +99,7 @@ def calibration_file(checkpoint: str | Path) -> Path:
     return Path(checkpoint).with_suffix(".calibration.json")
 
 
-def find_calibration(
-    choice: Calibration | str | Path | None, checkpoint: str | Path | None
-) -> Calibration | None:
+def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | Path | None) -> Calibration | None:
     """Return the calibration to use with a tagger, and log which it is.
 
     Args:
@@ -112,7 +114,9 @@ def find_calibration(
     if choice is None or choice in ("none", "auto") and (choice == "none" or checkpoint is None):
         return None
     if checkpoint is None:
-        raise ConfigError(f"--calibration {choice} is of a tagger's decisions, but no tagger predicts labels here: leave it out.")
+        raise ConfigError(
+            f"--calibration {choice} is of a tagger's decisions, but no tagger predicts labels here: leave it out."
+        )
     if isinstance(choice, Calibration):
         return choice
     path = calibration_file(checkpoint) if choice == "auto" else Path(choice)
@@ -123,7 +127,7 @@ def find_calibration(
         if choice != "auto":
             raise CheckpointError(f"{path} was tuned for other weights than {checkpoint}: run 's5lib calibrate' again.")
         log.warning(
-            "%s was tuned for other weights than %s now has: it is not used. Run 's5lib calibrate' again, or delete it.",
+            "%s was tuned for other weights than %s now has: it is not used. Run 's5lib calibrate', or delete it.",
             path, checkpoint,
         )  # fmt: skip
         return None
@@ -142,9 +146,13 @@ def _read(path: Path) -> tuple[Calibration, str]:
             raise ValueError("another format, or a bias that is not finite")
         return calibration, str(content["checkpoint_sha256"])
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}. Give --calibration none, or a file of 's5lib calibrate'.") from None
+        raise ConfigError(
+            f"{path}: {error.strerror}. Give --calibration none, or a file of 's5lib calibrate'."
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no calibration ({error!r}): delete it and run 's5lib calibrate' again.") from None
+        raise CheckpointError(
+            f"{path} is no calibration ({error!r}): delete it and run 's5lib calibrate' again."
+        ) from None
 
 
 def _sha256(path: str | Path) -> str:

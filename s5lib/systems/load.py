@@ -41,12 +41,13 @@ def load_system(
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
         precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
         compiled: whether torch.compile generates code for the networks.
-        calibration: of the tagger's decisions: ``"auto"``: the one that 's5lib calibrate' has left beside the tagger, if
-            any; None: none; a file, or a calibration.
+        calibration: of the tagger's decisions: ``"auto"``: what 's5lib calibrate' has left beside the tagger, if any;
+            None: none; a file, or a calibration.
 
     Raises:
         ConfigError: there is no such system, or the checkpoints given are not those that it needs.
-        CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or the two do not fit together.
+        CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or what was given
+            does not fit together.
     """
     system = check_models(system, tagger, separator, joint_model)
     paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}

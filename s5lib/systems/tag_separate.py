@@ -53,7 +53,7 @@ class TagThenSeparate(System):
 
     @torch.inference_mode()
     def probabilities(self, mixture: np.ndarray) -> np.ndarray:
-        """Return ``[K, C + 1]``: of each slot of ``mixture [M, T]``, the probabilities of the classes and of silence."""
+        """Return ``[K, C + 1]``: of each slot of ``mixture [M, T]``, the probabilities of classes and silence."""
         if self.tagger is None:
             raise ConfigError("this system has no tagger: give the labels, or load it with one (--tagger FILE).")
         return self._probabilities(torch.from_numpy(mixture)[None])[0].numpy()

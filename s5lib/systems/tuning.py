@@ -1,10 +1,10 @@
 """Tune a calibration on a validation set, for the CA-PI-SDRi of the whole system.
 
-Other decisions ask other things of the separator, so each set of labels that some candidate would choose for a recording
-is separated and scored, once.  Few are possible: with one bias for silence, at most one more than there are slots.  The
+Other decisions ask other things of the separator, so each set of labels that some candidate would choose for a
+recording is separated and scored, once.  Few are possible: with one bias for silence, at most one more than there are slots.  The
 search itself then only looks scores up, and can afford cross-validation: it is repeated with a fifth of the recordings
-held out, on which its outcome is measured.  A bias is kept only where it gains there; on the recordings that it was tuned
-on, a bias always seems to gain.
+held out, on which its outcome is measured.  A bias is kept only where it gains there; on the recordings that it was
+tuned on, a bias always seems to gain.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def tune_calibration(
         held_out = tuple(search.score(row, tune(np.flatnonzero(fold_of != fold_of[row]))) for row in everything)
         calibration = tune(everything)
         trials.append(Trial(name, calibration, tuple(search.score(row, calibration) for row in everything), held_out))
-        if _mean(held_out) > best and calibration != Calibration():  # the simpler one first: the next has to gain beyond it
+        if (
+            _mean(held_out) > best and calibration != Calibration()
+        ):  # the simpler one first: the next has to gain beyond it
             kept, best = trials[-1], _mean(held_out)
     return Tuned(plain, tuple(trials), kept, search.separations)
 
@@ -125,7 +127,7 @@ class _Search:
         return self._once(("silence", *rows), lambda: self._best(rows, [Calibration(float(bias)) for bias in _SILENCE]))
 
     def classes(self, rows: np.ndarray) -> Calibration:
-        """Return biases of silence and classes for ``rows``: from that of silence, class by class, as long as it gains."""
+        """Return biases of silence and classes for ``rows``: from that of silence, class by class, if it gains."""
         return self._once(("classes", *rows), lambda: self._by_class(rows))
 
     def score(self, row: int, calibration: Calibration) -> SceneScore:
@@ -180,7 +182,9 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
     mixture, rate = read_recording(recording.mixture)
     references = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
     if rate != system.sample_rate:
-        raise DataError(f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data for them.")
+        raise DataError(
+            f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data for them."
+        )
     try:
         system.check_channels(mixture.shape[0])
     except DataError as error:
@@ -189,8 +193,8 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
         samples, source_rate = read_recording(path)
         if samples.shape != (1, len(reference)) or source_rate != rate:
             raise DataError(
-                f"{path} has {samples.shape[0]} channels, {samples.shape[1]} samples and {source_rate} Hz; its mixture needs "
-                f"1 channel, {len(reference)} samples and {rate} Hz."
+                f"{path} has {samples.shape[0]} channels, {samples.shape[1]} samples and {source_rate} Hz; its mixture "
+                f"needs 1 channel, {len(reference)} samples and {rate} Hz."
             )
         reference[:] = samples[0]
     return mixture, references, list(recording.labels)

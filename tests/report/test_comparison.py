@@ -22,7 +22,10 @@ def scores(values, fn=0):
 
 def test_sign_flips_are_exact_where_scenes_are_few():
     gain = np.random.default_rng(0).normal(0.5, 1, 8)
-    means = [abs(np.mean([s * g for s, g in zip(signs, gain, strict=True)])) for signs in itertools.product((1, -1), repeat=8)]
+    means = [
+        abs(np.mean([s * g for s, g in zip(signs, gain, strict=True)]))
+        for signs in itertools.product((1, -1), repeat=8)
+    ]
     assert sign_flip_test(gain) == np.mean(np.array(means) >= abs(gain.mean()) - 1e-12)
 
 
@@ -57,7 +60,13 @@ def test_all_figures():
 
 def test_scenes_without_a_value_are_counted_apart():
     ours = [SceneScore(3.0, tp=1), SceneScore(None), SceneScore(None), SceneScore(0.0, fp=1), SceneScore(2.0, tp=1)]
-    theirs = [SceneScore(1.0, tp=1), SceneScore(None), SceneScore(0.0, fp=2), SceneScore(None), SceneScore(2.0, tp=1, fn=1)]
+    theirs = [
+        SceneScore(1.0, tp=1),
+        SceneScore(None),
+        SceneScore(0.0, fp=2),
+        SceneScore(None),
+        SceneScore(2.0, tp=1, fn=1),
+    ]
     result = compare(ours, theirs)
     assert (result.scenes, result.compared, result.only_first, result.only_other) == (5, 2, 1, 1)
     assert result.difference.value == 1.0

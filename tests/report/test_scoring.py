@@ -34,7 +34,9 @@ def made(tmp_path_factory):
         for index, (label, source) in enumerate(zip(labels, sources, strict=True)):
             file = f"{scene}_{index}_{label}.wav"
             soundfile.write(folder / "references/oracle_target" / file, source, RATE, "FLOAT")
-            soundfile.write(folder / "estimates" / file, source + 0.02 * generator.standard_normal(SAMPLES), RATE, "FLOAT")
+            soundfile.write(
+                folder / "estimates" / file, source + 0.02 * generator.standard_normal(SAMPLES), RATE, "FLOAT"
+            )
     return folder
 
 
@@ -129,12 +131,12 @@ def spoil(name, samples=SAMPLES, rate=RATE, channels=1, value=0.1, subtype="FLOA
         (spoil("eval_1_0_Dog.wav", channels=2), "eval_1_0_Dog.wav: the estimate has 2 channels"),
         (spoil("eval_1_0_Dog.wav", value=np.nan), "eval_1_0_Dog.wav: sample 0 is nan"),
         (spoil("eval_1_0_Dog.wav", value=np.inf), "eval_1_0_Dog.wav: sample 0 is inf"),
-        (spoil("eval_1_0_Door_bell.wav"), "eval_1_0_Door_bell.wav: number 0 of 'eval_1' a second time, beside eval_1_0_Dog.wav"),
+        (spoil("eval_1_0_Door_bell.wav"), "Door_bell.wav: number 0 of 'eval_1' a second time, beside eval_1_0_Dog.wav"),
         (spoil("eval_1_0_Dog.flac", subtype="PCM_16"), "number 0 of 'eval_1' a second time"),
         (spoil("eval_11_0_Dog.wav"), "eval_11_0_Dog.wav: belongs to none of the 4 mixtures"),
-        (spoil("eval_1_0_Dig.wav"), "eval_1_0_Dig.wav: unknown label 'Dig'. Known: Dog, Door_bell. Did you mean 'Dog'?"),
+        (spoil("eval_1_0_Dig.wav"), "1_0_Dig.wav: unknown label 'Dig'. Known: Dog, Door_bell. Did you mean 'Dog'?"),
         (spoil("eval_1_Dog.wav"), "expected NAME_I_LABEL"),
-        (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(b"RIFF"), "eval_1_0_Dog.wav: the estimate cannot be read"),
+        (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(b"RIFF"), "the estimate cannot be read"),
         (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(
             (folder / "estimates/eval_1_0_Dog.wav").read_bytes()[:9000]), "eval_1_0_Dog.wav: the estimate has"),
         (lambda folder: shutil.rmtree(folder / "estimates"), "no such folder of estimates"),
@@ -233,7 +235,15 @@ def test_a_set_without_any_source(own, capsys):
         for path in (own / folder).iterdir():
             path.unlink()
     DataDirectory.write(own / "data", [replace(r, labels=()) for r in read_synthesized(own / "references")])
-    command = ["score", "--data_dir", str(own / "data"), "--estimates", str(own / "estimates"), "--out", str(own / "R.md")]
+    command = [
+        "score",
+        "--data_dir",
+        str(own / "data"),
+        "--estimates",
+        str(own / "estimates"),
+        "--out",
+        str(own / "R.md"),
+    ]
     spoil("eval_1_0_Dog.wav")(own)
     assert main(command) == 1
     assert "unknown label 'Dog'. There are none. (--class_labels adds some.)" in capsys.readouterr().err
@@ -255,7 +265,20 @@ def test_folder_without_output(tmp_path):
 def test_comparison_with_a_folder_and_with_its_scores_is_the_same(own, capsys):
     shutil.copytree(own / "estimates", own / "others")
     shutil.copytree(own / "references/oracle_target", own / "estimates", dirs_exist_ok=True)
-    assert main(["score", "--references", str(own / "references"), "--estimates", str(own / "others"), "--out", str(own / "O.md")]) == 0
+    assert (
+        main(
+            [
+                "score",
+                "--references",
+                str(own / "references"),
+                "--estimates",
+                str(own / "others"),
+                "--out",
+                str(own / "O.md"),
+            ]
+        )
+        == 0
+    )
     texts = []
     for other in (own / "others", own / "O.jsonl"):
         assert score(own, "--compare", other)[0] == 0

@@ -53,7 +53,10 @@ def data(tmp_path_factory):
     time = np.arange(SAMPLES) / RATE
     for index in range(SCENES):
         chosen = sorted(generator.permutation(3)[: index % 3])
-        sources = [np.sin(2 * np.pi * (500 + 1300 * c) * time + generator.uniform(0, 6)) * generator.uniform(0.1, 0.2) for c in chosen]
+        sources = [
+            np.sin(2 * np.pi * (500 + 1300 * c) * time + generator.uniform(0, 6)) * generator.uniform(0.1, 0.2)
+            for c in chosen
+        ]
         mixture = sum(sources, 0.002 * generator.standard_normal(SAMPLES))
         mixture[0] = (index + 1) / 1000
         paths = [folder / f"{index:02d}_{k}.wav" for k in range(len(sources))]
@@ -61,7 +64,9 @@ def data(tmp_path_factory):
             soundfile.write(path, source, RATE, "FLOAT")
         soundfile.write(folder / f"{index:02d}.wav", mixture, RATE, "FLOAT")
         labels = tuple(LABELS[c] for c in chosen)
-        recordings.append(Recording(f"{index:02d}", str(folder / f"{index:02d}.wav"), labels, tuple(map(str, paths)), SAMPLES))
+        recordings.append(
+            Recording(f"{index:02d}", str(folder / f"{index:02d}.wav"), labels, tuple(map(str, paths)), SAMPLES)
+        )
     return DataDirectory.write(folder / "data", recordings)
 
 
@@ -114,7 +119,11 @@ class TestFile:
         calibration = Calibration(0.5, (("Dog", -1.0),))
         assert find_calibration("auto", checkpoint) is None
         calibration.write(calibration_file(checkpoint), checkpoint, {"what": "ever"})
-        assert find_calibration("auto", checkpoint) == find_calibration(calibration_file(checkpoint), checkpoint) == calibration
+        assert (
+            find_calibration("auto", checkpoint)
+            == find_calibration(calibration_file(checkpoint), checkpoint)
+            == calibration
+        )
         assert "silence +0.5, Dog -1" in caplog.text
         assert find_calibration("none", checkpoint) is find_calibration(None, checkpoint) is None
         assert find_calibration(calibration, checkpoint) is calibration
@@ -130,7 +139,8 @@ class TestFile:
             find_calibration(calibration_file(checkpoint), checkpoint)
 
     @pytest.mark.parametrize(
-        "content", ["", "{", "[]", '{"format": 1}', '{"format": 1, "silence": 1e999, "classes": {}, "checkpoint_sha256": ""}']
+        "content",
+        ["", "{", "[]", '{"format": 1}', '{"format": 1, "silence": 1e999, "classes": {}, "checkpoint_sha256": ""}'],
     )
     def test_damaged(self, checkpoint, content):
         calibration_file(checkpoint).write_text(content)
@@ -149,7 +159,9 @@ class TestSearch:
     def test_a_timid_tagger_is_encouraged(self, data):
         tuned = tune_calibration(system(logits(data, timid=1.5)), data, classes=False)
         assert -2.5 < tuned.calibration.silence < -0.5 and tuned.calibration.classes == ()
-        labels = [sum((s.labels for s in scores[1:]), scores[0].labels) for scores in (tuned.plain, tuned.kept.held_out)]
+        labels = [
+            sum((s.labels for s in scores[1:]), scores[0].labels) for scores in (tuned.plain, tuned.kept.held_out)
+        ]
         assert labels[0].mixture < 0.5 and labels[1].mixture == 1
         assert gain_report(tuned)["tried"]["bias of silence"]["gain_held_out"]["low"] > 0
         assert "hardly by chance" in describe_gain(tuned)
@@ -164,7 +176,10 @@ class TestSearch:
         tuned = tune_calibration(system(logits(data, favourite=1.5)), data)
         cough, dog, speech, _ = tuned.calibration.biases(LABELS)
         assert tuned.kept is tuned.trials[1] and cough < min(dog, speech)  # only differences count
-        mixture = [sum((s.labels for s in scores[1:]), scores[0].labels).mixture for scores in (tuned.plain, tuned.kept.held_out)]
+        mixture = [
+            sum((s.labels for s in scores[1:]), scores[0].labels).mixture
+            for scores in (tuned.plain, tuned.kept.held_out)
+        ]
         assert mixture[1] > mixture[0]
 
     def test_scores_are_those_of_the_system(self, data):
@@ -178,14 +193,18 @@ class TestSearch:
             mixture = soundfile.read(recording.mixture, dtype="float32")[0]
             references = [soundfile.read(path, dtype="float32")[0] for path in recording.sources]
             sources = calibrated(mixture, RATE)
-            direct = ca_pi_sdri([s.waveform for s in sources], [s.label for s in sources], references, recording.labels, mixture)
+            direct = ca_pi_sdri(
+                [s.waveform for s in sources], [s.label for s in sources], references, recording.labels, mixture
+            )
             assert (direct.value, direct.fp, direct.fn) == (pytest.approx(score.value), score.fp, score.fn)
 
     def test_each_set_of_labels_is_separated_once(self, data):
         tuned = tune_calibration(system(logits(data)), data, classes=False)
         assert tuned.separations <= 2 * SCENES
 
-    @pytest.mark.parametrize(("folds", "error", "message"), [(1, ConfigError, "--folds is 1"), (25, DataError, "too few for 25")])
+    @pytest.mark.parametrize(
+        ("folds", "error", "message"), [(1, ConfigError, "--folds is 1"), (25, DataError, "too few for 25")]
+    )
     def test_folds(self, data, folds, error, message):
         with pytest.raises(error, match=message):
             tune_calibration(system(logits(data)), data, folds=folds)
