@@ -88,7 +88,7 @@ def _worker(error: Exception) -> S5Error | None:
     signal = re.search(r"killed by signal: ([\w ]+)", text)
     return S5Error(
         f"a process that mixes scenes{f' ({numbers[1]})' if numbers else ''} was "
-        f"{f'ended from outside ({signal[1].strip()})' if signal else 'lost'}: by someone, or by the system for want of "
+        f"lost{f' (signal: {signal[1].strip()})' if signal else ''}: ended by someone, or by the system for want of "
         "memory, then lower --num_workers."
     )
 

@@ -73,7 +73,7 @@ class TrainSettings:
             "weight_decay", "clip", "label_weight",
         ):  # fmt: skip
             self._require(name, getattr(self, name) >= 0, "0 or more")
-        self._require("lr", self.lr > 0, "above 0")
+        self._require("lr", 0 < self.lr < 1e6, "above 0, and below 1e6")
 
     def _require(self, name, holds, expected):
         if not holds:
