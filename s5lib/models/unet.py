@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s5lib.models.winograd import convolve_3x3, pays_off
+
 __all__ = ["ConvBlock", "DecoderBlock", "EncoderBlock", "FiLM", "FilmedNorm", "UNet"]
 
 _SLOPE = 0.01  # of the leaky rectifiers
@@ -64,11 +66,16 @@ class ConvBlock(nn.Module):
             hidden = self.bn2(self.conv1(self.bn1(x, beta1)), beta2)
             return self.shortcut(x) + self.conv2(hidden)
         hidden = self._conv1_with_bn2(self.bn1(x, beta1), beta2)
+        if pays_off(hidden, self.conv2.weight):
+            onto = x.clone() if isinstance(self.shortcut, nn.Identity) else self.shortcut(x)
+            return convolve_3x3(hidden, self.conv2.weight, onto=onto.contiguous(memory_format=torch.channels_last))
         return self.conv2(hidden).add_(self.shortcut(x))
 
     def _conv1_with_bn2(self, x: Tensor, beta: Tensor) -> Tensor:
         scale, shift = self.bn2.as_affine()
         weight, shift = self.conv1.weight * scale[:, None, None, None], shift[:, None, None] + beta
+        if pays_off(x, weight):
+            return convolve_3x3(x, weight, shift.flatten(1), _SLOPE)
         if len(beta) == 1:  # one recording has one bias, which a convolution adds for nothing
             hidden = F.conv2d(x, weight, shift.flatten().to(weight.dtype), padding=1)
         else:
@@ -182,7 +189,15 @@ class UNet(nn.Module):
         waiting.pop()  # the block between has no decoder of its own
         for name in self._decoders:
             x = getattr(self, name)(x, waiting, *self._biases(name, betas))
-        return self.after_conv(x)[:, :, :frames]
+        return self._outputs(x)[:, :, :frames]
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or not x.is_contiguous(memory_format=torch.channels_last) or x.device.type != "cpu":
+            return self.after_conv(x)
+        # As a product, with the outputs one after the other in memory: that is how the masks are used.
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2)
+        weight, bias = self.after_conv.weight.flatten(1), self.after_conv.bias[:, None]
+        return torch.baddbmm(bias, weight.expand(len(x), -1, -1), pixels).unflatten(2, x.shape[2:])
 
     def _biases(self, block: str, betas: dict[str, Tensor]) -> list[Tensor]:
         return [betas[f"{block}->{name}"] for name in getattr(self, block).film_widths()]
