@@ -17,19 +17,20 @@ repository=$(cd ../.. && pwd)
 . ./db.sh
 set_traps
 
-stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="scores")
+stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="scores" [6]="submission package")
 
 # Options and their defaults; an empty default is filled in below.
 value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
     tagger_config tagger tagger_model separator_config separator separator_model aligner
-    system rounds joint_model_config joint_model tagger_cache ngpu num_nodes nj seed)
+    system rounds joint_model_config joint_model tagger_cache submission eval_set ngpu num_nodes nj seed)
 list_options=(tagger_conf separator_conf joint_model_conf train_conf labels plugin)
 flag_options=(dry_run)
-stage=1 stop_stage=5
+stage=1 stop_stage=''
 corpus=mini data_root='' data_config='' test_scenes=''
 datadir='' dumpdir='' expdir='' tag=''
 tagger_config='' tagger='' tagger_conf=() tagger_model=''
 separator_config='' separator='' separator_conf=() separator_model='' aligner=''
+submission=Author_Affiliation_task4_1 eval_set=''
 system=tag_separate rounds='' joint_model_config='' joint_model='' joint_model_conf=()
 train_conf=() labels=()
 plugin=()
@@ -48,10 +49,11 @@ stages:
   3  separator   train the separator with oracle labels
   4  inference   run the system on the test set, with predicted and with oracle labels
   5  scores      CA-PI-SDRi, PI-SDRi and accuracies, into EXPDIR/RESULTS.md
+  6  submission package  the challenge's zip file, checked, into EXPDIR/submission
 
 what to run:
   --stage N                first stage (${stage})
-  --stop_stage N           last stage (${stop_stage})
+  --stop_stage N           last stage (5, or the first if that is later)
   --dry_run                print the commands, run nothing
   --help                   this text
 
@@ -87,6 +89,11 @@ how they work together:
   --joint_model NAME       another joint model than the configuration's
   --joint_model_conf K=V ...  its options
 
+submission:
+  --submission NAME        AUTHOR_AFFILIATION_task4_N (${submission})
+  --eval_set DIR           the evaluation set's soundscapes, or a data directory, on which stage 6 runs the system
+                           (the test set, with the outputs of stage 4)
+
 where and how:
   --expdir DIR             models, logs, results (exp/CORPUS)
   --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md; what is
@@ -111,6 +118,7 @@ fi
 # --- checks of single options -------------------------------------------------------------------------------------
 last_stage=${#stage_titles[@]}
 check_integer stage 1 "${last_stage}"
+[[ -n ${stop_stage} ]] || stop_stage=$((stage > 5 ? stage : 5))
 check_integer stop_stage 1 "${last_stage}"
 ((stage <= stop_stage)) ||
     usage_error "nothing to do: --stage ${stage} is after --stop_stage ${stop_stage}."
@@ -162,7 +170,7 @@ else
 fi
 
 # --- paths --------------------------------------------------------------------------------------------------------
-for name in data_root data_config datadir dumpdir expdir tagger_config tagger_model separator_config separator_model \
+for name in data_root data_config datadir dumpdir expdir eval_set tagger_config tagger_model separator_config separator_model \
     joint_model_config; do
     [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
 done
@@ -283,33 +291,31 @@ train_joint_model() {
         --expdir "${joint_model_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
-infer_jointly() {
-    need "${datadir}/test/wav.scp" 1 "the test set"
-    need "${joint_model_dir}/model.safetensors" 3 "a trained joint model"
-    local options=()
+infer_set() { # infer_set OUT INPUT...: the system's outputs for a data directory or a folder; labels of the kinds in `kinds`
+    local out=$1 separator_file=${separator_model:-${separator_dir}/model.safetensors} options=()
+    shift
+    if [[ ${system} == joint ]]; then
+        need "${joint_model_dir}/model.safetensors" 3 "a trained joint model"
+        options+=(--joint_model "${joint_model_dir}/model.safetensors" --labels predicted)
+    else
+        if is_among predicted "${kinds[@]}"; then
+            find_tagger
+            options+=(--tagger "${tagger_file}")
+        fi
+        need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
+        options+=(--separator "${separator_file}" --labels "${kinds[@]}")
+    fi
+    options+=(--out "${out}" --ngpu "${ngpu}" --nj "${nj}")
+    if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
     repeated --plugin "${plugin[@]}"
-    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" --joint_model "${joint_model_dir}/model.safetensors" \
-        --labels predicted --out "${expdir}/infer${suffix}/test" --ngpu "${ngpu}" --nj "${nj}" "${options[@]}"
+    run "${cuda_cmd[@]}" s5lib infer "$@" "${options[@]}"
 }
 
 stage_4() {
-    if [[ ${system} == joint ]]; then
-        infer_jointly
-        return
-    fi
-    local kinds=("${labels[@]}") separator_file=${separator_model:-${separator_dir}/model.safetensors} options=()
+    local kinds=("${labels[@]}")
     ((${#kinds[@]})) || kinds=(predicted oracle)
     need "${datadir}/test/wav.scp" 1 "the test set"
-    if is_among predicted "${kinds[@]}"; then
-        find_tagger
-        options+=(--tagger "${tagger_file}")
-    fi
-    need "${separator_file}" 3 "a trained separator" "Or name another one: --separator_model FILE."
-    options+=(--separator "${separator_file}" --labels "${kinds[@]}")
-    options+=(--out "${expdir}/infer${suffix}/test" --ngpu "${ngpu}" --nj "${nj}")
-    if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
-    repeated --plugin "${plugin[@]}"
-    run "${cuda_cmd[@]}" s5lib infer --data_dir "${datadir}/test" "${options[@]}"
+    infer_set "${expdir}/infer${suffix}/test" --data_dir "${datadir}/test"
 }
 
 find_tagger() { # set tagger_file
@@ -326,6 +332,19 @@ stage_5() {
     need "${expdir}/infer${suffix}/test" 4 "the system's outputs"
     run "${cpu_cmd[@]}" s5lib score --data_dir "${datadir}/test" --infer_dir "${expdir}/infer${suffix}/test" \
         --out "${expdir}/RESULTS${suffix}.md"
+}
+
+stage_6() { # the set that is submitted is the evaluation set; without one, the test set stands in for it
+    local kinds=(predicted) data=${datadir}/test out=${expdir}/infer${suffix}/test
+    need "${expdir}/RESULTS${suffix}.jsonl" 5 "the scores of the test set"
+    if [[ -n ${eval_set} ]]; then
+        data=${eval_set} out=${expdir}/infer${suffix}/eval
+        if [[ -f ${data}/wav.scp ]]; then infer_set "${out}" --data_dir "${data}"; else infer_set "${out}" "${data}"; fi
+    else
+        need "${out}" 4 "the system's outputs"
+    fi
+    run "${cpu_cmd[@]}" s5lib package --name "${submission}" --data_dir "${data}" --infer_dir "${out}" \
+        --scores "${expdir}/RESULTS${suffix}.jsonl" --out "${expdir}/submission"
 }
 
 if includes 1; then

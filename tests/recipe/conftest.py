@@ -38,7 +38,7 @@ case $1 in
     prepare) mkdir -p "${given[data_dir]}/test"; : >"${given[data_dir]}/test/wav.scp" ;;
     train) mkdir -p "${given[expdir]}"; : >"${given[expdir]}/model.safetensors" ;;
     infer) mkdir -p "${given[out]}" ;;
-    score) echo "| CA-PI-SDRi |" >"${given[out]}" ;;
+    score) echo "| CA-PI-SDRi |" >"${given[out]}"; : >"${given[out]%.md}.jsonl" ;;
 esac
 """
 

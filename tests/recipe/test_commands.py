@@ -9,7 +9,7 @@ import pytest
 from s5lib.bin.main import COMMANDS, build_parser
 
 
-@pytest.mark.parametrize("stage", range(1, 6))
+@pytest.mark.parametrize("stage", range(1, 7))
 def test_the_command_of_each_stage_parses(bench, stage):
     (bench.place / "root/dev_set").mkdir(parents=True)
     (bench.place / "plugin.py").touch()

@@ -95,7 +95,7 @@ def test_help_tells_every_option_and_needs_nothing(bench):
         "stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag tagger_config "
         "tagger tagger_conf tagger_model separator_model separator_config separator separator_conf aligner plugin "
         "system rounds joint_model_config joint_model joint_model_conf "
-        "ngpu nj seed dry_run help"
+        "submission eval_set ngpu nj seed dry_run help"
     ).split():
         assert f"--{option} " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120

@@ -53,6 +53,7 @@ MISSING = {
     3: ("the data directories", "data/test/wav.scp", 1),
     4: ("a trained separator", "exp/separator/model.safetensors", 3),
     5: ("the system's outputs", "exp/infer/test", 4),
+    6: ("the scores of the test set", "exp/RESULTS.jsonl", 5),
 }
 
 
@@ -85,6 +86,24 @@ def test_options_reach_the_commands_that_read_them(bench):
     )
     assert "/exp/tagger_m2d_t1/model" in infer and "/exp/separator_acme_net_pi_t1/model" in infer and infer.endswith(plugins)
     assert "/exp/infer_m2d_acme_net_pi_t1/test" in score and score.endswith("/exp/RESULTS_m2d_acme_net_pi_t1.md")
+
+
+def test_the_package_of_the_test_set_or_of_the_evaluation_set(bench):
+    assert bench().returncode == 0
+    before = len(bench.calls)
+    done = bench("--stage", "6", "--submission", "Suzuki_NTT_task4_2")
+    assert done.returncode == 0, done.stderr
+    here = bench.place
+    (package,) = bench.calls[before:]
+    assert package == [
+        *("package", "--name", "Suzuki_NTT_task4_2", "--data_dir", f"{here}/data/test"),
+        *("--infer_dir", f"{here}/exp/infer/test", "--scores", f"{here}/exp/RESULTS.jsonl", "--out", f"{here}/exp/submission"),
+    ]
+    (here / "eval").mkdir()
+    assert bench("--stage", "6", "--eval_set", "eval").returncode == 0
+    infer, package = bench.calls[before + 1 :]
+    assert infer[:2] == ["infer", f"{here}/eval"] and infer[6:10] == ["--labels", "predicted", "--out", f"{here}/exp/infer/eval"]
+    assert package[3:7] == ["--data_dir", f"{here}/eval", "--infer_dir", f"{here}/exp/infer/eval"]
 
 
 def test_trained_models_take_the_place_of_their_stages(bench):
