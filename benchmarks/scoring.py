@@ -1,10 +1,10 @@
 """Time of scoring a set of mixtures against reading its files alone: ``python benchmarks/scoring.py``.
 
 A set of four-channel mixtures of 10 s with zero to three sources of float32, as renderers write them, and estimates
-that are the references plus noise; or a rendered set of your own (--references FOLDER).  Scoring means all that
-'s5lib score' does for a mixture: finding the files, reading, checking, CA-PI-SDRi, CA-SDRi, PI-SDRi and the floors.  The values are
-compared with those of the metrics' functions.  Rounds alternate and the fastest counts, so that what else the machine
-does disturbs little; the processor's time, and the time that passes.
+that are the references plus noise; or a rendered set of your own (--references FOLDER).  Scoring means all that 's5lib
+score' does for a mixture: finding the files, reading, checking, CA-PI-SDRi, CA-SDRi, PI-SDRi and the floors.  The
+values are compared with those of the metrics' functions.  Rounds alternate and the fastest counts, so that what else
+the machine does disturbs little; the processor's time, and the time that passes.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@
       --separator exp/mini/separator/model.safetensors
 
 Tunes a bias of silence and, where that gains more, of single classes, for the CA-PI-SDRi of tagger and separator
-together on a validation set (never on the set that you report), and keeps them beside the tagger, in model.calibration.json.
-'s5lib infer' uses them from then on; '--calibration none' leaves them out.  Says what is gained, as measured on
-recordings that were held out, and whether that can be chance.  Nothing is changed where nothing is gained.
+together on a validation set (never on the set that you report), and keeps them beside the tagger, in
+model.calibration.json.  's5lib infer' uses them from then on; '--calibration none' leaves them out.  Says what is
+gained, as measured on recordings that were held out, and whether that can be chance.  Nothing is changed where nothing
+is gained.
 """
 
 from __future__ import annotations

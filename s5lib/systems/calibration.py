@@ -2,8 +2,8 @@
 
 A tagger chooses for each slot the likeliest of the classes and silence, which is right for label accuracy if its
 probabilities are.  They seldom are, and CA-PI-SDRi weighs otherwise: a missed and an invented source each cost a share
-of the mixture's score.  A calibration adds a bias to the log-probability of silence and, where this has proved itself, of
-single classes, before the likeliest is taken.  All biases 0 is the plain decision.
+of the mixture's score.  A calibration adds a bias to the log-probability of silence and, where this has proved
+itself, of single classes, before the likeliest is taken.  All biases 0 is the plain decision.
 
 It is kept in ``NAME.calibration.json`` beside the tagger's ``NAME.safetensors`` and holds the checkpoint's SHA-256, so
 that it is never used with weights that it was not tuned for.
@@ -130,6 +130,9 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
             "%s was tuned for other weights than %s now has: it is not used. Run 's5lib calibrate', or delete it.",
             path, checkpoint,
         )  # fmt: skip
+        return None
+    if calibration == Calibration():
+        log.info("%s says that plain decisions are best", path)
         return None
     told = "".join(f", {label} {bias:+g}" for label, bias in calibration.classes)
     log.info("decisions calibrated by %s: silence %+g%s", path, calibration.silence, told)

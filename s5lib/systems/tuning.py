@@ -1,10 +1,10 @@
 """Tune a calibration on a validation set, for the CA-PI-SDRi of the whole system.
 
 Other decisions ask other things of the separator, so each set of labels that some candidate would choose for a
-recording is separated and scored, once.  Few are possible: with one bias for silence, at most one more than there are slots.  The
-search itself then only looks scores up, and can afford cross-validation: it is repeated with a fifth of the recordings
-held out, on which its outcome is measured.  A bias is kept only where it gains there; on the recordings that it was
-tuned on, a bias always seems to gain.
+recording is separated and scored, once.  Few are possible: with one bias for silence, at most one more than there are
+slots.  The search itself then only looks scores up, and can afford cross-validation: it is repeated with a fifth of
+the recordings held out, on which its outcome is measured.  A bias is kept only where it gains there; on the recordings
+that it was tuned on, a bias always seems to gain.
 """
 
 from __future__ import annotations
