@@ -74,7 +74,8 @@ class SourceWriter:
         DataError: ``name`` is none that a file can have, or the folder cannot be written into.
     """
 
-    def __init__(self, folder: Path, name: str, sample_rate: int, format: str = "float"):
+    def __init__(self, folder: str | Path, name: str, sample_rate: int, format: str = "float"):
+        folder = Path(folder)
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
         if not name.strip(".") or Path(name).name != name or "\0" in name:
@@ -207,7 +208,7 @@ def _listed(path: Path) -> list[str]:
 
 
 def write_sources(
-    folder: Path, name: str, sources: Sequence[Source], sample_rate: int, format: str = "float", **details: Any
+    folder: str | Path, name: str, sources: Sequence[Source], sample_rate: int, format: str = "float", **details: Any
 ) -> dict[str, Any]:
     """Write the sources of the recording ``name`` into ``folder`` and return the JSON's content.
 

@@ -25,7 +25,7 @@ def two(level=0.1):
 @pytest.mark.parametrize(("format", "tolerance"), [("float", 0), ("pcm24", 4e-7), ("flac", 4e-7)])
 @pytest.mark.parametrize("level", [0.1, 3.0])
 def test_every_format_gives_the_values_back_loud_ones_too(tmp_path, format, tolerance, level):
-    record = write_sources(tmp_path, "a", two(level), RATE, format)
+    record = write_sources(str(tmp_path), "a", two(level), RATE, format)
     labels, waveforms = read_sources(tmp_path, "a", 1000)
     assert labels == ["Dog", "Rain"]
     np.testing.assert_allclose(waveforms, [s.waveform for s in two(level)], atol=tolerance * max(1, 20 * level))
