@@ -97,7 +97,7 @@ def run(args):
         names = str(args.infer_dir or args.estimates), str(args.compare)
         comparison = f"\n{comparison_text(scores, others, names)}"
     title = f"Results on {source.name}"
-    print(write_results(scores, Path(args.out), title, options, comparison) + comparison)
+    print(write_results(scores, Path(args.out), title, options, comparison, others) + comparison)
     print(f"written to {args.out}")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from s5lib.errors import ConfigError
-from s5lib.metrics import aggregate
+from s5lib.metrics import SceneScore, aggregate
 from s5lib.metrics.aggregate import Estimate, GroupScore
 from s5lib.report.scoring import MetricOptions, RecordingScores
 
@@ -112,12 +112,14 @@ def write_results(
     title: str,
     options: MetricOptions | None = None,
     comparison: str = "",
+    others: Mapping[str, Mapping[str, SceneScore]] | None = None,
 ) -> str:
     """Write ``path`` (Markdown) and, beside it, a ``.jsonl`` of the same name with a line for each recording.
 
     Args:
         options: that the scores were made with.
         comparison: Markdown with another system, that goes between table and notes.
+        others: that system's scores, by recording and kind; their values and the differences go into the lines.
 
     Returns the table.
 
@@ -126,7 +128,8 @@ def write_results(
     """
     options = options or MetricOptions()
     table = results_table(scores)
-    lines = [json.dumps(_line(score) | {"options": asdict(options)}) for score in scores]
+    of_other = others or {}
+    lines = [json.dumps(_line(s, of_other.get(s.id, {})) | {"options": asdict(options)}) for s in scores]
     notes = _NOTES
     if options != MetricOptions():
         notes += (
@@ -147,7 +150,7 @@ def write_results(
     return table
 
 
-def _line(score: RecordingScores) -> dict:
+def _line(score: RecordingScores, others: Mapping[str, SceneScore]) -> dict:
     row = {"id": score.id}
     for name in _COLUMNS:
         scene = getattr(score, name)
@@ -163,4 +166,10 @@ def _line(score: RecordingScores) -> dict:
         row["predicted"]["invented"] = [[false.index, false.label] for false in score.predicted.false_positives]
     if score.predicted_ca is not None:
         row["predicted_ca_sdri"], row["predicted_pi_sdri"] = score.predicted_ca.value, score.predicted_pi.value
+    compared = {kind: (row[kind]["value"], other.value) for kind, other in others.items() if kind in row}
+    if compared:
+        row["other"] = {
+            kind: {"value": theirs, "difference": None if None in (ours, theirs) else ours - theirs}
+            for kind, (ours, theirs) in compared.items()
+        }
     return row

@@ -281,7 +281,11 @@ def test_comparison_with_a_folder_and_with_its_scores_is_the_same(own, capsys):
     )
     texts = []
     for other in (own / "others", own / "O.jsonl"):
-        assert score(own, "--compare", other)[0] == 0
+        status, rows = score(own, "--compare", other)
+        assert status == 0
+        compared = rows["eval_1"]["other"]["predicted"]
+        assert compared["difference"] == rows["eval_1"]["predicted"]["value"] - compared["value"] > 0
+        assert rows["eval_2"]["other"]["predicted"] == {"value": None, "difference": None}
         texts.append((own / "RESULTS.md").read_text().replace(str(other), "OTHER"))
         assert f"{own / 'estimates'} is ahead by" in capsys.readouterr().out  # three scenes: it can be chance
     assert texts[0] == texts[1] and "| all | 3 | +" in texts[0]
