@@ -142,6 +142,9 @@ def separate(job: Job, task: Task) -> Outcome:
         return Outcome(task, recording.duration, tell(os.path.basename(task.path), record))
     except DataError as error:
         return Outcome(task, error=str(error))
+    except (RuntimeError, MemoryError) as error:  # of torch, out of memory included; it may fit another recording
+        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        return Outcome(task, error=f"{task.path}: the models failed ({cause}). If memory was short, a smaller --window helps.")
 
 
 def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -147,6 +149,56 @@ def test_a_mono_recording_needs_models_for_one_channel(models, tmp_path, capsys)
     assert main(["infer", path, *models[4], "--out", str(tmp_path / "out")]) == 1
     assert "has 1 channel, the system needs 4" in capsys.readouterr().out
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_workers_of_dask(models, tmp_path, monkeypatch, capsys):
+    """A scheduler that does at once what it is asked, with what it would have sent to a worker."""
+
+    class Client:
+        def __init__(self, address, timeout):
+            if address != "here:1":
+                raise OSError("nobody there")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def map(self, function, *arguments, pure):
+            copies = pickle.loads(pickle.dumps((function, *arguments)))
+            return [Finished(copies[0](*each)) for each in zip(*copies[1:], strict=True)]
+
+    class Finished:
+        def __init__(self, value):
+            self.result = lambda: value
+
+    module = types.ModuleType("distributed")
+    module.Client, module.as_completed = Client, iter
+    monkeypatch.setitem(sys.modules, "distributed", module)
+    for name in "ab":
+        record(tmp_path / f"{name}.wav", 0.2)
+    command = ["infer", str(tmp_path), *models[4], "--out", str(tmp_path / "out"), "--dask"]
+    assert main([*command, "there:1"]) == 1
+    assert "no scheduler answers there (nobody there)" in capsys.readouterr().err
+    assert main([*command, "here:1"]) == 0
+    assert listed(tmp_path / "out", "a")["sources"] and listed(tmp_path / "out", "b")["sources"]
+
+
+def test_models_that_fail_on_one_recording_stop_no_other(models, tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        record(tmp_path / f"{name}.wav", 0.2 + 0.1 * (name == "b"))
+    forward = ResUNetK.forward
+
+    def fails(model, mixture, query):
+        if mixture.shape[-1] < 0.25 * RATE:
+            raise torch.OutOfMemoryError("no memory left\nfor this")
+        return forward(model, mixture, query)
+
+    monkeypatch.setattr(ResUNetK, "forward", fails)
+    assert main(["infer", str(tmp_path), *models[4], "--out", str(tmp_path / "out")]) == 1
+    assert "a.wav: the models failed (OutOfMemoryError: no memory left)" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "out").glob("*.json")] == ["b.json"]
 
 
 def test_killed_in_the_middle_of_a_folder(models, tmp_path):
