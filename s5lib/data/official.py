@@ -97,7 +97,10 @@ def _reference_name(path: Path, found: dict[str, dict], labels: tuple[str, ...] 
             label = candidates[-1][2]
             raise DataError(f"{path}: unknown label {label!r}. {nearest(label, labels)}")
         candidates = fitting
-    return candidates[-1]  # of names such as mix and mix_0 the longest is meant
+    if len(candidates) > 1:
+        told = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in candidates)
+        raise DataError(f"{path}: can be {told}: rename the mixture and its references.")
+    return candidates[0]
 
 
 def metadata_files(data_root: str | os.PathLike, name: str) -> list[Path]:

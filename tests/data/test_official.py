@@ -65,6 +65,13 @@ def test_bad_references(tmp_path, references, message):
         data_directory_from_synthesized(root, tmp_path / "data", ("Cat", "Dog"))
 
 
+def test_a_reference_that_could_be_of_two_mixtures(tmp_path):
+    root = rendered_set(tmp_path / "set", ["eval_1_0_Dog"])
+    write_wav(root / "soundscape/eval_1_0.wav", np.ones((100, 4)))
+    with pytest.raises(DataError, match="can be number 0 of 'eval_1', Dog or number 0 of 'eval_1_0', Dog: rename"):
+        data_directory_from_synthesized(root, tmp_path / "data", ("Cat", "Dog"))
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(DataError, match="soundscape: no recordings there"):
         data_directory_from_synthesized(tmp_path, tmp_path / "data")
