@@ -158,6 +158,8 @@ class ResumePoint(lightning.Callback):
             raise Stopped(self._signal)
 
     def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0):
+        if trainer.world_size > 1:
+            return  # unequal numbers of batches: there is no moment at which all processes could agree
         if self._loops is not None and not self._last and self._stop(trainer):
             self.save(trainer)
             raise Stopped(self._signal)

@@ -13,7 +13,6 @@ import lightning
 import torch
 
 from s5lib.bin.main import main
-from s5lib.training import fit
 
 
 class Notes(lightning.Callback):
@@ -37,18 +36,17 @@ class Notes(lightning.Callback):
 
 def run(folder: Path, arguments: list[str]) -> int:
     """Run the command with a trainer that takes notes."""
-    make, notes = fit._trainer, Notes(folder)
+    plain = lightning.Trainer
 
-    def noting(*given):
-        trainer = make(*given)
-        trainer.callbacks.insert(0, notes)
-        return trainer
+    class NotingTrainer(plain):
+        def __init__(self, callbacks, **options):
+            super().__init__(callbacks=[Notes(folder), *callbacks], **options)
 
-    fit._trainer = noting
+    lightning.Trainer = NotingTrainer
     try:
         return main(arguments)
     finally:
-        fit._trainer = make
+        lightning.Trainer = plain
 
 
 if __name__ == "__main__":
