@@ -75,7 +75,8 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
         title=title or f"Report of {', '.join(names)}",
         version=s5lib.__version__, today=date.today().isoformat(),
         style=style, style_hash=_hash(style), script=script, script_hash=_hash(script),
-        systems=found, several=len(found) > 1, measures=views.MEASURES,
+        systems=found, several=len(found) > 1,
+        same=len({frozenset(scene.id for scene in item.system.scenes) for item in found}) < 2, measures=views.MEASURES,
         made=[
             (experiment, [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
              or [(None, made_of(experiment, None, experiments))])
@@ -100,7 +101,7 @@ def _hash(text: str) -> str:
 
 
 def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScene], str]:
-    """Return the scenes to listen to, or why there are none."""
+    """Return the scenes to listen to, and what is lacking there."""
     systems = [system for experiment in experiments for system in experiment.systems]
     if not systems:
         return [], "nothing was scored yet"
@@ -115,10 +116,9 @@ def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScen
     log.info("found %s (%d recordings with references)", place, len(data))
     chosen = choose_scenes(systems[0].scenes, scenes)
     shown = [system for system in systems if _holds(system, chosen)]
-    for system in systems:
-        if system not in shown:
-            log.info("%s has no outputs for the scenes to listen to", system.name)
-    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], ""
+    silent = [system.name for system in systems if system not in shown]
+    told = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
+    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], told
 
 
 def _holds(system: System, names) -> bool:

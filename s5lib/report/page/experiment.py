@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -168,7 +169,8 @@ def _history(path: Path) -> list[dict]:
     for number, line in enumerate(text.split("\n")[:-1], 1):
         try:
             row = json.loads(line)
-            rows.append({"step": int(row["step"]), **{k: v for k, v in row.items() if isinstance(v, (int, float))}})
+            numbers = {key: value for key, value in row.items() if isinstance(value, (int, float))}
+            rows.append({"step": int(row["step"]), **{k: v for k, v in numbers.items() if math.isfinite(v)}})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}, line {number}: not what training logs ({error!r}). Remove the line.") from None
     return rows

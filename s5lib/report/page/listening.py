@@ -119,7 +119,9 @@ def listening_scene(
     """
     recording = next((item for item in data if item.id == name), None)
     if recording is None:
-        raise DataError(f"{data.path} has no recording {name}: it is not what the scores were made of.")
+        raise DataError(
+            f"{data.path} has no recording {name}: it is not what the scores were made of. Give that by --data_dir."
+        )
     mixture, rate = read_audio(recording.mixture)
     references = [read_audio(path)[0][0] for path in recording.sources]
     outputs = [_estimates(system, name, mixture.shape[1]) for system in systems]

@@ -35,9 +35,9 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
                 charts.append((name, lines(f"{title}: {name}", drawn)))
                 continue
             for line in drawn:  # one point is no curve
-                at, told = line.points[0][0], f"{line.points[0][1]:.4g}".replace("-", "\u2212")
+                at, value = line.points[0][0], f"{line.points[0][1]:.4g}".replace("-", "\u2212")
                 single.setdefault(f"{line.name.partition(', ')[0]} at step {at}", []).append(
-                    f"{name.lower() if name.startswith('Loss') else name} {told}"
+                    f"{name.lower() if name.startswith('Loss') else name} {value}"
                     + (" (training)" if line.dashed else " (validation)" if key == "loss" else "")
                 )
         told = [f"{run}: {', '.join(values)}" for run, values in single.items()]
@@ -66,7 +66,7 @@ def _figure(runs, figure: str) -> list[Line]:
 
 def made_of(experiment: Experiment, system: System | None, experiments: Sequence[Experiment]) -> list[dict]:
     """Return what made ``system`` or, without one, what was trained in ``experiment``: one entry a model."""
-    known = [model for other in experiments for model in other.models]
+    known = [*experiment.models, *(model for other in experiments for model in other.models)]  # its own ones first
     if system is None:
         return [_model(model) for model in experiment.models]
     used = []
@@ -81,7 +81,7 @@ def _unknown(kind: str, named: dict) -> dict:
     """Return an entry for a model that none of the experiments holds."""
     return {
         "kind": kind.replace("_", " "), "folder": str(named.get("file", "")), "name": "of another experiment",
-        "version": "", "steps": [], "total": 0, "only": "", "seed": "", "made_with": "",
+        "version": "", "steps": [], "total": 0, "only": "", "aligner": "", "seed": "", "made_with": "",
         "options": [("sha256", str(named.get("sha256", "?")))],
     }  # fmt: skip
 
@@ -98,22 +98,26 @@ def _model(model: TrainedModel, step: str = "") -> dict:
     return {
         "kind": model.kind.replace("_", " "), "folder": model.name, "name": str(config.get("name", "?")),
         "version": f"{config.get('distribution', '?')} {config.get('version', '')}".strip(),
-        "steps": told, "total": _total(steps, step), "only": step,
+        "steps": told, "total": _total(model, step), "only": step, "aligner": _aligner(model.kind, steps),
         "seed": str(config.get("seed", "?")), "options": _options(config.get("options")),
         "made_with": ", ".join(f"{name} {version}" for name, version in made.items()),
     }  # fmt: skip
 
 
-def _total(steps: dict, last: str) -> int:
-    """Return how many steps were trained, up to the step of the name ``last``; 0: not known."""
+def _total(model: TrainedModel, last: str) -> int:
+    """Return how many steps were trained as far as was logged, up to the step of the name ``last``; 0: not known."""
     count = 0
-    for name, values in steps.items():
-        if not isinstance(values, dict) or not isinstance(values.get("max_steps"), int):
-            return 0
-        count += values["max_steps"]
+    for name, rows in model.history.items():
+        count += rows[-1]["step"] if rows else 0
         if name == last:
             break
     return count
+
+
+def _aligner(kind: str, steps: dict) -> str:
+    """Return the aligner of the loss where it makes a difference, empty elsewhere."""
+    found = [str(values["aligner"]) for values in steps.values() if isinstance(values, dict) and "aligner" in values]
+    return found[-1] if found and kind != "tagger" else ""
 
 
 def _options(options) -> list[tuple[str, str]]:
