@@ -30,7 +30,9 @@ from s5lib.data import DrawnScenes, RecordedScenes, collate
 from s5lib.durable import replacing, write_text
 from s5lib.errors import ConfigError
 
-__all__ = ["FeatureScenes", "FeatureShards", "has_features", "pool_key", "recordings_key"]
+__all__ = [
+    "FeatureScenes", "FeatureShards", "backbone_key", "features_are_fixed", "has_features", "pool_key", "recordings_key",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
