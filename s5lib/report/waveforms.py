@@ -13,7 +13,6 @@ from s5lib.errors import DataError
 
 __all__ = ["Workspace", "check_finite", "looks_clipped", "read_mixture", "read_rows"]
 
-_BLOCK = 2**15  # frames of several channels decoded at a time: they stay in the cache
 _FULL_SCALE = 1 - 2**-15
 _CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
 
@@ -46,19 +45,14 @@ def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
         return samples[0], rate
     with _opened(entry, "mixture") as file:
         try:
-            waveform, block = memory("mixture", file.frames), memory("block", _BLOCK, file.channels)
+            samples = memory("mixture", file.frames, file.channels)
         except MemoryError:
-            raise DataError(
-                f"{entry}: its header tells of {file.frames} samples, more than fit into the memory."
-            ) from None
-        for start in range(0, len(waveform), _BLOCK):
-            size = min(_BLOCK, len(waveform) - start)
-            _decode(file, block[:size], entry)
-            waveform[start : start + size] = block[:size, 0]
+            raise DataError(f"{entry}: its header tells of {file.frames} samples, more than fit into the memory.") from None
+        _decode(file, samples, entry)
         rate = file.samplerate
-    if not len(waveform):
+    if not len(samples):
         raise DataError(f"{entry}: holds no samples.")
-    return waveform, rate
+    return samples[:, 0], rate
 
 
 def read_rows(
