@@ -105,7 +105,7 @@ def plain_tagger(model: M2DTagger, mixture: Tensor) -> Tensor:
         log_mel = torch.log(energy + torch.finfo(torch.float32).eps).transpose(1, 2)
         features.append((log_mel - backbone.norm_stats[0]) / backbone.norm_stats[1])
     x = torch.stack(features, 1).flatten(0, 1)
-    if x.shape[-1] < model.config.chunk_frames:  # a short recording's last patch is filled up; ten seconds' is left out
+    if x.shape[-1] < backbone.frames * model.config.patch_size:  # where there is no place for a last patch, it is left out
         x = F.pad(x, (0, -x.shape[-1] % model.config.patch_size))
     patches = backbone.patch_embed.proj(x[:, None]).permute(0, 2, 3, 1)
     steps = patches.shape[2]

@@ -15,7 +15,7 @@ import torch
 
 from s5lib.bin.config_file import parse_assignments
 from s5lib.errors import ConfigError, nearest
-from s5lib.models import load_model
+from s5lib.models import keep_freed_memory, load_model
 from s5lib.models.description import Cost, measure_cost
 from s5lib.plugins import available, create, find, register_plugin
 
@@ -44,6 +44,7 @@ def run(args):
     model, header = _open(args.model, args.conf)
     if args.layers:
         model.set_trainable(args.layers)
+    keep_freed_memory()  # as 's5lib infer' does, whose speed this tells
     cost = measure_cost(model, header["kind"], args.seconds, args.device)
     if args.json:
         print(json.dumps({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))

@@ -83,7 +83,7 @@ class M2DTagger(Tagger):
         total, steps = 0.0, 0
         for log_mel in self.log_mel.in_parts(channels.flatten(0, 1), self.config.chunk_frames):
             chunk = (log_mel - mean) / deviation
-            if chunk.shape[-1] < self.config.chunk_frames:
+            if chunk.shape[-1] < self.backbone.frames * self.config.patch_size:  # what lacks of the last patch
                 chunk = F.pad(chunk, (0, -chunk.shape[-1] % self.config.patch_size))
             encoded = self.backbone(chunk)
             total, steps = total + encoded.sum(1), steps + encoded.shape[1]

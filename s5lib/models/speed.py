@@ -1,15 +1,17 @@
 """Ways to make a model faster that its user chooses; what costs nothing is always on.
 
 Always on, because the values are the same: one Fourier transform for all channels, fused attention, normalisations
-folded where they are fixed, channels last on the CPU.  By choice: bfloat16, which rounds (below 1 % of the output) and
-pays off only where the hardware has units for it; torch.compile, which takes a minute at the start and a C++ compiler
-on the CPU; and keeping freed memory, which concerns the whole process.
+folded where they are fixed; on the CPU, channels last and Winograd's convolutions for wide layers.  By choice:
+bfloat16, which rounds (below 1 % of the output) and pays off only where the hardware has matrix units for it;
+torch.compile, which takes a minute at the start and a C++ compiler on the CPU; and keeping freed memory, which concerns
+the whole process.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 import sys
 
 import torch
@@ -18,6 +20,8 @@ from torch import nn
 from s5lib.errors import ConfigError, nearest
 
 __all__ = ["accelerate", "keep_freed_memory"]
+
+log = logging.getLogger(__name__)
 
 _PRECISIONS = ("float32", "bfloat16")
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt(3)
@@ -46,11 +50,20 @@ def accelerate(model: nn.Module, *, precision: str = "float32", compiled: bool =
 def _in_bfloat16(forward):
     @functools.wraps(forward)
     def reduced(mixture, *others):
+        if mixture.device.type == "cpu":
+            _tell_if_slow()
         with torch.autocast(mixture.device.type, torch.bfloat16):
             output = forward(mixture, *others)
         return tuple(part.float() for part in output) if isinstance(output, tuple) else output.float()
 
     return reduced
+
+
+@functools.cache  # said once
+def _tell_if_slow() -> None:
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    if capabilities.get("amx_bf16") is False:
+        log.warning("bfloat16 is slower than float32 on this processor, which has no matrix units for it (AMX).")
 
 
 def keep_freed_memory() -> bool:

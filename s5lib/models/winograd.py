@@ -12,11 +12,14 @@ records; and not for many processors, on which nobody has measured it.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["convolve_3x3", "pays_off"]
+__all__ = ["convolve_3x3", "direct_only", "pays_off"]
 
 _LEAST_CHANNELS = 128
 _MOST_THREADS = 4
@@ -30,11 +33,25 @@ _INSIDE = torch.tensor([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4
 # For both directions at once: [36, 36], [36, 9] and [16, 36].
 _FROM_INPUT, _FROM_KERNEL, _TO_OUTPUT = (torch.kron(one, one).float() for one in (_AROUND, _KERNEL, _INSIDE))
 
+_allowed = True
+
+
+@contextlib.contextmanager
+def direct_only() -> Iterator[None]:
+    """Let convolutions be direct inside, so that their operations can be counted as the layers have them."""
+    global _allowed
+    before, _allowed = _allowed, False
+    try:
+        yield
+    finally:
+        _allowed = before
+
 
 def pays_off(x: Tensor, weight: Tensor) -> bool:
     """Return whether :func:`convolve_3x3` is exact enough and faster than a direct convolution for these."""
     return (
-        x.device.type == "cpu"
+        _allowed
+        and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and min(weight.shape[:2]) >= _LEAST_CHANNELS

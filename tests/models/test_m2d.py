@@ -130,3 +130,10 @@ def test_wrong_channels():
 def test_impossible_options(options, message):
     with pytest.raises(ConfigError, match=message):
         M2DConfig(**{**SMALL, **options})
+
+
+@pytest.mark.parametrize("samples", [317439, 317440, 319999, 320000])  # 992 frames fill all 62 patches, 1001 are seen
+def test_lengths_just_below_ten_seconds(samples):
+    tagger = M2DTagger(M2DConfig(embed_dim=8, depth=1, num_heads=1, head_dim=4, track_dim=4)).eval()
+    with torch.no_grad():
+        assert tagger(0.1 * torch.randn(1, 4, samples)).isfinite().all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from s5lib.errors import ConfigError
-from s5lib.models import accelerate
+from s5lib.models import accelerate, speed
 from s5lib.models.configs import M2DConfig, ResUNetConfig, ResUNetKConfig
 from s5lib.models.m2d import M2DTagger
 from s5lib.models.resunet import ResUNet
@@ -60,6 +60,17 @@ def test_compiled_gives_the_same_values(name):
         exact = model(*given)
         assert reference.relative_error(accelerate(model, compiled=True)(*given), exact) < 1e-4
     assert list(model.state_dict()) == names
+
+
+@pytest.mark.parametrize(("capabilities", "is_told"), [({"amx_bf16": False}, True), ({"amx_bf16": True}, False), ({}, False)])
+def test_bfloat16_without_units_for_it_is_told_once(capabilities, is_told, monkeypatch, caplog):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    speed._tell_if_slow.cache_clear()
+    model = accelerate(model_of("m2d"), precision="bfloat16")
+    with torch.no_grad(), caplog.at_level("WARNING"):
+        model(*inputs("m2d"))
+        model(*inputs("m2d"))
+    assert caplog.text.count("slower than float32") == int(is_told)
 
 
 def test_unknown_precision():
