@@ -183,7 +183,11 @@ def test_page_stays_small(single):
         (lambda exp, _: shutil.rmtree(exp / "separator"), ["separator_pi"]),
         (lambda exp, _: [p.unlink() for p in exp.glob("*/*/history.jsonl")], ["There are no training curves"]),
         (lambda _, root: shutil.rmtree(root / "data"), ["the test set's data directory was not found"]),
-        (lambda exp, _: [shutil.rmtree(p) for p in exp.glob("infer*")], ["Which models it ran with is not known"]),
+        (
+            lambda exp, _: [shutil.rmtree(p) for p in exp.glob("infer*")],
+            ["Which models it ran with is not known", "there are no outputs of mini, pi for these scenes"],
+        ),
+        (lambda exp, _: first_only(exp / "RESULTS_pi.jsonl"), ["not all scored on the same mixtures"]),
         (
             lambda exp, _: without(exp, "predicted"),
             ["was not scored with predicted labels", "the predicted labels are not known"],
@@ -201,6 +205,11 @@ def test_what_is_lacking_is_said(experiments, tmp_path, spoil, sentences):
     text = read_page(write_report([folder], tmp_path / "out.html", audio="none").read_text()).text
     for sentence in sentences:
         assert sentence in text
+
+
+def first_only(path):
+    """Leave the scores of the first scenes."""
+    path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:4]))
 
 
 def without(folder, column):
