@@ -1,22 +1,44 @@
-"""A trained system's package: made, checked, unpacked, and scored again to the same numbers."""
+"""A system's package: made, checked, unpacked, and scored again to the same numbers."""
 
 import json
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
+import soundfile
 
 from s5lib.bin.main import main
-from .conftest import infer_command
+from s5lib.data import CorpusDescription, DataDirectory, Recording
+from .test_own_recordings import LABELS, RATE, save_models
 
 NAME = "Suzuki_NTT_task4_1"
 
 
 @pytest.fixture(scope="module")
-def scored(prepared, trained, tmp_path_factory):
+def prepared(tmp_path_factory):
+    """Folder with ``data``: six recordings of noise, of 0 to 2 sources."""
+    folder, generator = tmp_path_factory.mktemp("prepared"), np.random.default_rng(0)
+    recordings = []
+    for index, labels in enumerate(([], ["Dog"], ["Dog", "Rain"], ["Dog", "Dog"], ["Bell"], ["Rain", "Dog"])):
+        sources = 0.1 * generator.standard_normal((len(labels), 4000))
+        paths = [str(folder / f"r{index}_{k}.wav") for k in range(len(labels))]
+        for path, source in zip(paths, sources, strict=True):
+            soundfile.write(path, source, RATE, subtype="FLOAT")
+        mixture = 0.01 * generator.standard_normal((4000, 4)) + sources.sum(0)[:, None]
+        soundfile.write(folder / f"r{index}.wav", mixture, RATE, subtype="FLOAT")
+        recordings.append(Recording(f"r{index}", str(folder / f"r{index}.wav"), tuple(labels), tuple(paths), 4000))
+    DataDirectory.write(folder / "data/test", recordings, 2)
+    CorpusDescription(str(folder), tuple(LABELS), RATE, 4, 2).write(folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scored(prepared, tmp_path_factory):
     """Experiment folder with inference and scores; the files are FLAC, made softer where they were too loud."""
     folder = tmp_path_factory.mktemp("experiment")
-    assert main(infer_command(prepared, trained, folder / "infer", "--format", "flac")) == 0
+    command = ["infer", "--data_dir", str(prepared / "data/test"), *save_models(folder, 4), "--labels", "predicted", "oracle"]
+    assert main([*command, "--out", str(folder / "infer"), "--format", "flac"]) == 0
     assert main(score(prepared, folder, "--infer_dir", folder / "infer")) == 0
     return folder
 
