@@ -47,7 +47,7 @@ def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
         try:
             samples = memory("mixture", file.frames, file.channels)
         except MemoryError:
-            raise DataError(f"{entry}: its header tells of {file.frames} samples, more than fit into the memory.") from None
+            raise DataError(f"{entry}: its header tells of {file.frames} samples: too many for the memory.") from None
         _decode(file, samples, entry)
         rate = file.samplerate
     if not len(samples):
