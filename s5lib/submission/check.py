@@ -52,14 +52,17 @@ class _Check:
     def _check_name(self) -> None:
         name = self.package.path.name
         if self.package.path.suffix != ".zip" or not NAME_PATTERN.fullmatch(self.folder):
-            self.tell(name, "is no name of a package; expected AUTHOR_AFFILIATION_task4_N.zip, such as Suzuki_NTT_task4_1.zip")
+            self.tell(
+                name, "is no name of a package; expected AUTHOR_AFFILIATION_task4_N.zip, such as Suzuki_NTT_task4_1.zip"
+            )
 
     def _check_members(self) -> set[str]:
         """Check where files are; return the names of those in eval_out."""
         waveforms = set()
         outside = sorted({name.split("/")[0] for name in self.package.members} - {self.folder})
         for name in outside:
-            self.tell(name, f"is outside the package's folder; expected everything in {self.folder}/, named as the zip file")
+            wanted = f"expected everything in {self.folder}/, named as the zip file"
+            self.tell(name, f"is outside the package's folder; {wanted}")
         for name in self.package.members:
             first, *rest = name.split("/")
             if first != self.folder:
@@ -119,7 +122,9 @@ class _Check:
 
     def _check_scores(self, content: dict) -> None:
         for group, key, low, high in (
-            ("CAPI-SDRi", "mean", -200, 200), ("label_metrics", "accuracy_mix", 0, 100), ("label_metrics", "accuracy_src", 0, 100),
+            ("CAPI-SDRi", "mean", -200, 200),
+            ("label_metrics", "accuracy_mix", 0, 100),
+            ("label_metrics", "accuracy_src", 0, 100),
         ):  # fmt: skip
             part = content.get(group)
             value = part.get(key) if isinstance(part, dict) else None
@@ -171,7 +176,8 @@ class _Check:
             self.tell(where, f"label {label!r} of {file!r} is unknown. {_close(label, self.rules.labels)}")
         number = file.removeprefix(f"{soundscape}_").removesuffix(f"_{file_label(label)}.wav")
         if file != f"{soundscape}_{number}_{file_label(label)}.wav" or not (number.isascii() and number.isdecimal()):
-            self.tell(where, f"{file!r} is no name of an estimate; expected {soundscape}_I_{file_label(label)}.wav, I a number")
+            wanted = f"{soundscape}_I_{file_label(label)}.wav, I a number"
+            self.tell(where, f"{file!r} is no name of an estimate; expected {wanted}")
         probability = estimate.get("probability")
         if not _is_number(probability) or not 0 <= probability <= 1:
             self.tell(where, f"probability of {file!r} is {probability!r}; expected a number from 0 to 1")
@@ -185,7 +191,8 @@ class _Check:
             length = self._check_waveform(f"eval_out/{file}", content) if content is not None else None
             name = soundscape_of.get(file)
             if length is not None and name is not None and lengths.setdefault(name, length) != length:
-                self.tell(f"eval_out/{file}", f"has {length} samples; expected {lengths[name]}, as its soundscape {name} has")
+                wanted = f"{lengths[name]}, as its soundscape {name} has"
+                self.tell(f"eval_out/{file}", f"has {length} samples; expected {wanted}")
 
     def _check_waveform(self, where: str, content: bytes) -> int | None:
         """Check one file; return its number of samples."""
@@ -216,7 +223,8 @@ class _Check:
         if not np.isfinite(samples).all():
             self.tell(where, f"sample {int(np.argmin(np.isfinite(samples)))} is not a finite number")
         elif kind not in ("FLOAT", "DOUBLE") and (at := _clipped(samples)) is not None:
-            self.tell(where, f"is clipped: full scale for {_CLIPPED_RUN} samples or more from sample {at} on; write 32-bit floats")
+            run = f"full scale for {_CLIPPED_RUN} samples or more from sample {at} on"
+            self.tell(where, f"is clipped: {run}; write 32-bit floats")
         return frames
 
 
@@ -234,7 +242,10 @@ def _is_number(value: Any) -> bool:
 
 def _close(name: str, choices) -> str:
     text = nearest(name, choices)
-    return text if len(choices) <= 30 else f"The set has {len(choices)}." + text[text.rfind(" Did you mean") :] * (" Did you" in text)
+    if len(choices) <= 30:
+        return text
+    known, hint, guess = text.partition(" Did you mean")
+    return f"The set has {len(choices)}.{hint}{guess}"
 
 
 def _refuse_constant(name: str):

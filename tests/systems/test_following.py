@@ -58,7 +58,7 @@ def test_a_source_pauses_and_comes_back_and_another_begins_late():
     mixture = voices()
 
     def find(window):
-        start = int(np.flatnonzero((mixture[0] == window[0, 0]))[0])
+        start = int(np.flatnonzero(mixture[0] == window[0, 0])[0])
         found = labelled("Dog", window[:1], 0.3 + start / 2000) if start < 200 or start > 500 else []
         return found + (labelled("Rain", window[1:]) if start > 300 else [])
 
