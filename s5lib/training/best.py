@@ -65,7 +65,7 @@ class BestWeights(lightning.Callback):
             if _name(step) in kept:
                 with replacing(self.folder / _name(step)) as temporary:
                     save_file(separate(pl_module.model.state_dict()), temporary)
-            # What was dropped since the last state was saved stays: a run that resumes there still has it among the best.
+            # What was dropped since the last state was saved stays: a run that resumes there still counts on it.
             self._remove_all_but(kept | self._resumable)
         since = [s for s in self.values if s > self._ranked()[0]]
         if self.patience and len(since) >= self.patience:

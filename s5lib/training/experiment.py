@@ -36,7 +36,7 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 class Experiment:
-    """A folder with ``config.yaml`` (what was asked), the run's files, and ``model.safetensors`` once it is finished."""
+    """A folder with ``config.yaml`` (what was asked), the run's files, and at its end ``model.safetensors``."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -77,8 +77,8 @@ class Experiment:
                 raise ValueError("not a mapping")
         except (ValueError, yaml.YAMLError) as error:
             raise ConfigError(
-                f"{self.config_file} is not what a run has written ({str(error).splitlines()[0]}). Use another --tag or "
-                "--expdir, or delete that folder."
+                f"{self.config_file} is not what a run has written ({str(error).splitlines()[0]}). Use another --tag "
+                "or --expdir, or delete that folder."
             ) from None
         different = [
             f"{name} was {old!r}, now {new!r}"

@@ -192,7 +192,7 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
     if weights is not None and not resumed:
         log.info("step %s: weights from %s; optimiser, learning rate and step counter are new", name, weights)
     if resumed:
-        log.info("step %s: resumed from %s after step %d, with everything as it was", name, experiment.resume_file, first_step)
+        log.info("step %s: resumed from %s after step %d", name, experiment.resume_file, first_step)
     module = _MODULES[run.kind](model, settings)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     log.info(
@@ -212,7 +212,8 @@ def _fit_step(run, processes, name, settings, experiment, model, drawn, valid, w
         version=component.version, labels=labels,
     )  # fmt: skip
     best = BestWeights(experiment.folder / "best", module.monitor, settings.keep_best, settings.early_stopping)
-    callbacks = [StepRandomness(run.seed), Guard(experiment.folder, drawn), best, History(experiment.folder / "history.jsonl")]
+    history = History(experiment.folder / "history.jsonl")
+    callbacks = [StepRandomness(run.seed), Guard(experiment.folder, drawn), best, history]
     if settings.tensorboard_scenes:
         callbacks.append(ValidationScenes(settings.tensorboard_scenes, labels))
     if settings.keep_models:

@@ -76,9 +76,9 @@ class Guard(lightning.Callback):
         }, indent=1))  # fmt: skip
         return (
             f"step {trainer.global_step}: {found.rstrip('.')}. It was on the scenes "
-            f"{', '.join(scene['id'] for scene in scenes)}. Write them as audio to look for broken recordings: python -m "
-            f"s5lib.training.replay {self.folder / name} --out bad_batch. If they are sound, begin anew in another --expdir "
-            "with a lower --lr, with --warmup_steps, or with --precision float32."
+            f"{', '.join(scene['id'] for scene in scenes)}. Write them as audio to look for broken recordings: "
+            f"python -m s5lib.training.replay {self.folder / name} --out bad_batch. If they are sound, begin anew in "
+            "another --expdir with a lower --lr, with --warmup_steps, or with --precision float32."
         )
 
 

@@ -81,6 +81,5 @@ class History(lightning.Callback):
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in [*rows, row]))
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         speed = f"{rate:.1f} mixtures/s, {waiting:.0%} waiting for data, {format_timespan(int(left))} left"
-        log.info(
-            "step %d/%d  loss %.3f  %s  %s", trainer.global_step, settings.max_steps, loss, shown, speed if steps else ""
-        )
+        where = f"step {trainer.global_step}/{settings.max_steps}"
+        log.info("%s  loss %.3f  %s  %s", where, loss, shown, speed if steps else "")

@@ -36,7 +36,8 @@ class _Training(lightning.LightningModule):
         model.set_trainable(settings.layers)
         self.monitor = self.measured[0] if settings.monitor == "auto" else settings.monitor
         if self.monitor not in self.all_figures:
-            raise ConfigError(f"--monitor is {settings.monitor!r}. {nearest(settings.monitor, ('auto', *self.all_figures))}")
+            choices = ("auto", *self.all_figures)
+            raise ConfigError(f"--monitor is {settings.monitor!r}. {nearest(settings.monitor, choices)}")
 
     def loss(self, batch: dict) -> Tensor:
         raise NotImplementedError

@@ -56,7 +56,9 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
 def main(argv: list[str] | None = None) -> int:
     """Write the scenes; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m s5lib.training.replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m s5lib.training.replay",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bad_batch", help="file that the run has written")
     parser.add_argument("--out", required=True, help="folder to write")

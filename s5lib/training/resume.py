@@ -36,7 +36,7 @@ class Stopped(BaseException):
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Lightning's reader and writer of checkpoints; a new file replaces the old one when it is on the disk as a whole."""
+    """Lightning's reader and writer of checkpoints; a new file replaces the old one when it is complete."""
 
     def save_checkpoint(self, checkpoint, path, storage_options=None):
         with replacing(path) as temporary, open(temporary, "wb") as stream:
@@ -53,7 +53,8 @@ def resume_step(path: Path) -> int:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"]
     except Exception as error:  # whatever a damaged file leads to
         raise CheckpointError(
-            f"{path} is damaged ({str(error).splitlines()[0]}). Delete it: the step then begins anew, from its first scene."
+            f"{path} is damaged ({type(error).__name__}: {str(error).partition(chr(10))[0]}). Delete it: the step then "
+            "begins anew, from its first scene."
         ) from error
 
 

@@ -51,7 +51,8 @@ class TrainSettings:
     """steps between two validations"""
     monitor: str = "auto"
     """the figure of the validation that chooses the best checkpoints: source_accuracy or mixture_accuracy of a tagger,
-    pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: source_accuracy, pi_sdri, ca_pi_sdri"""
+    pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: the first of source_accuracy,
+    ca_pi_sdri and pi_sdri that there is"""
     keep_best: int = 1
     """how many of the best checkpoints are kept, and averaged for the final model"""
     early_stopping: int = 0

@@ -1,9 +1,9 @@
-"""Train into a folder on a disk that is too small, for many sizes, so that every kind of file is the one that does not fit.
+"""Train on disks that are too small, of many sizes, so that each kind of file is once the one that does not fit.
 
   sudo python tests/faults/full_disk.py --folder /tmp/full_disk
 
-The disk is a ``tmpfs`` of the size, mounted on a folder, hence root.  Each time the command has to end with status 1 and
-a message of its own, and what is on the disk has to load: the state to resume from, the best weights, the models.  Then
+The disk is a ``tmpfs`` of the size, mounted on a folder, hence root.  Each time the command has to end with status 1
+and a message of its own, and what is on the disk has to load: the state to resume from, the best weights, the models.  Then
 the disk is enlarged, and the same command has to end like a run that had room from the beginning.
 """
 
@@ -41,7 +41,8 @@ def fill(folder: Path, sizes: range) -> dict[str, int]:
             told = log.read_text()
             message = [line for line in told.splitlines() if "error: " in line]
             if status:
-                assert status == 1 and len(message) == 1 and "Traceback" not in told, f"{size} kB, status {status}:\n{told}"
+                well = status == 1 and len(message) == 1 and "Traceback" not in told
+                assert well, f"{size} kB, status {status}:\n{told}"
                 assert "No space left on device" in message[0], message[0]
                 name = message[0].partition("error: ")[2].partition(":")[0].removeprefix(str(disk)).replace("/exp/", "")
                 found[name] = found.get(name, 0) + 1
@@ -63,6 +64,7 @@ def fill(folder: Path, sizes: range) -> dict[str, int]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="for the corpus and the disk")
-    parser.add_argument("--sizes", type=int, nargs=3, default=[8, 700, 28], metavar=("FIRST", "LAST", "BY"), help="in kB")
+    of_sizes = ("FIRST", "LAST", "BY")
+    parser.add_argument("--sizes", type=int, nargs=3, default=[8, 450, 26], metavar=of_sizes, help="in kB")
     args = parser.parse_args()
     print(json.dumps(fill(args.folder, range(*args.sizes)), indent=1))
