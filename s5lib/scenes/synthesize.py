@@ -11,18 +11,16 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError
+from s5lib.parallel import over_dask, over_processes
 from s5lib.scenes.corpus import Corpus, find_root
 from s5lib.scenes.draw import SceneDrawer
 from s5lib.scenes.metadata import write_metadata
@@ -121,8 +119,13 @@ def synthesize(
     _state(request)  # an impossible request fails here, before anything is written
     _claim(request)
     missing = [index for index in range(num_scenes + zero_target) if not _finished(request, index)]
-    run = _over_dask if dask else (_over_processes if nj > 1 else _here)
-    finished = run(request, missing, dask or min(nj, len(missing)))
+    work = partial(_write, request)
+    if dask:
+        finished = over_dask(work, missing, dask)
+    elif nj > 1 and missing:
+        finished = over_processes(work, missing, min(nj, len(missing)))
+    else:
+        finished = map(work, missing)
     for _ in progress(finished, total=len(missing)) if progress else finished:
         pass
     return out
@@ -170,38 +173,3 @@ def _write(request: SynthesisRequest, index: int) -> int:
     write_scene(request.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
     write_metadata(metadata, Path(request.out, "metadata", f"{name}.json"))
     return index
-
-
-def _here(request: SynthesisRequest, indices: list[int], _: int) -> Iterator[int]:
-    for index in indices:
-        yield _write(request, index)
-
-
-def _over_processes(request: SynthesisRequest, indices: list[int], processes: int) -> Iterator[int]:
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context()) as pool:
-        futures = [pool.submit(_write, request, index) for index in indices]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise DataError(
-                f"{request.out}: a process was killed, most likely for want of memory. Run again to go on; lower --nj."
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _over_dask(request: SynthesisRequest, indices: list[int], address: str) -> Iterator[int]:
-    try:
-        from distributed import Client
-        from distributed import as_completed as as_finished
-    except ImportError as error:
-        raise ConfigError("writing over Dask needs the package distributed: pip install 's5lib[dask]'.") from error
-    try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"dask is {address!r}, but no scheduler answers there ({error}).") from error
-    with client:
-        futures = client.map(_write, [request] * len(indices), indices, pure=False)
-        for future in as_finished(futures):
-            yield future.result()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from s5lib.errors import ConfigError, DataError
+from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
+from s5lib.parallel import over_dask, over_processes
 from s5lib.plugins import register_plugin
 from s5lib.systems.base import System
 from s5lib.systems.load import load_system
@@ -72,52 +70,24 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
     Raises:
         S5Error: what concerns all recordings: models that do not load, unknown labels, a process that was killed.
     """
+    work = partial(separate, job)
     if dask is not None:
-        yield from _over_dask(job, tasks, dask)
+        yield from over_dask(work, tasks, dask)
     elif nj <= 1 or len(tasks) == 1:
         keep_freed_memory()
-        for task in tasks:
-            yield separate(job, task)
+        yield from map(work, tasks)
     else:
-        yield from _over_processes(job, tasks, min(nj, len(tasks)))
-
-
-def _over_processes(job: Job, tasks: Sequence[Task], processes: int) -> Iterator[Outcome]:
-    context = multiprocessing.get_context("spawn")
-    threads = max(1, torch.get_num_threads() // processes)
-    with ProcessPoolExecutor(processes, context, _start, (threads,)) as pool:
-        futures = [pool.submit(separate, job, task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise DataError(
-                "a process was killed, most likely for want of memory. Run again to go on; lower --nj."
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        processes = min(nj, len(tasks))
+        threads = max(1, torch.get_num_threads() // processes)
+        yield from over_processes(
+            work, tasks, processes, start_method="spawn", initializer=_start, initargs=(threads,)
+        )
 
 
 def _start(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the process that started this one tells about Ctrl-C
     torch.set_num_threads(threads)
     keep_freed_memory()
-
-
-def _over_dask(job: Job, tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
-    try:
-        from distributed import Client
-        from distributed import as_completed as as_finished
-    except ImportError as error:
-        raise ConfigError("--dask needs the package distributed: pip install 's5lib[dask]'.") from error
-    try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--dask is {address!r}, but no scheduler answers there ({error}).") from error
-    with client:
-        futures = client.map(separate, [job] * len(tasks), tasks, pure=False)
-        for future in as_finished(futures):
-            yield future.result()
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,70 @@
+"""The same work on many items, over processes of this machine or over the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from s5lib.errors import ConfigError, DataError
+
+__all__ = ["over_dask", "over_processes"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def over_processes(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    processes: int,
+    *,
+    start_method: str | None = None,
+    initializer: Callable[..., None] | None = None,
+    initargs: tuple = (),
+) -> Iterator[Result]:
+    """Yield ``work(item)`` for each item, as they come.
+
+    Args:
+        start_method: of :mod:`multiprocessing`; None: the machine's default.  ``"spawn"`` where threads are about.
+        initializer: called in each process first, with ``initargs``.
+
+    Raises:
+        DataError: a process was killed.
+        Exception: whatever ``work`` raises; what has not begun by then is not done.
+    """
+    context = multiprocessing.get_context(start_method)
+    with ProcessPoolExecutor(processes, context, initializer, initargs) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process was killed, most likely for want of memory. Run again to go on; lower --nj."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def over_dask(work: Callable[[Item], Result], items: Sequence[Item], address: str) -> Iterator[Result]:
+    """Yield ``work(item)`` for each item, as they come, from the workers of the scheduler at ``address``.
+
+    Raises:
+        ConfigError: the package distributed is missing, or no scheduler answers.
+        Exception: whatever ``work`` raises.
+    """
+    try:
+        from distributed import Client
+        from distributed import as_completed as as_finished
+    except ImportError as error:
+        raise ConfigError("--dask needs the package distributed: pip install 's5lib[dask]'.") from error
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--dask is {address!r}, but no scheduler answers there ({error}).") from error
+    with client:
+        for future in as_finished(client.map(work, items, pure=False)):
+            yield future.result()
