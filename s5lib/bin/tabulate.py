@@ -19,7 +19,7 @@ def add_arguments(parser):
     parser.add_argument("runs", nargs="+", metavar="NAME=FILE.jsonl", help="a run's scores")
     parser.add_argument(
         "--figures", nargs="+", default=[], metavar="FIGURE",
-        help="pi_sdri, ca_pi_sdri, source_accuracy, mixture_accuracy (all that every run has)",
+        help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy, mixture_accuracy (all that a run has)",
     )  # fmt: skip
     parser.add_argument("--title", default="Runs side by side", help="of the table")
     parser.add_argument("--note", default="", help="a sentence below the table")

@@ -152,7 +152,7 @@ def write_results(
 
 def _line(score: RecordingScores, others: Mapping[str, SceneScore]) -> dict:
     row = {"id": score.id}
-    for name in _COLUMNS:
+    for name in (*_COLUMNS, "oracle_ca_pi"):
         scene = getattr(score, name)
         if scene is not None:
             row[name] = {

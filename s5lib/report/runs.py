@@ -28,8 +28,8 @@ class Figure:
     """What a run is measured by."""
 
     title: str
-    labels: str
-    """``"oracle"`` or ``"predicted"``: whose scores these are."""
+    scores: str
+    """Which of a :class:`SceneResult`'s scores."""
     part: str
     """Of :class:`s5lib.metrics.GroupScore`."""
     scale: float
@@ -39,6 +39,7 @@ class Figure:
 
 FIGURES = {
     "pi_sdri": Figure("PI-SDRi, oracle labels", "oracle", "sdri", 1, 2, "dB"),
+    "oracle_ca_pi_sdri": Figure("CA-PI-SDRi, oracle labels", "oracle_ca_pi", "sdri", 1, 2, "dB"),
     "ca_pi_sdri": Figure("CA-PI-SDRi", "predicted", "sdri", 1, 2, "dB"),
     "source_accuracy": Figure("source accuracy", "predicted", "source_accuracy", 100, 1, "%"),
     "mixture_accuracy": Figure("mixture accuracy", "predicted", "mixture_accuracy", 100, 1, "%"),
@@ -108,7 +109,7 @@ def figure_of(results: Sequence[SceneResult], figure: Figure, kind: str) -> floa
     """Return a figure over the scenes of one of :data:`SETS`, in its unit; None where it was not measured."""
     scores: list[SceneScore] = []
     for result in results:
-        score = getattr(result, figure.labels)
+        score = getattr(result, figure.scores)
         if score is None:
             return None
         if result.references and kind in ("both", scene_set(score)):
@@ -137,8 +138,8 @@ def compare_runs(runs: Mapping[str, Sequence[Sequence[SceneResult]]], names: Seq
             found.append(Comparison(figure, {name: {k: by_set[k] for k in kinds} for name, by_set in values.items()}))
         elif names:
             raise DataError(
-                f"no run was scored with {figure.labels} labels, which {figure.title} is about. Run the stages of "
-                "inference and scores with them."
+                f"no run was scored by {figure.title}. Run the stages of inference and scores with "
+                f"{figure.scores.partition('_')[0]} labels."
             )
     return found
 

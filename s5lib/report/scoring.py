@@ -54,6 +54,8 @@ class RecordingScores:
     """CA-SDRi with predicted labels; same-class sources in the order of the files"""
     predicted_pi: SceneScore | None = None
     """PI-SDRi with predicted labels, which then count for nothing"""
+    oracle_ca_pi: SceneScore | None = None
+    """CA-PI-SDRi with oracle labels: whether the separator gave each class what is its own"""
 
 
 Outputs = dict[str, dict[str, list[EstimateFile]]]
@@ -156,7 +158,9 @@ def _score(
             raise DataError(f"{recording.id}: {error}") from None
         mixture_sdr = scene.mixture_sdr
         scores[kind] = scene.score("ca_pi" if kind == "predicted" else "pi", **keywords)
-        if kind == "predicted":
+        if kind == "oracle":
+            scores["oracle_ca_pi"] = scene.score("ca_pi", **keywords)
+        else:
             penalties = {key: value for key, value in keywords.items() if key != "pairing"}
             scores["ca"] = scene.score(ClassAware(order="given"), **penalties)
             scores["pi"] = scene.score("pi", **keywords)
@@ -168,6 +172,7 @@ def _score(
         _constant(-mixture_sdr, mixture_sdr, labels),  # silence has an SDR of 0 dB
         scores.get("ca"),
         scores.get("pi"),
+        scores.get("oracle_ca_pi"),
     ), clipped
 
 

@@ -98,7 +98,7 @@ def test_command_writes_table_and_picture(runs, tmp_path, capsys):
     [
         (["x0.jsonl"], "'x0.jsonl' is not NAME=FILE.jsonl"),
         (["x={x}", "--figures", "sdr"], "there is no figure 'sdr'. "),
-        (["x={x}", "--figures", "ca_pi_sdri"], "no run was scored with predicted labels, which CA-PI-SDRi is about"),
+        (["x={x}", "--figures", "ca_pi_sdri"], "no run was scored by CA-PI-SDRi. Run the stages of inference and scores with predicted labels."),
         (["x=nowhere.jsonl"], "nowhere.jsonl cannot be read"),
     ],
 )

@@ -115,6 +115,22 @@ def test_ceiling_and_threads(own, tmp_path):
     assert rows[0]["eval_2"]["oracle"]["value"] is None
 
 
+def test_sources_under_the_wrong_of_the_right_labels(own, tmp_path):
+    """PI-SDRi with oracle labels does not see it, CA-PI-SDRi does."""
+    shutil.copytree(own / "estimates", tmp_path / "oracle")
+    first, second = (tmp_path / "oracle" / f"eval_3_{name}.wav" for name in ("0_Dog", "1_Door_bell"))
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    row = score(own, "--oracle_estimates", tmp_path / "oracle")[1]["eval_3"]
+    assert row["oracle"]["value"] == pytest.approx(direct(own, "eval_3", pi_sdri))
+    labels, estimates = load(own, "eval_3", "estimates")
+    swapped = [estimates[i] for i in (1, 0, 2)]
+    mixture = soundfile.read(own / "references/soundscape/eval_3.wav", dtype="float32")[0][:, 0]
+    expected = ca_pi_sdri(swapped, labels, load(own, "eval_3", "references/oracle_target")[1], labels, mixture).value
+    assert row["oracle_ca_pi"]["value"] == pytest.approx(expected) and expected < row["oracle"]["value"] - 3
+
+
 def spoil(name, samples=SAMPLES, rate=RATE, channels=1, value=0.1, subtype="FLOAT"):
     def do(folder):
         shape = (samples, channels) if channels > 1 else samples

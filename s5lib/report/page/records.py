@@ -34,6 +34,8 @@ class SceneResult:
     """The floor: the mixture as every estimate."""
     silence: SceneScore | None
     """The floor: silence as every estimate."""
+    oracle_ca_pi: SceneScore | None = None
+    """CA-PI-SDRi with oracle labels; None where that was not scored."""
     labels_known: bool = True
     """Whether the labels of invented sources are known; if not, they are the empty string."""
 
@@ -97,13 +99,12 @@ def read_labels(folder: Path) -> dict[str, tuple[str, ...]]:
 def _result(row: dict, labels: Mapping[str, tuple[str, ...]]) -> SceneResult:
     name = str(row["id"])
     references = _references(row)
-    scores = {kind: _score(row[kind], references) for kind in ("oracle", "mixture", "silence") if row.get(kind)}
+    kinds = ("oracle", "mixture", "silence", "oracle_ca_pi")
+    scores = {kind: _score(row[kind], references) for kind in kinds if row.get(kind)}
     predicted, known = None, True
     if row.get("predicted"):
         predicted, known = _predicted(row["predicted"], references, labels.get(name), row.get("options") or {})
-    return SceneResult(
-        name, references, predicted, scores.get("oracle"), scores.get("mixture"), scores.get("silence"), known
-    )
+    return SceneResult(name, references, predicted, *(scores.get(kind) for kind in kinds), known)
 
 
 def _references(row: dict) -> tuple[str, ...]:
