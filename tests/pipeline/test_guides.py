@@ -54,8 +54,11 @@ def household(corpus_with_test, prepared, trained, trained_joint, tmp_path_facto
     (home / "recordings").mkdir()
     (home / "recordings/kitchen").symlink_to(corpus_with_test)
     noise = np.random.default_rng(0)
-    for name in ("party", "recording", "street"):
-        soundfile.write(home / f"{name}.wav", 0.1 * noise.standard_normal((8000, 4)), 8000)
+    (home / "field_recordings").mkdir()
+    for name in ("party.wav", "party.flac", "recording.wav", "street.wav", "field_recordings/a.wav", "field_recordings/b.wav"):
+        soundfile.write(home / name, 0.1 * noise.standard_normal((8000, 4)), 8000)
+    for name in ("conf", "exp"):
+        (home / name).symlink_to(recipe / name)
     return home
 
 
