@@ -101,9 +101,14 @@ def _tell_duration(asked):
     from s5lib.training.estimate import estimate_seconds
     from s5lib.training.fit import settings_of
 
-    logging.getLogger("s5lib").setLevel(logging.WARNING)  # the trials' own lines are of no interest
     steps = ", ".join(f"{step.max_steps} steps of {name}" for name, step in settings_of(asked).items())
-    seconds = round(sum(estimate_seconds(asked).values()), 1)
+    own = logging.getLogger("s5lib")
+    level = own.level
+    own.setLevel(logging.WARNING)  # the trials' own lines are of no interest
+    try:
+        seconds = round(sum(estimate_seconds(asked).values()), 1)
+    finally:
+        own.setLevel(level)
     print(f"about {format_timespan(round(seconds))} ({steps}; measured on this machine): {seconds} s")
 
 
