@@ -14,7 +14,7 @@ import numpy as np
 
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.metrics import SceneScore, aggregate, scene_set
-from s5lib.report.page.records import SceneResult, read_results
+from s5lib.report.records import SceneResult, read_results
 
 __all__ = ["FIGURES", "SETS", "Comparison", "Figure", "compare_runs", "figure_of", "read_runs"]
 

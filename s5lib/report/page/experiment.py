@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 
 from s5lib.errors import DataError, nearest
-from s5lib.report.page.records import SceneResult, read_labels, read_results
+from s5lib.report.records import SceneResult, read_labels, read_results
 from s5lib.systems.outputs import read_record
 
 __all__ = ["Experiment", "System", "TrainedModel", "read_experiments"]
