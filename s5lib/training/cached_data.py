@@ -12,7 +12,14 @@ from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.errors import ConfigError
 from s5lib.plugins.component import Component
 from s5lib.training.data import TrainingData
-from s5lib.training.features import FeatureShards, backbone_key, features_are_fixed, has_features, pool_key, recordings_key
+from s5lib.training.features import (
+    FeatureShards,
+    backbone_key,
+    features_are_fixed,
+    has_features,
+    pool_key,
+    recordings_key,
+)
 from s5lib.training.resume import Stopped
 from s5lib.training.settings import TrainSettings
 

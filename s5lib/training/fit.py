@@ -19,8 +19,8 @@ from s5lib.plugins import check_capabilities, create, find
 from s5lib.plugins.options import fill, options_of
 from s5lib.report.curves import draw_history
 from s5lib.scenes import Corpus, DrawSettings
-from s5lib.training.best import BestWeights
 from s5lib.training.batch_norm import normalise_over_processes
+from s5lib.training.best import BestWeights
 from s5lib.training.cached_data import CachedData, require_features
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment

@@ -9,6 +9,7 @@ from s5lib.bin.main import main
 from s5lib.data import DataDirectory
 from s5lib.systems import Calibration
 from s5lib.systems.calibration import calibration_file
+
 from .conftest import infer_command
 
 

@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 from s5lib.bin.main import COMMANDS, build_parser, main
+
 from .conftest import infer_command
 
 ROOT = Path(__file__).resolve().parents[2]

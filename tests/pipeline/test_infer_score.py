@@ -13,6 +13,7 @@ from s5lib.data import DataDirectory
 from s5lib.metrics import pi_sdri
 from s5lib.systems.outputs import file_label, read_sources, write_sources
 from s5lib.systems.source import Source
+
 from .conftest import infer_command
 
 

@@ -5,9 +5,10 @@ import shutil
 from collections import Counter
 
 import pytest
-from .conftest import prepare
 
 from s5lib.data import CorpusDescription, DataDirectory
+
+from .conftest import prepare
 
 
 def test_sets_have_the_papers_proportions(prepared):

@@ -13,6 +13,7 @@ import s5lib
 from s5lib.bin.main import main
 from s5lib.data import DataDirectory
 from s5lib.systems.outputs import read_sources
+
 from .conftest import infer_command, train_command
 
 

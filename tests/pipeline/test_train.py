@@ -15,6 +15,7 @@ import yaml
 from s5lib.bin.main import main
 from s5lib.models.checkpoint import load_model
 from s5lib.training.experiment import Experiment
+
 from .conftest import train_command
 
 

@@ -17,9 +17,9 @@ from s5lib.report.page.charts import bars, boxes, shade
 from s5lib.report.page.confusion import confusion
 from s5lib.report.page.experiment import read_experiments
 from s5lib.report.page.listening import choose_scenes
-from s5lib.report.records import SceneResult, read_results
 from s5lib.report.page.spectrogram import audio_uri, mel_picture, spectrogram_chart
 from s5lib.report.page.svg import Axis, nice_ticks
+from s5lib.report.records import SceneResult, read_results
 
 
 def decoded(uri):

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from small_corpus import write_sofa, write_wav
 from plain_renderer import plain_render
+from small_corpus import write_sofa, write_wav
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, render, write_metadata

@@ -12,8 +12,8 @@ from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError, nearest
 from s5lib.metrics import SceneScore, scene_set
 from s5lib.report.page.experiment import System
-from s5lib.report.records import SceneResult
 from s5lib.report.page.spectrogram import audio_uri, mel_picture, spectrogram_chart
+from s5lib.report.records import SceneResult
 from s5lib.scenes.audio import read_audio
 from s5lib.systems.outputs import read_sources
 
