@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from s5lib.durable import write_text
 from s5lib.errors import DataError
 
 __all__ = ["CorpusDescription"]
@@ -30,11 +30,7 @@ class CorpusDescription:
 
     def write(self, data_dir: str | Path) -> None:
         """Write ``data_dir/corpus.json``."""
-        path = Path(data_dir) / "corpus.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(Path(data_dir) / "corpus.json", json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, data_dir: str | Path) -> CorpusDescription:

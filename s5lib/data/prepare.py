@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory
 from s5lib.data.official import data_directory_from_metadata, data_directory_from_synthesized, metadata_files
+from s5lib.durable import write_text
 from s5lib.errors import ConfigError, DataError
 from s5lib.plugins.options import fill, options_of
 from s5lib.scenes import Corpus, DrawSettings, mini, synthesize
@@ -66,9 +66,7 @@ def prepare(request: Preparation) -> CorpusDescription:
             log.info("finished already: %s", request.data_dir)
             return CorpusDescription.read(request.data_dir)
         description = _prepare(request)
-        temporary = stamp.with_suffix(".part")
-        temporary.write_text(json.dumps(request.as_json(), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, stamp)
+        write_text(stamp, json.dumps(request.as_json(), indent=1) + "\n")
     except OSError as error:
         raise ConfigError(
             f"cannot write {error.filename or request.data_dir}: {error.strerror}. Choose other folders by --data_dir "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from s5lib.durable import write_text
 from s5lib.errors import ConfigError
 from s5lib.metrics import SceneScore, aggregate
 from s5lib.metrics.aggregate import Estimate, GroupScore
@@ -137,14 +137,8 @@ def write_results(
             f"{options.penalty_fp:g} dB.\n"
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for target, text in (
-            (path, f"# {title}\n\n{table}{comparison}{notes}"),
-            (path.with_suffix(".jsonl"), "\n".join(lines) + "\n"),
-        ):
-            temporary = target.with_name(f".{target.name}.part")
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, target)
+        write_text(path, f"# {title}\n\n{table}{comparison}{notes}")
+        write_text(path.with_suffix(".jsonl"), "\n".join(lines) + "\n")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
     return table

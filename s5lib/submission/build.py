@@ -12,11 +12,11 @@ import numpy as np
 from scipy.io import wavfile
 
 import s5lib
+from s5lib.digest import file_digest
 from s5lib.durable import replacing
 from s5lib.errors import ConfigError, DataError
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
-from s5lib.systems.inference import file_digest
 from s5lib.systems.outputs import file_label, read_record, read_sources
 
 __all__ = ["build_package"]

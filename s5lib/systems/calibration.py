@@ -11,10 +11,8 @@ that it is never used with weights that it was not tuned for.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from s5lib.digest import file_digest
+from s5lib.durable import write_text
 from s5lib.errors import CheckpointError, ConfigError
 
 __all__ = ["Calibration", "calibration_file", "decide", "find_calibration"]
@@ -61,10 +61,8 @@ class Calibration:
     def write(self, path: Path, checkpoint: str | Path, report: Mapping[str, Any]) -> None:
         """Write the calibration of the tagger ``checkpoint``; ``report``: what it gained, for people to read."""
         content = {"format": 1, "checkpoint_sha256": _sha256(checkpoint), **self.as_json(), "report": dict(report)}
-        temporary = path.with_name(f".{path.name}.part")
         try:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, path)
+            write_text(path, json.dumps(content, indent=1) + "\n")
         except OSError as error:
             raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
 
@@ -159,11 +157,7 @@ def _read(path: Path) -> tuple[Calibration, str]:
 
 
 def _sha256(path: str | Path) -> str:
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+        return file_digest(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}.") from None
-    return digest.hexdigest()

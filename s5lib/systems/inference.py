@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -16,13 +15,14 @@ from tqdm import tqdm
 
 import s5lib
 from s5lib.data import DataDirectory
+from s5lib.digest import file_digest
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.outputs import FORMATS, read_record
 from s5lib.systems.workers import Job, Task, separate_all
 
-__all__ = ["file_digest", "infer_data_directory", "infer_files"]
+__all__ = ["infer_data_directory", "infer_files"]
 
 log = logging.getLogger(__name__)
 
@@ -171,15 +171,6 @@ def _digest(kind: str, path: str | Path) -> str:
         return file_digest(path)
     except OSError as error:
         raise ConfigError(f"--{kind} {path}: {error.strerror}.") from None
-
-
-def file_digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _refuse_other_system(out: Path, system: str) -> None:

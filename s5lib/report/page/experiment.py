@@ -11,7 +11,6 @@ whose digest stands in the outputs' JSON.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from s5lib.digest import file_digest
 from s5lib.errors import DataError, nearest
 from s5lib.report.records import SceneResult, read_labels, read_results
 from s5lib.systems.outputs import read_record
@@ -53,7 +53,7 @@ class TrainedModel:
         found = {}
         for path in [*sorted(self.folder.glob("*/model.safetensors")), self.folder / "model.safetensors"]:
             if path.is_file():
-                found[_digest(path)] = path.parent.name if path.parent != self.folder else ""
+                found[file_digest(path)] = path.parent.name if path.parent != self.folder else ""
         return found
 
 
@@ -153,14 +153,6 @@ def _model(folder: Path) -> TrainedModel:
     found = {path.parent.name: path for path in folder.glob("*/history.jsonl")}
     order = [step for step in steps if step in found] + sorted(set(found) - set(steps))
     return TrainedModel(folder.name, folder, config, {step: _history(found[step]) for step in order})
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _history(path: Path) -> list[dict]:
