@@ -33,4 +33,4 @@ for seed in "${seeds[@]}"; do
 done
 run_queue "${#runs[@]} of separator ${separator_config}"
 summarise s5lib tabulate "${runs[@]}" --figures pi_sdri oracle_ca_pi_sdri --out "${expdir}/RESULTS.md" --title "Three losses, ${corpus}" \
-    --note "Mean ± standard deviation over the seeds ${seeds[*]}; differences seed by seed."
+    --note "Seeds: ${seeds[*]}; of several, mean ± standard deviation, and differences seed by seed."

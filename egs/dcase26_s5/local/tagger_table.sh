@@ -37,4 +37,4 @@ for seed in "${seeds[@]}"; do
 done
 run_queue "${#runs[@]} of tagger ${tagger_config}"
 summarise s5lib tabulate "${runs[@]}" --figures source_accuracy mixture_accuracy ca_pi_sdri --out "${expdir}/RESULTS.md" \
-    --title "Taggers, ${corpus}" --note "Mean ± standard deviation over the seeds ${seeds[*]}; one separator for all."
+    --title "Taggers, ${corpus}" --note "Seeds: ${seeds[*]}; of several, mean ± standard deviation. One separator for all."
