@@ -87,3 +87,11 @@ check_integer() { # check_integer NAME LOWEST [HIGHEST]: and take leading zeros 
         usage_error "--${name} is ${range}, not '${number}'."
     fi
 }
+
+check_ngpu() { # check the option ngpu; where it is not given, set it: 1 where there is a GPU, else 0
+    if [[ -z ${ngpu} ]]; then
+        ngpu=0
+        if [[ ${CUDA_VISIBLE_DEVICES-all} != '' && $(nvidia-smi -L 2>/dev/null || true) == 'GPU '* ]]; then ngpu=1; fi
+    fi
+    check_integer ngpu 0
+}

@@ -123,11 +123,7 @@ check_integer stop_stage 1 "${last_stage}"
 ((stage <= stop_stage)) ||
     usage_error "nothing to do: --stage ${stage} is after --stop_stage ${stop_stage}."
 check_integer seed 0
-if [[ -z ${ngpu} ]]; then
-    ngpu=0
-    if [[ ${CUDA_VISIBLE_DEVICES-all} != '' && $(nvidia-smi -L 2>/dev/null || true) == 'GPU '* ]]; then ngpu=1; fi
-fi
-check_integer ngpu 0
+check_ngpu
 for name in num_nodes tagger_cache; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
 workers=() # of the training; without --nj, the configuration's
 if [[ -n ${nj} ]]; then workers=(--nj "${nj}"); else nj=$(nproc); fi

@@ -29,7 +29,6 @@ def run(args):
 
     planes = metric_planes([(tagger, separator, Path(a), Path(b)) for tagger, separator, a, b in args.system])
     out, table = Path(args.out), plane_table(planes)
-    out.parent.mkdir(parents=True, exist_ok=True)
     draw_plane(planes, out.with_suffix(".png"))
     write_text(out, f"# CA-PI-SDRi of {len(args.system)} systems\n\n{table}")
     print(f"{table}\nwritten to {out} and {out.with_suffix('.png')}")

@@ -40,7 +40,6 @@ def run(args):
         files.setdefault(name, []).append(Path(path))
     comparisons = compare_runs(read_runs(files), args.figures)
     out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     note = f"\n{args.note}\n" if args.note else ""
     table = "\n".join(comparison.table() for comparison in comparisons)
     draw_comparison(comparisons, out.with_suffix(".png"))

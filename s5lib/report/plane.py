@@ -73,10 +73,8 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
     Raises:
         DataError: a file is missing or damaged, has not these scores, or is about other scenes than the others.
     """
-    runs = {}
-    for tagger, separator, predicted, oracle in systems:
-        runs[f"{tagger}, {separator}"] = [predicted, oracle]
-    read = read_runs(runs)
+    # by number, as two systems may have the same names
+    read = read_runs({str(number): files for number, (_, _, *files) in enumerate(systems)})
     planes = []
     for kind in SETS:
         points = []

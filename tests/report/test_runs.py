@@ -149,5 +149,6 @@ def test_plane_takes_both_axes_from_the_scores(tmp_path, capsys):
     assert text.startswith("# CA-PI-SDRi of 9 systems\n") and "| t0 | s0 | 20.0 | 2.00 | 0.33 |" in text
     assert "separator held fixed | 1.00 | " in text
     assert (tmp_path / "plane.png").stat().st_size > 5000
+    assert len(metric_planes([systems[0], systems[0]])[-1].points) == 2  # one system under the same names twice
     assert main(["plane", *words[:4], words[3], "--out", str(tmp_path / "none.md")]) == 1
     assert "has no scores of predicted labels, or" in capsys.readouterr().err

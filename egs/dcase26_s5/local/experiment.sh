@@ -58,11 +58,7 @@ begin() { # begin ARGUMENT...
     done
     datadir=${datadir:-${PWD}/data/${corpus}} dumpdir=${dumpdir:-${PWD}/dump/${corpus}}
     expdir=${expdir:-${PWD}/exp/${corpus}/${experiment}}
-    if [[ -z ${ngpu} ]]; then
-        ngpu=0
-        if [[ ${CUDA_VISIBLE_DEVICES-all} != '' && $(nvidia-smi -L 2>/dev/null || true) == 'GPU '* ]]; then ngpu=1; fi
-    fi
-    check_integer ngpu 0
+    check_ngpu
     if [[ -z ${jobs} ]]; then
         jobs=1
         if ((ngpu == 0)); then jobs=$(($(nproc) < 4 ? $(nproc) : 4)); fi
