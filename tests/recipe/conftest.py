@@ -26,8 +26,11 @@ esac
 
 # Records each call as one line of NUL-separated words, and makes the files that the next stage looks for.
 FAKE_S5LIB = r"""#!/bin/bash
-printf '%s\0' "$@" >>"${CALLS}"
-printf '\n' >>"${CALLS}"
+{
+    flock 9 # several runs may call at a time
+    printf '%s\0' "$@"
+    printf '\n'
+} >>"${CALLS}" 9>"${CALLS}.lock"
 declare -A given=()
 for ((i = 1; i <= $#; i++)); do
     if [[ ${!i} == --* ]]; then j=$((i + 1)); given[${!i#--}]=${!j-}; fi
