@@ -163,6 +163,14 @@ class ResUNetConfig(ModelConfig):
 class ResUNetKConfig(ResUNetConfig):
     """Options of the separator :class:`s5lib.models.resunetk.ResUNetK`, which is asked for all labels at once."""
 
+    slot_order: Literal["class", "given"] = "class"
+    """How the network sees a query's slots: sorted by class, so that a set of labels is one question, answered the same
+    in whatever order it is asked; or as they are given, as the official checkpoint was trained."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require(self.slot_order in ("class", "given"), "slot_order", self.slot_order, "class or given")
+
 
 @dataclass(frozen=True)
 class ResUNetJointConfig(ModelConfig):

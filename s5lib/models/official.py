@@ -100,6 +100,7 @@ def _separator_config(state: Mapping[str, Tensor]) -> ResUNetKConfig:
         n_fft=2 * (shape["base.bn0.weight"][0] - 1),
         channels=tuple(shape[f"base.encoder_block{i}.conv_block1.conv2.weight"][0] for i in range(1, blocks)),
         condition_size=condition_size,
+        slot_order="given",
     )
 
 

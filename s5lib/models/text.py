@@ -76,7 +76,11 @@ class LabelText(nn.Module):
         for row, label in zip(shares, labels, strict=True):
             pieces = torch.tensor(self.processor.encode(words(label)), dtype=torch.long)
             row.index_add_(0, pieces, torch.full((len(pieces),), 1 / max(1, len(pieces))))
-        self.register_buffer("shares", shares.to(self.embedding.weight.device), persistent=False)
+        device = self.embedding.weight.device
+        self.register_buffer("shares", shares.to(device), persistent=False)
+        # Of each label in the alphabet: labels that are added leave the order of those that were known.
+        places = torch.tensor([sorted(labels).index(label) for label in labels])
+        self.register_buffer("places", places.to(device), persistent=False)
 
     def forward(self, query: Tensor) -> Tensor:
         """Map ``query [B, K, C]`` to ``[B, K, text_size]``, zeros for a silent slot."""

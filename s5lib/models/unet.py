@@ -133,6 +133,7 @@ class FiLM(nn.ModuleDict):
 
     def __init__(self, condition_size: int, widths: dict[str, int]):
         super().__init__({name: nn.Linear(condition_size, width) for name, width in widths.items()})
+        self.apply(_initialise)
 
     def forward(self, condition: Tensor) -> dict[str, Tensor]:
         """Map ``[B, condition_size]`` to a bias ``[B, width, 1, 1]`` per name."""
@@ -140,7 +141,7 @@ class FiLM(nn.ModuleDict):
 
 
 def _initialise(module: nn.Module) -> None:
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

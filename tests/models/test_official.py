@@ -14,7 +14,9 @@ from s5lib.models.resunetk import ResUNetK
 
 from . import reference
 
-SEPARATOR = ResUNetKConfig(num_classes=18, num_sources=2, num_channels=3, n_fft=512, channels=(4, 6), condition_size=8)
+SEPARATOR = ResUNetKConfig(
+    num_classes=18, num_sources=2, num_channels=3, n_fft=512, channels=(4, 6), condition_size=8, slot_order="given"
+)
 TAGGER = dict(num_classes=4, num_sources=2, embed_dim=64, depth=2, num_heads=1, head_dim=16, track_dim=8, chunk_frames=64)
 
 

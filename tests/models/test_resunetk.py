@@ -111,3 +111,31 @@ def test_wrong_input(mixture, query, message):
 def test_impossible_options(options, message):
     with pytest.raises(ConfigError, match=message):
         ResUNetKConfig(**{**SMALL, **options})
+
+
+@pytest.mark.parametrize("asked", [[4, 0, 2], [2, 2, 0], [None, 3, 1], [None, 4, None]])
+def test_answer_does_not_depend_on_the_order_of_the_labels(asked):
+    separator, mixture = small().eval(), torch.randn(1, 2, 2000)
+    as_given = small(slot_order="given").eval()
+    as_given.load_state_dict(separator.state_dict())
+    # Python's sort is stable, too: sources of one class keep the order of their slots.
+    by_class = sorted(range(3), key=lambda slot: 5 if asked[slot] is None else asked[slot])
+    with torch.no_grad():
+        waveforms = separator(mixture, reference.query(asked, 5))
+        expected = as_given(mixture, reference.query([asked[slot] for slot in by_class], 5))
+    assert torch.equal(waveforms[:, by_class], expected)
+
+
+def test_queries_of_a_batch_are_sorted_each_by_itself():
+    separator, mixture = small().eval(), torch.randn(1, 2, 2000).expand(2, -1, -1)
+    query = torch.cat([reference.query([4, 0, 2], 5), reference.query([2, 4, 0], 5)])
+    with torch.no_grad():
+        first, second = separator(mixture, query)
+    assert torch.allclose(first, second[[1, 2, 0]], atol=1e-6)
+
+
+def test_film_starts_as_published():
+    layer = ResUNetK(ResUNetKConfig(**{**SMALL, "channels": (64, 64), "condition_size": 128})).film["encoder_block1->conv_block1->beta2"]
+    bound = (6 / (128 + 64)) ** 0.5  # Glorot and Bengio's uniform distribution
+    assert (layer.bias == 0).all()
+    assert 0.97 * bound < layer.weight.abs().max() <= bound
