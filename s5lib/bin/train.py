@@ -68,7 +68,8 @@ def run(args):
     """Train what ``args`` ask for."""
     from s5lib.models import keep_freed_memory
     from s5lib.plugins import register_plugin
-    from s5lib.training.fit import Run, fit
+    from s5lib.training.fit import fit
+    from s5lib.training.run import Run
 
     keep_freed_memory()  # of one step's tensors for the next step's
     for plugin in args.plugin:
@@ -99,7 +100,7 @@ def _tell_duration(asked):
     from humanfriendly import format_timespan
 
     from s5lib.training.estimate import estimate_seconds
-    from s5lib.training.fit import settings_of
+    from s5lib.training.run import settings_of
 
     steps = ", ".join(f"{step.max_steps} steps of {name}" for name, step in settings_of(asked).items())
     own = logging.getLogger("s5lib")

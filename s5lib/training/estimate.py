@@ -8,7 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from s5lib.training.fit import Run, fit, settings_of
+from s5lib.training.fit import fit
+from s5lib.training.run import Run, settings_of
 
 __all__ = ["estimate_seconds"]
 

@@ -89,6 +89,7 @@ def test_other_options_into_the_same_folder_are_refused(trained, prepared, confi
         (["--aligner", "ca-pi"], "Did you mean 'ca_pi'?"),
         (["--separator", "resunet_k"], "Did you mean 'resunetk'?"),
         (["--separator_conf", "chanels=4"], "Did you mean 'channels'?"),
+        (["--separator_conf", "num_channels=1"], "num_channels is 1, but 4 in the corpus"),
         (["--separator_conf", "channels"], "--separator_conf: expected key=value, got 'channels'"),
         (["--scenes_conf", "duration=-1"], "duration is -1.0, expected seconds from 0.01 to 3600"),
         (["--init", "nowhere.safetensors"], "nowhere.safetensors"),

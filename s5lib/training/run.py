@@ -1,0 +1,62 @@
+"""What to train, on what and how: everything that decides a training, before anything of it is made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from s5lib.plugins.options import fill, options_of
+from s5lib.training.settings import TrainSettings
+
+__all__ = ["Run", "default_settings", "settings_of"]
+
+_DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to train, on what, and where to."""
+
+    kind: str
+    """``"tagger"``, ``"separator"`` or ``"joint_model"``"""
+    component: str
+    """name in the registry"""
+    data_dir: Path
+    """what the data stage has written: ``corpus.json``, ``valid/``"""
+    expdir: Path
+    component_options: dict = field(default_factory=dict)
+    scene_options: dict = field(default_factory=dict)
+    """options of :class:`s5lib.scenes.DrawSettings`"""
+    train_options: dict = field(default_factory=dict)
+    """options of :class:`TrainSettings`"""
+    steps: dict[str, dict] = field(default_factory=dict)
+    """name -> train options of that step; what :attr:`train_options` says holds for all steps and goes before.  Each step
+    starts from the weights of the one before, and from nothing else of it"""
+    init: Path | None = None
+    """checkpoint whose weights the first step starts from"""
+    seed: int = 0
+    ngpu: int = 0
+    """GPUs per machine; 0: the CPU"""
+    num_processes: int | None = None
+    """processes per machine; None: one per GPU, or one, or as torchrun or srun says"""
+    num_nodes: int | None = None
+    """machines; None: one, or as torchrun or srun says"""
+
+
+def settings_of(run: Run) -> dict[str, TrainSettings]:
+    """Return the settings of each step of ``run``, in the steps' order.
+
+    Raises:
+        ConfigError: an option is unknown or out of its range.
+    """
+    options = options_of(TrainSettings)
+    steps, defaults = run.steps or {"train": {}}, _DEFAULTS.get(run.kind, {})
+    return {
+        name: TrainSettings(**fill({**defaults, **own, **run.train_options}, options, f"step {name!r}"))
+        for name, own in steps.items()
+    }
+
+
+def default_settings(kind: str) -> dict:
+    """Return the training's options for ``kind`` where nothing is said."""
+    return asdict(TrainSettings(**_DEFAULTS.get(kind, {})))
