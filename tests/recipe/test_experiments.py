@@ -56,6 +56,16 @@ def test_each_loss_is_trained_with_each_seed_and_its_time_is_told_before(experim
     assert table[table.index("--figures") + 1] == "pi_sdri"
 
 
+def test_the_separators_options_go_to_trainings_and_to_the_trial(experiment):
+    done = experiment("ablate_losses.sh", "--seeds", "0", "--separator_conf", "slot_order=given", "channels=[4, 8]")
+    assert done.returncode == 0, done.stderr
+    calls = [call for call in experiment.bench.calls if call[0] == "train"]
+    assert len(calls) == 4 and sum("--estimate" in call for call in calls) == 1
+    for call in calls:
+        given = [call[i + 1] for i, word in enumerate(call) if word == "--separator_conf"]
+        assert given == ["slot_order=given", "channels=[4, 8]"]
+
+
 def test_what_is_done_is_not_done_again(experiment):
     assert experiment("ablate_losses.sh", "--seeds", "0").returncode == 0
     before = len(experiment.bench.calls)

@@ -13,21 +13,24 @@ what="Trains the separator with the losses ca_pi, ca and pi, same data and steps
 set_traps
 
 value_options+=(separator_config)
-list_options+=(aligners)
+list_options+=(aligners separator_conf)
 separator_config='' aligners=()
 options_help="  --separator_config FILE  (conf/CORPUS/separator.yaml)
+  --separator_conf K=V ... options of the separator, in place of the configuration's: slot_order=given
   --aligners NAME ...      losses to compare (ca_pi ca pi)
 "
 begin "$@"
 separator_config=$(config_of separator)
 ((${#aligners[@]})) || aligners=(ca_pi ca pi)
 
+own=(--separator_config "${separator_config}")
+if ((${#separator_conf[@]})); then own+=(--separator_conf "${separator_conf[@]}"); fi
 runs=()
 for seed in "${seeds[@]}"; do
     for aligner in "${aligners[@]}"; do
         folder=${expdir}/${aligner}/seed${seed}
         queue "${aligner}, seed ${seed}" "${folder}" --stage 3 --stop_stage 5 --labels oracle \
-            --separator_config "${separator_config}" --aligner "${aligner}" --seed "${seed}"
+            "${own[@]}" --aligner "${aligner}" --seed "${seed}"
         runs+=("${aligner}=${folder}/RESULTS_${aligner}.jsonl")
     done
 done

@@ -19,7 +19,7 @@ value_options=(corpus data_root data_config datadir dumpdir expdir jobs ngpu)
 list_options=(seeds train_conf)
 flag_options=(dry_run)
 corpus=mini data_root='' data_config='' datadir='' dumpdir='' expdir='' jobs='' ngpu=''
-seeds=() train_conf=() dry_run=false help=false
+seeds=() train_conf=() separator_conf=() dry_run=false help=false
 options_help=
 
 common_help() {
@@ -140,6 +140,7 @@ seconds_of() { # seconds_of KIND CONFIG OPTION...: of one training, by short tri
     local kind=$1 config=$2 pair told options=()
     shift 2
     for pair in "${train_conf[@]}"; do options+=("--${pair%%=*}" "${pair#*=}"); done
+    for pair in "${separator_conf[@]}"; do options+=(--separator_conf "${pair}"); done
     told=$(OMP_NUM_THREADS=${threads} s5lib train "${kind}" --config "${config}" --data_dir "${datadir}" \
         --expdir "${expdir}" --ngpu "${ngpu}" "${options[@]}" "$@" --estimate) ||
         die "the training could not be tried: s5lib train ${kind} --config ${config}"
