@@ -17,6 +17,8 @@ _WHERE = {
     "save_checkpoint": "checkpoint",
     "separate_chunks": "chunks",
     "separate_long": "chunks",
+    "sort_slots": "slots",
+    "unsort_slots": "slots",
 }
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "save_checkpoint",
     "separate_chunks",
     "separate_long",
+    "sort_slots",
+    "unsort_slots",
 ]
 
 

@@ -3,8 +3,8 @@
 Slots may ask for the same class; which of that class's sources each gives is then open, and the loss has to allow it
 (:class:`s5lib.losses.AlignedSDRLoss`).
 
-The labels are a set, but the network's inputs and outputs are numbered.  Sorted by class (``slot_order=class``), a set
-is one question instead of up to K!, which takes far less training; doc/experiments.md has the numbers.
+The network sees the slots sorted by class (:mod:`s5lib.models.slots`), which takes far less training; doc/experiments.md
+has the numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 from s5lib.models.checks import check_mixture, check_query
 from s5lib.models.configs import ResUNetKConfig
 from s5lib.models.queried import QueriedUNet
+from s5lib.models.slots import sort_slots, unsort_slots
 
 __all__ = ["ResUNetK"]
 
@@ -33,17 +34,9 @@ class ResUNetK(QueriedUNet):
         """
         check_mixture(mixture, self.config.num_channels)
         check_query(query, len(mixture), self.config, values=not self.training)
-        silent = (query == 0).all(-1)
         if self.config.slot_order == "given":
             waveforms = self.answer(mixture, self.query_vectors(query))
         else:
-            order = self._places(query).masked_fill(silent, query.shape[-1]).argsort(dim=-1, stable=True)
-            by_class = query.gather(1, order[..., None].expand_as(query))
-            waveforms = self.answer(mixture, self.query_vectors(by_class))
-            waveforms = waveforms.gather(1, order.argsort(-1)[..., None].expand_as(waveforms))
-        return waveforms.masked_fill(silent[..., None], 0.0)
-
-    def _places(self, query: Tensor) -> Tensor:
-        """Return what slots are sorted by, ``[B, K]``: the class's number, or its text's place among the texts."""
-        classes = query.argmax(-1)
-        return classes if self.text is None else self.text.places[classes]
+            by_class, order = sort_slots(query, None if self.text is None else self.text.places)
+            waveforms = unsort_slots(self.answer(mixture, self.query_vectors(by_class)), order)
+        return waveforms.masked_fill((query == 0).all(-1, keepdim=True), 0.0)
