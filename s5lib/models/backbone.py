@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from s5lib.errors import CheckpointError
-from s5lib.models.checkpoint import load_state
 from s5lib.models.torchfile import read_tensors
+from s5lib.models.weights import load_state
 
 __all__ = ["is_backbone", "load_backbone"]
 

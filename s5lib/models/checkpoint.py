@@ -12,15 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from s5lib.durable import replacing
 from s5lib.errors import CheckpointError
+from s5lib.models.backbone import is_backbone, load_backbone
+from s5lib.models.official import is_official, load_official_model, official_state
+from s5lib.models.weights import load_state
 
-__all__ = ["load_checkpoint", "load_model", "load_state", "load_weights", "read_header", "save_checkpoint", "separate"]
+__all__ = ["load_checkpoint", "load_model", "load_weights", "read_header", "save_checkpoint", "separate"]
 
 FORMAT = 1
 _KEYS = ("kind", "name", "distribution", "version", "config", "labels")
@@ -147,8 +149,6 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         PluginError: the component is not installed here, or comes from another distribution.
         ConfigError: the component has no such options any more.
     """
-    from s5lib.models.official import is_official, load_official_model  # it builds upon this module
-
     if is_official(path):
         return load_official_model(path)
     from s5lib.plugins import find
@@ -172,52 +172,9 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises:
         CheckpointError: the file is unreadable or unsafe, or its weights do not fit; all differences are listed.
     """
-    from s5lib.models.backbone import is_backbone, load_backbone
-    from s5lib.models.official import is_official, official_state
-
     if is_official(path):
         load_state(model, official_state(path), path)
     elif is_backbone(path):
         load_backbone(model, path)
     else:
         load_state(model, load_checkpoint(path)[1], path)
-
-
-def load_state(model: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> None:
-    """Copy ``state``, which came from ``path``, into ``model``.
-
-    Raises:
-        CheckpointError: names or shapes differ; the message lists what is missing, unexpected and mis-shaped.  The
-            model is then as it was.
-    """
-    own = getattr(model, "_orig_mod", model).state_dict()
-    missing = [name for name in own if name not in state]
-    unexpected = [name for name in state if name not in own]
-    reshaped = [
-        f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    if missing or unexpected or reshaped:
-        raise CheckpointError(_differences(model, path, missing, unexpected, reshaped))
-    for name, _ in getattr(model, "_orig_mod", model).named_parameters():
-        if not state[name].isfinite().all():
-            raise CheckpointError(
-                f"{path}: the weights {name} are not all finite numbers: the file is damaged, or its training went wrong."
-            )
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(state[name])
-
-
-def _differences(model, path, missing, unexpected, reshaped) -> str:
-    lines = [f"the weights of {path} do not fit this {type(model).__name__}."]
-    for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
-        if names:
-            more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-            lines.append(f"  {what} ({len(names)}): {', '.join(names[:6])}{more}")
-    if reshaped and not missing and not unexpected:
-        lines.append(f"Give the model the options it was trained with ('s5lib describe {path}'), or another label set.")
-    else:
-        lines.append(f"It is another component, or one with other options: see 's5lib describe {path}'.")
-    return "\n".join(lines)

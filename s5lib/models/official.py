@@ -16,9 +16,9 @@ from torch import Tensor
 import s5lib
 from s5lib.errors import CheckpointError, ConfigError
 from s5lib.interfaces import Separator, Tagger
-from s5lib.models.checkpoint import load_state
 from s5lib.models.configs import M2DConfig, ResUNetKConfig
 from s5lib.models.torchfile import read_tensors
+from s5lib.models.weights import load_state
 
 __all__ = ["LABELS", "is_official", "load_official", "load_official_model", "official_config", "official_state"]
 
