@@ -19,7 +19,8 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 def draw_comparison(comparisons: Sequence[Comparison], picture: Path) -> None:
     """Draw a panel for each figure: bars of the means, side by side in each set, and a dot for each run."""
     plt = _pyplot()
-    canvas, axes = plt.subplots(1, len(comparisons), figsize=(4.8 * len(comparisons), 3.6), squeeze=False)
+    panels = len(comparisons)
+    canvas, axes = plt.subplots(1, panels, figsize=(4.8 * panels, 3.8), squeeze=False, layout="constrained")
     for axis, comparison in zip(axes[0], comparisons, strict=True):
         sets = list(next(iter(comparison.values.values())))
         width = 0.8 / len(comparison.values)
@@ -36,7 +37,9 @@ def draw_comparison(comparisons: Sequence[Comparison], picture: Path) -> None:
         axis.grid(axis="y", alpha=0.3)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0][0].legend(frameon=False)
+    bars, names = axes[0][0].get_legend_handles_labels()
+    fitting = max(1, 60 * panels // (max(map(len, names)) + 6))  # side by side, in characters
+    canvas.legend(bars, names, loc="outside upper center", ncols=min(len(names), fitting), frameon=False)
     _save(canvas, picture)
 
 
@@ -71,8 +74,6 @@ def _pyplot():
 
 
 def _save(canvas, picture: Path) -> None:
-    if canvas.get_layout_engine() is None:
-        canvas.tight_layout()
     with replacing(picture) as temporary:
         canvas.savefig(temporary, dpi=120, format="png")
     _pyplot().close(canvas)
