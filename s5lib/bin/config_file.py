@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import OrderedDict
 
 import configargparse
@@ -11,6 +12,8 @@ import yaml
 from s5lib.errors import ConfigError
 
 __all__ = ["NestedYAMLParser", "assignments", "component_options", "parse_assignments"]
+
+log = logging.getLogger(__name__)
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):
@@ -94,4 +97,6 @@ def component_options(given: list[str], name: str, kind: str, default: str, conf
     if given == NestedYAMLParser._value(in_file):
         given = []
     of_another = content.get(kind, default) != name
+    if of_another and in_file:
+        log.info("%s: its %s_conf is that of %s; %s is made without", config, kind, content.get(kind, default), name)
     return {**({} if of_another else in_file), **parse_assignments(given)}

@@ -29,3 +29,11 @@ def test_the_files_options_are_those_of_its_component(tmp_path, arguments, wante
 
 def test_without_a_file():
     assert component_options(["width=8"], "demo", "separator", "resunetk", None) == {"width": 8}
+
+
+def test_what_is_left_out_is_told(tmp_path, caplog):
+    file = tmp_path / "separator.yaml"
+    file.write_text(YAML)
+    with caplog.at_level("INFO"):
+        component_options([], "demo", "separator", "resunetk", str(file))
+    assert f"{file}: its separator_conf is that of resunetk; demo is made without" in caplog.text

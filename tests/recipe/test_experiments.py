@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from .conftest import RUN, default_signals
 
@@ -142,7 +144,11 @@ def test_systems_share_tagger_and_separator(experiment):
     done = experiment("compare_systems.sh", "--tagger_model", "tagger.safetensors", "--separator_model", "separator.safetensors")
     assert done.returncode == 0, done.stderr
     calls = experiment.bench.calls
-    assert sorted(call[1] for call in trained(calls)) == ["joint_model", "separator"]
+    configs = {call[1]: Path(call[call.index("--config") + 1]) for call in trained(calls)}
+    assert {kind: "/".join(path.parts[-2:]) for kind, path in configs.items()} == {
+        "joint_model": "mini/joint_model.yaml", "separator": "mini/resunet.yaml"
+    }  # fmt: skip
+    assert yaml.safe_load(configs["separator"].read_text())["separator"] == "resunet"  # whose sizes are then used
     infers = [" ".join(call) for call in trained(calls, "infer")]
     assert len(infers) == 4 and sum("--system iterative" in call for call in infers) == 1
     assert sum(f"--tagger {place}/tagger.safetensors" in call for call in infers) == 3

@@ -12,15 +12,15 @@ time; a joint model, trained with permutation-invariant loss."
 . local/experiment.sh
 set_traps
 
-value_options+=(tagger_model separator_model separator_config joint_model_config)
-tagger_model='' separator_model='' separator_config='' joint_model_config=''
+value_options+=(tagger_model separator_model resunet_config joint_model_config)
+tagger_model='' separator_model='' resunet_config='' joint_model_config=''
 options_help="  --tagger_model FILE      a trained tagger (exp/CORPUS/tagger/model.safetensors)
   --separator_model FILE   a trained separator (exp/CORPUS/separator/model.safetensors)
-  --separator_config FILE  for resunet, the separator that is asked one label at a time (conf/CORPUS/separator.yaml)
+  --resunet_config FILE    the separator that is asked for one label at a time (conf/CORPUS/resunet.yaml)
   --joint_model_config FILE (conf/CORPUS/joint_model.yaml)
 "
 begin "$@"
-separator_config=$(config_of separator) joint_model_config=$(config_of joint_model)
+resunet_config=$(config_of resunet) joint_model_config=$(config_of joint_model)
 find_model tagger
 find_model separator
 
@@ -31,7 +31,7 @@ for seed in "${seeds[@]}"; do
     queue "refined, seed ${seed}" "${expdir}/refined/seed${seed}" --stage 4 --stop_stage 5 --system iterative \
         --tagger_model "${tagger_model}" --separator_model "${separator_model}"
     queue "one label at a time, seed ${seed}" "${expdir}/single/seed${seed}" --stage 3 --stop_stage 5 --seed "${seed}" \
-        --tagger_model "${tagger_model}" --separator_config "${separator_config}" --separator resunet
+        --tagger_model "${tagger_model}" --separator_config "${resunet_config}" --separator resunet
     queue "joint, seed ${seed}" "${expdir}/joint/seed${seed}" --stage 3 --stop_stage 5 --seed "${seed}" \
         --system joint --joint_model_config "${joint_model_config}"
     runs+=(
@@ -41,5 +41,5 @@ for seed in "${seeds[@]}"; do
         "joint model=${expdir}/joint/seed${seed}/RESULTS_joint.jsonl"
     )
 done
-run_queue "${#seeds[@]} of separator ${separator_config} --separator resunet" "${#seeds[@]} of joint_model ${joint_model_config}"
+run_queue "${#seeds[@]} of separator ${resunet_config}" "${#seeds[@]} of joint_model ${joint_model_config}"
 summarise s5lib tabulate "${runs[@]}" --out "${expdir}/RESULTS.md" --title "Systems, ${corpus}"
