@@ -13,6 +13,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+html_show_copyright = False
 html_theme = "alabaster"
 html_theme_options = {"description": "Spatial semantic segmentation of sound scenes", "page_width": "1100px"}
 autodoc_member_order = "bysource"
