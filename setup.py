@@ -33,7 +33,14 @@ EXTRAS = {
     "text": ["sentencepiece>=0.2"],
     "dask": ["distributed>=2024.1"],
     "sofa": ["sofar>=1.1"],
-    "test": ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "sofar>=1.1", "kaldiio>=2.18", "sentencepiece>=0.2"],
+    "test": [
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "hypothesis>=6.100",
+        "sofar>=1.1",
+        "kaldiio>=2.18",
+        "sentencepiece>=0.2",
+    ],
     "doc": ["sphinx>=7.3", "myst-parser>=3"],
 }
 EXTRAS["all"] = sorted({item for items in EXTRAS.values() for item in items})
@@ -47,7 +54,10 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["s5lib", "s5lib.*"]),
     include_package_data=True,
-    package_data={"s5lib.plugins": ["templates/*/*.in"], "s5lib.report.page": ["template.html", "style.css", "script.js"]},
+    package_data={
+        "s5lib.plugins": ["templates/*/*.in"],
+        "s5lib.report.page": ["template.html", "style.css", "script.js"],
+    },
     install_requires=INSTALL,
     extras_require=EXTRAS,
     entry_points={

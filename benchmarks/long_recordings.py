@@ -52,7 +52,9 @@ def main() -> None:
     """Measure each duration in a process of its own and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--durations", nargs="+", type=float, default=[30.0, 60.0, 180.0], help="in seconds")
-    parser.add_argument("--compare", nargs="*", type=float, default=[30.0], help="durations that are also run in one piece")
+    parser.add_argument(
+        "--compare", nargs="*", type=float, default=[30.0], help="durations that are also run in one piece"
+    )
     parser.add_argument("--channels", nargs="+", type=int, help="widths of the network (default: the paper's)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--one", type=float, help=argparse.SUPPRESS)

@@ -42,7 +42,7 @@ def _peak_resident_bytes() -> int:
 def in_new_process(script: str, arguments: Sequence[str]) -> dict:
     """Run ``script arguments`` on one thread and return the JSON object that it prints."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = os.environ | {name: "1" for name in names}
+    environment = os.environ | dict.fromkeys(names, "1")
     done = subprocess.run([sys.executable, script, *arguments], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 

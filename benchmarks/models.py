@@ -30,9 +30,13 @@ from s5lib.models.resunetk import ResUNetK
 PLAIN = {"resunetk": plain_resunetk, "m2d": plain_tagger}
 WAYS = ("plain", "s5lib", "memory", "bfloat16", "compiled", "compiled-bfloat16")
 TITLES = {
-    "plain": "plain eager float32", "s5lib": "s5lib", "memory": "s5lib, keeping freed memory", "bfloat16": "s5lib, bfloat16",
-    "compiled": "s5lib, compiled", "compiled-bfloat16": "s5lib, compiled, bfloat16",
-}  # fmt: skip
+    "plain": "plain eager float32",
+    "s5lib": "s5lib",
+    "memory": "s5lib, keeping freed memory",
+    "bfloat16": "s5lib, bfloat16",
+    "compiled": "s5lib, compiled",
+    "compiled-bfloat16": "s5lib, compiled, bfloat16",
+}
 
 
 def build(name: str, device: str) -> nn.Module:
@@ -175,7 +179,9 @@ def main() -> None:
         return
     peaks = {}
     if args.device != "cpu":
-        peaks = {name: peak_speed(args.device, dtype) for name, dtype in (("bfloat16", torch.bfloat16), ("", torch.float32))}
+        peaks = {
+            name: peak_speed(args.device, dtype) for name, dtype in (("bfloat16", torch.bfloat16), ("", torch.float32))
+        }
     common = [f"--{name}={getattr(args, name)}" for name in ("seconds", "batch", "device", "repeat")]
     for name in args.models:
         for task in args.tasks:

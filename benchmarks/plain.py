@@ -90,7 +90,9 @@ def _transformer_block(block: nn.Module, x: Tensor) -> Tensor:
     attention = block.attn
     batch, length, width = x.shape
     size = width // attention.heads
-    query, key, value = attention.qkv(block.norm1(x)).reshape(batch, length, 3, attention.heads, size).permute(2, 0, 3, 1, 4)
+    query, key, value = (
+        attention.qkv(block.norm1(x)).reshape(batch, length, 3, attention.heads, size).permute(2, 0, 3, 1, 4)
+    )
     weights = torch.softmax(query @ key.transpose(-2, -1) * size**-0.5, dim=-1)
     x = x + attention.proj((weights @ value).transpose(1, 2).reshape(batch, length, width))
     return x + block.mlp.fc2(F.gelu(block.mlp.fc1(block.norm2(x))))
@@ -105,7 +107,9 @@ def plain_tagger(model: M2DTagger, mixture: Tensor) -> Tensor:
         log_mel = torch.log(energy + torch.finfo(torch.float32).eps).transpose(1, 2)
         features.append((log_mel - backbone.norm_stats[0]) / backbone.norm_stats[1])
     x = torch.stack(features, 1).flatten(0, 1)
-    if x.shape[-1] < backbone.frames * model.config.patch_size:  # where there is no place for a last patch, it is left out
+    if (
+        x.shape[-1] < backbone.frames * model.config.patch_size
+    ):  # where there is no place for a last patch, it is left out
         x = F.pad(x, (0, -x.shape[-1] % model.config.patch_size))
     patches = backbone.patch_embed.proj(x[:, None]).permute(0, 2, 3, 1)
     steps = patches.shape[2]

@@ -72,7 +72,12 @@ def one_row(kind: str, layers: str, cache: int, workers: int, steps: int, data_d
     model = create(kind, config[kind], **sizes, num_sources=corpus.max_sources, **config[f"{kind}_conf"])
     scenes = DrawSettings(**{**corpus.draw_options, "sample_rate": corpus.sample_rate, **config["scenes_conf"]})
     settings = TrainSettings(
-        batch_size=config["batch_size"], max_steps=steps, layers=layers, num_workers=workers, tagger_cache=cache, amsgrad=False
+        batch_size=config["batch_size"],
+        max_steps=steps,
+        layers=layers,
+        num_workers=workers,
+        tagger_cache=cache,
+        amsgrad=False,
     )
     drawn = DrawnScenes(Corpus(corpus.root), scenes, seed=0, size=10**6, sources=kind != "tagger")
     valid = RecordedScenes(data_dir / "valid", corpus.labels, corpus.max_sources)
@@ -89,10 +94,18 @@ def one_row(kind: str, layers: str, cache: int, workers: int, steps: int, data_d
     with tempfile.TemporaryDirectory() as folder:
         data = CachedData(drawn, valid, settings, Path(folder)) if cache else TrainingData(drawn, valid, settings)
         trainer = lightning.Trainer(
-            accelerator="cpu", max_steps=steps, max_epochs=-1, limit_val_batches=0, gradient_clip_val=settings.clip,
-            logger=False, enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=False,
-            use_distributed_sampler=False, callbacks=[Callback()],
-        )  # fmt: skip
+            accelerator="cpu",
+            max_steps=steps,
+            max_epochs=-1,
+            limit_val_batches=0,
+            gradient_clip_val=settings.clip,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+            use_distributed_sampler=False,
+            callbacks=[Callback()],
+        )
         began = time.process_time()
         trainer.fit(module, datamodule=data)
         spent = time.process_time() - began
@@ -103,10 +116,14 @@ def one_row(kind: str, layers: str, cache: int, workers: int, steps: int, data_d
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", type=Path, default="egs/dcase26_s5/data/mini", help="what the data stage has written")
+    parser.add_argument(
+        "--data_dir", type=Path, default="egs/dcase26_s5/data/mini", help="what the data stage has written"
+    )
     parser.add_argument("--pool", type=int, default=1024, help="mixtures of an epoch of the tagger's head")
     parser.add_argument("--steps", type=int, default=16, help="of each row")
-    parser.add_argument("--parts", nargs="+", choices=["cache", "steps", "workers"], default=["cache", "steps", "workers"])
+    parser.add_argument(
+        "--parts", nargs="+", choices=["cache", "steps", "workers"], default=["cache", "steps", "workers"]
+    )
     parser.add_argument("--row", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.row:
@@ -115,7 +132,9 @@ def main():
         return
 
     def row(kind, layers="all", cache=0, workers=0, steps=args.steps):
-        return in_new_process(__file__, [f"--row={kind},{layers},{cache},{workers},{steps}", f"--data_dir={args.data_dir}"])
+        return in_new_process(
+            __file__, [f"--row={kind},{layers},{cache},{workers},{steps}", f"--data_dir={args.data_dir}"]
+        )
 
     if "cache" in args.parts:
         plain, cached = row("tagger", "head"), row("tagger", "head", cache=args.pool, steps=4 * args.pool // 16)
@@ -138,7 +157,9 @@ def main():
         for kind in ("tagger", "separator"):
             for workers in (0, 1, 2):
                 result = row(kind, workers=workers)
-                print(f"  {kind:<10} {workers} workers  {result['waiting']:4.0%}   {1 / result['seconds']:6.2f} steps/s")
+                print(
+                    f"  {kind:<10} {workers} workers  {result['waiting']:4.0%}   {1 / result['seconds']:6.2f} steps/s"
+                )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["S5Error", "DataError", "ConfigError", "PluginError", "CheckpointError", "nearest"]
+__all__ = ["CheckpointError", "ConfigError", "DataError", "PluginError", "S5Error", "nearest"]
 
 
 class S5Error(ValueError):

@@ -67,7 +67,7 @@ def problem_of(requirement):
     if version is None:
         return name, "-", "missing"
     if release(version) < release(least):
-        return name, version, "too old, {} or newer is needed".format(least)
+        return name, version, f"too old, {least} or newer is needed"
     return name, version, None
 
 
@@ -75,7 +75,7 @@ def pair_problem():
     """Return what is wrong with torch beside torchaudio, or None: their compiled parts fit only at equal releases."""
     torch, torchaudio = version_of("torch"), version_of("torchaudio")
     if torch and torchaudio and release(torch) != release(torchaudio):
-        return "torch {} and torchaudio {} are of different releases".format(torch, torchaudio)
+        return f"torch {torch} and torchaudio {torchaudio} are of different releases"
     return None
 
 
@@ -118,7 +118,7 @@ def import_problem(name):
 
 def row(name, version, remark):
     """Print one line of the report."""
-    print("  {:<16} {:<14} {}".format(name, version, remark))
+    print(f"  {name:<16} {version:<14} {remark}")
 
 
 def report_required(install):
@@ -130,7 +130,7 @@ def report_required(install):
         problem = problem or import_problem(name)
         row(name, version, "ok" if problem is None else problem)
         if problem:
-            problems.append("{}: {}".format(name, problem))
+            problems.append(f"{name}: {problem}")
     if pair_problem():
         problems.append(pair_problem())
     return problems
@@ -148,7 +148,7 @@ def report_extras(extras):
 def report_devices():
     """Print what torch can compute on."""
     print("devices")
-    row("CPU", "", "{} cores".format(len(os.sched_getaffinity(0))))
+    row("CPU", "", f"{len(os.sched_getaffinity(0))} cores")
     try:
         import torch
     except BaseException:  # told above
@@ -156,9 +156,9 @@ def report_devices():
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
-            row("GPU {}".format(index), "", "{}, {:.0f} GB".format(properties.name, properties.total_memory / 1e9))
+            row(f"GPU {index}", "", f"{properties.name}, {properties.total_memory / 1e9:.0f} GB")
     elif os.path.exists("/dev/nvidia0") or os.path.exists("/proc/driver/nvidia/version"):
-        row("GPU", "", "there is one, but torch {} cannot use it: is the driver new enough?".format(torch.__version__))
+        row("GPU", "", f"there is one, but torch {torch.__version__} cannot use it: is the driver new enough?")
     else:
         row("GPU", "", "none found; everything runs on the CPU")
 
@@ -183,7 +183,7 @@ def report():
         return 0
     print("\nNot usable:")
     for problem in problems:
-        print("  - {}".format(problem))
+        print(f"  - {problem}")
     print(
         "What to do: tools/install.sh makes an environment that fits, in tools/venv. Into this Python:\n"
         "  {} -m pip install -c {} -e '{}[test]'".format(sys.executable, os.path.join(ROOT, "constraints.txt"), ROOT)

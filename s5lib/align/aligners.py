@@ -43,9 +43,7 @@ class ClassAwarePermutationInvariant(Aligner):
     Assignment(pairs=((0, 1), (1, 0)), unmatched_references=(), unmatched_estimates=(2,))
     """
 
-    def align(
-        self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
-    ) -> Assignment:
+    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
         """Assign inside each class by itself; see :meth:`s5lib.interfaces.Aligner.align`."""
         score = checked_score(score, reference_labels, estimated_labels)
         pairs = []
@@ -70,9 +68,7 @@ class PermutationInvariant(Aligner):
     ((0, 1), (1, 0))
     """
 
-    def align(
-        self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
-    ) -> Assignment:
+    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
         """Assign over all pairs; see :meth:`s5lib.interfaces.Aligner.align`."""
         score = checked_score(score, reference_labels, estimated_labels)
         return _assignment(best_pairs(score), *score.shape)
@@ -108,9 +104,7 @@ class ClassAware(Aligner):
         self.order = order
         self._generator = np.random.default_rng(seed)
 
-    def align(
-        self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
-    ) -> Assignment:
+    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
         """Assign by label; see :meth:`s5lib.interfaces.Aligner.align`."""
         score = checked_score(score, reference_labels, estimated_labels)
         pairs = []

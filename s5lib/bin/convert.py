@@ -19,7 +19,9 @@ def add_arguments(parser):
     """Add the options of this command."""
     parser.add_argument("source", metavar="IN", help="official checkpoint (.ckpt), or its tensors (.safetensors)")
     parser.add_argument("target", metavar="OUT", help="file to write, .safetensors")
-    parser.add_argument("--labels", nargs="+", help="of the classes, in the order of their indices (default: DCASE's 18)")
+    parser.add_argument(
+        "--labels", nargs="+", help="of the classes, in the order of their indices (default: DCASE's 18)"
+    )
 
 
 def run(args):
@@ -32,8 +34,13 @@ def run(args):
     model, header = load_official_model(args.source)
     labels = args.labels or header["labels"]
     save_checkpoint(
-        target, model, kind=header["kind"], name=header["name"], distribution=header["distribution"],
-        version=header["version"], labels=labels,
-    )  # fmt: skip
+        target,
+        model,
+        kind=header["kind"],
+        name=header["name"],
+        distribution=header["distribution"],
+        version=header["version"],
+        labels=labels,
+    )
     size = target.stat().st_size / 1e6
     print(f"{target}: {header['kind']} {header['name']}, {len(labels)} labels, {size:.1f} MB")

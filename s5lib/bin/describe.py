@@ -1,8 +1,8 @@
 """Tell what a model is and what it costs: parameters, multiplications, real-time factor.
 
-  s5lib describe exp/separator/model.safetensors     a trained model
-  s5lib describe resunetk.ckpt --seconds 60          an official checkpoint, for a minute of audio
-  s5lib describe m2d --conf depth=4 --layers last2   a model to be trained
+s5lib describe exp/separator/model.safetensors     a trained model
+s5lib describe resunetk.ckpt --seconds 60          an official checkpoint, for a minute of audio
+s5lib describe m2d --conf depth=4 --layers last2   a model to be trained
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ _KINDS = ("tagger", "separator", "joint_model")
 def add_arguments(parser):
     """Add the options of this command."""
     parser.add_argument("model", metavar="MODEL", help="checkpoint, or the name of a component")
-    parser.add_argument("--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="of a component: its options")
+    parser.add_argument(
+        "--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="of a component: its options"
+    )
     parser.add_argument("--layers", help="layers that train, as 'head', 'last2' or 'all'")
     parser.add_argument("--seconds", type=float, default=10.0, help="duration of the input (default: 10)")
     parser.add_argument("--device", default="cpu", help="'cpu' or 'cuda' (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
-    parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable")
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable"
+    )
 
 
 def run(args):
@@ -66,9 +70,12 @@ def _open(name: str, conf: list[str]):
             except ValueError as error:
                 raise ConfigError(f"--conf: {error}") from error
             return model, {
-                "kind": kind, "name": name, "distribution": component.distribution, "version": component.version,
+                "kind": kind,
+                "name": name,
+                "distribution": component.distribution,
+                "version": component.version,
                 "config": dataclasses.asdict(model.config),
-            }  # fmt: skip
+            }
     known = [component for kind in _KINDS for component in available(kind)]
     raise ConfigError(f"{name!r} is neither a file nor a model. {nearest(name, known)}")
 

@@ -28,17 +28,23 @@ def add_arguments(parser):
     parser.add_argument("--separator", metavar="FILE", help="checkpoint of the separator")
     parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, in place of the two")
     parser.add_argument(
-        "--system", metavar="NAME",
+        "--system",
+        metavar="NAME",
         help="tag_separate, iterative or joint (default: joint with a joint model, otherwise tag_separate)",
     )
     parser.add_argument("--rounds", type=int, default=2, help="of --system iterative, at the most (default: 2)")
     parser.add_argument(
-        "--labels", nargs="+", default=["predicted"], metavar="LABELS",
+        "--labels",
+        nargs="+",
+        default=["predicted"],
+        metavar="LABELS",
         help="'predicted' (default), 'oracle' as the data directory has them, or LABEL,LABEL,...",
     )
     parser.add_argument("--out", required=True, help="folder for the sources")
     parser.add_argument(
-        "--format", default="float", metavar="NAME",
+        "--format",
+        default="float",
+        metavar="NAME",
         help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip",
     )
     parser.add_argument(
@@ -49,17 +55,24 @@ def add_arguments(parser):
     parser.add_argument("--nj", type=int, default=1, help="processes, on the CPU")
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
     parser.add_argument(
-        "--window", type=float, default=10.0, metavar="SECONDS",
+        "--window",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
         help="what the system hears at once; longer recordings go through it in overlapping windows (default: 10)",
     )
     parser.add_argument(
         "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"
     )
     parser.add_argument(
-        "--calibration", default="auto", metavar="none|FILE",
+        "--calibration",
+        default="auto",
+        metavar="none|FILE",
         help="of the tagger's decisions (default: the one that 's5lib calibrate' has left beside the tagger, if any)",
     )
-    parser.add_argument("--compiled", action="store_true", help="generate code for the networks first, by torch.compile")
+    parser.add_argument(
+        "--compiled", action="store_true", help="generate code for the networks first, by torch.compile"
+    )
 
 
 def run(args):

@@ -1,8 +1,8 @@
 """Write a new plugin: an installable package with a working component, its options and its tests.
 
-  s5lib new-plugin separator demo
-  pip install ./demo
-  s5lib plugins separator demo
+s5lib new-plugin separator demo
+pip install ./demo
+s5lib plugins separator demo
 """
 
 from __future__ import annotations

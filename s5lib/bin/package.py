@@ -25,7 +25,8 @@ def add_arguments(parser):
     )
     parser.add_argument("--out", metavar="DIR", help="folder for the package")
     parser.add_argument(
-        "--data_dir", metavar="DIR",
+        "--data_dir",
+        metavar="DIR",
         help="the evaluation set: a data directory, or a folder of soundscapes; tells names, lengths, and labels (without "
         "it, --check knows the challenge's labels alone)",
     )
@@ -39,7 +40,9 @@ def run(args):
     making = {name: getattr(args, name) for name in ("name", "infer_dir", "scores", "out")}
     if args.check:
         if given := [f"--{name}" for name, value in making.items() if value is not None]:
-            raise ConfigError(f"--check has no use for {', '.join(given)}: give either --check, or what makes a package.")
+            raise ConfigError(
+                f"--check has no use for {', '.join(given)}: give either --check, or what makes a package."
+            )
         violations = check_package(Path(args.check), Rules.of(args.data_dir) if args.data_dir else Rules())
         for violation in violations:
             print(violation)
@@ -48,8 +51,6 @@ def run(args):
     making["data_dir"] = args.data_dir
     if missing := [f"--{name}" for name, value in making.items() if value is None]:
         raise ConfigError(f"{', '.join(missing)} is missing. To check a package: --check FILE.zip")
-    path = build_package(
-        args.name, Path(args.infer_dir), Path(args.scores), Path(args.out), Rules.of(args.data_dir)
-    )
+    path = build_package(args.name, Path(args.infer_dir), Path(args.scores), Path(args.out), Rules.of(args.data_dir))
     print(f"written and checked: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -15,9 +15,13 @@ from pathlib import Path
 def add_arguments(parser):
     """Add the options of this command."""
     parser.add_argument(
-        "--system", nargs=4, action="append", required=True,
-        metavar=("TAGGER", "SEPARATOR", "PREDICTED.jsonl", "ORACLE.jsonl"), help="a system",
-    )  # fmt: skip
+        "--system",
+        nargs=4,
+        action="append",
+        required=True,
+        metavar=("TAGGER", "SEPARATOR", "PREDICTED.jsonl", "ORACLE.jsonl"),
+        help="a system",
+    )
     parser.add_argument("--out", required=True, metavar="FILE.md", help="where the tables are written")
 
 

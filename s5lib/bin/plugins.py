@@ -1,8 +1,8 @@
 """List taggers, separators, joint models and aligners, built in or of installed plugins.
 
-  s5lib plugins                       all of them
-  s5lib plugins separator             those of one kind
-  s5lib plugins separator resunetk    one component: its options, capabilities, licence and citation
+s5lib plugins                       all of them
+s5lib plugins separator             those of one kind
+s5lib plugins separator resunetk    one component: its options, capabilities, licence and citation
 """
 
 from __future__ import annotations

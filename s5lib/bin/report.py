@@ -15,10 +15,16 @@ from pathlib import Path
 
 def add_arguments(parser):
     """Add the options of this command."""
-    parser.add_argument("experiments", nargs="+", metavar="EXPDIR|RESULTS.jsonl", help="experiments of the recipe, or results")
+    parser.add_argument(
+        "experiments", nargs="+", metavar="EXPDIR|RESULTS.jsonl", help="experiments of the recipe, or results"
+    )
     parser.add_argument("--out", metavar="FILE.html", help="the page (default: report.html in the first experiment)")
-    parser.add_argument("--data_dir", metavar="DIR", help="data directory of the test set (default: the recipe's data/NAME/test)")
-    parser.add_argument("--scenes", nargs="+", default=[], metavar="ID", help="scenes to listen to (default: chosen by their scores)")
+    parser.add_argument(
+        "--data_dir", metavar="DIR", help="data directory of the test set (default: the recipe's data/NAME/test)"
+    )
+    parser.add_argument(
+        "--scenes", nargs="+", default=[], metavar="ID", help="scenes to listen to (default: chosen by their scores)"
+    )
     parser.add_argument("--audio", default="mp3", metavar="KIND", help="mp3; flac, without loss; none (default: mp3)")
     parser.add_argument("--title", help="of the page (default: made of the experiments' names)")
 

@@ -19,7 +19,10 @@ def add_arguments(parser):
     parser.add_argument("--zero_target", type=int, default=0, help="scenes without a target, in addition")
     parser.add_argument("--preset", default="paper", help="paper, dcase2026 or dcase2025")
     parser.add_argument(
-        "--draw_conf", nargs="*", default=[], metavar="KEY=VALUE",
+        "--draw_conf",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
         help="settings in place of the preset's, as duration=5 target_snr=[0,10]; see s5lib.scenes.DrawSettings",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes")
@@ -44,8 +47,16 @@ def run(args):
         raise ConfigError(f"--draw_conf: {error}") from error
     changes = fill(assignments, options_of(DrawSettings), "--draw_conf")
     out = synthesize(
-        args.data_root, args.split, args.out, args.num_scenes, zero_target=args.zero_target, seed=args.seed,
-        preset=args.preset, settings=DrawSettings.preset(args.preset, **changes), nj=args.nj, dask=args.dask,
+        args.data_root,
+        args.split,
+        args.out,
+        args.num_scenes,
+        zero_target=args.zero_target,
+        seed=args.seed,
+        preset=args.preset,
+        settings=DrawSettings.preset(args.preset, **changes),
+        nj=args.nj,
+        dask=args.dask,
         progress=partial(tqdm, unit="scene", disable=None),
     )
     print(f"{args.num_scenes + args.zero_target} scenes in {out}")

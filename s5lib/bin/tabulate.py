@@ -18,9 +18,12 @@ def add_arguments(parser):
     """Add the options of this command."""
     parser.add_argument("runs", nargs="+", metavar="NAME=FILE.jsonl", help="a run's scores")
     parser.add_argument(
-        "--figures", nargs="+", default=[], metavar="FIGURE",
+        "--figures",
+        nargs="+",
+        default=[],
+        metavar="FIGURE",
         help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy, mixture_accuracy (all that a run has)",
-    )  # fmt: skip
+    )
     parser.add_argument("--title", default="Runs side by side", help="of the table")
     parser.add_argument("--note", default="", help="a sentence below the table")
     parser.add_argument("--out", required=True, metavar="FILE.md", help="where the table is written")

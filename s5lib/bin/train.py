@@ -42,24 +42,37 @@ def add_arguments(parser):
         "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
     )
     parser.add_argument(
-        "--steps", action="append", default=[], metavar="NAME={KEY: VALUE}",
+        "--steps",
+        action="append",
+        default=[],
+        metavar="NAME={KEY: VALUE}",
         help="a training step with options of its own; several run one after the other, each from the weights of the last",
     )
     parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
     parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
-    parser.add_argument("--estimate", action="store_true", help="say how long it would take, by short trials; train nothing")
+    parser.add_argument(
+        "--estimate", action="store_true", help="say how long it would take, by short trials; train nothing"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the scenes")
     parser.add_argument("--ngpu", type=int, default=0, help="GPUs per machine; 0: train on the CPU")
     parser.add_argument(
-        "--num_processes", type=int, metavar="N",
+        "--num_processes",
+        type=int,
+        metavar="N",
         help="processes per machine that share each step's mixtures (default: one per GPU, or one on the CPU)",
     )
     parser.add_argument(
-        "--num_nodes", type=int, metavar="N", help="machines, each with a process per GPU, started by torchrun or srun (default: 1)"
+        "--num_nodes",
+        type=int,
+        metavar="N",
+        help="machines, each with a process per GPU, started by torchrun or srun (default: 1)",
     )
     group = parser.add_argument_group("training")
     for option in options_of(TrainSettings):
-        flags = {"help": f"{option.help} (default: {option.default})", "metavar": option.type.upper()[:20].split(" ")[0]}
+        flags = {
+            "help": f"{option.help} (default: {option.default})",
+            "metavar": option.type.upper()[:20].split(" ")[0],
+        }
         alias = ["--nj"] if option.name == "num_workers" else []
         group.add_argument(f"--{option.name}", *alias, default=None, **flags)
 

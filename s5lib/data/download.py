@@ -199,4 +199,3 @@ def _check(file: RemoteFile, part: Path) -> None:
                 f"{file.url}: wrong checksum, md5 {digest.hexdigest()}, expected {file.md5}; what came was deleted. "
                 "Run again."
             )
-

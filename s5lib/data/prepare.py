@@ -97,16 +97,22 @@ def _prepare(request: Preparation) -> CorpusDescription:
         "max_targets": request.max_sources,
         **request.scene_options,
     }
-    settings = DrawSettings(sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes"))
+    settings = DrawSettings(
+        sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes")
+    )
     _report(train)
     valid = _scenes(request, data_root, "valid", settings)
     test = _scenes(request, data_root, "test", settings)
     for data in (valid, test):
         _check(data, request.max_sources)
     description = CorpusDescription(
-        root=str(train.root.absolute()), labels=train.labels, sample_rate=settings.sample_rate,
-        num_channels=train.num_channels, max_sources=request.max_sources, draw_options=options,
-    )  # fmt: skip
+        root=str(train.root.absolute()),
+        labels=train.labels,
+        sample_rate=settings.sample_rate,
+        num_channels=train.num_channels,
+        max_sources=request.max_sources,
+        draw_options=options,
+    )
     description.write(request.data_dir)
     return description
 
@@ -127,7 +133,15 @@ def _scenes(request: Preparation, data_root: Path, split: str, settings: DrawSet
     number, empty = (request.test_scenes, request.zero_target) if split == "test" else (request.valid_scenes, 0)
     _require_space(request.dump_dir, number + empty, settings)
     synthesize(
-        data_root, split, dump, number, zero_target=empty, seed=request.seed, settings=settings, nj=request.nj, progress=bar
+        data_root,
+        split,
+        dump,
+        number,
+        zero_target=empty,
+        seed=request.seed,
+        settings=settings,
+        nj=request.nj,
+        progress=bar,
     )
     data = data_directory_from_synthesized(dump, out, Corpus(data_root, "train").labels)
     log.info("%s: %d mixtures drawn", split, len(data))
@@ -170,8 +184,13 @@ def _report(corpus: Corpus) -> None:
     seconds = sum(clip.info.duration for clip in clips)
     log.info(
         "%s: %d classes, %d training sounds (%s), %d rooms, %d interfering sounds, %d noises",
-        corpus.root, len(corpus.labels), len(clips), format_timespan(round(seconds)), len(corpus.room_paths),
-        sum(map(len, corpus.interferences.values())), len(corpus.noises),
+        corpus.root,
+        len(corpus.labels),
+        len(clips),
+        format_timespan(round(seconds)),
+        len(corpus.room_paths),
+        sum(map(len, corpus.interferences.values())),
+        len(corpus.noises),
     )
 
 

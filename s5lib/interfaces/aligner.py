@@ -29,9 +29,7 @@ class Aligner(ABC):
     """
 
     @abstractmethod
-    def align(
-        self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
-    ) -> Assignment:
+    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
         """Assign estimates to references so that the sum of the chosen scores is largest.
 
         Args:

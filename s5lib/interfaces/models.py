@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from s5lib.errors import ConfigError
 from s5lib.interfaces.config import ModelConfig
 
-__all__ = ["Tagger", "Separator", "JointModel"]
+__all__ = ["JointModel", "Separator", "Tagger"]
 
 
 class _Model(nn.Module):

@@ -15,6 +15,7 @@ from s5lib.metrics.sdri import LabelledScene, aligned_sdri, ca_pi_sdri, ca_sdri,
 _MODULES = ("CAPISDRi", "CASDRi", "MixtureAccuracy", "PISDRi", "SourceAccuracy")
 
 __all__ = [
+    "MAX_SDR",
     "CAPISDRi",
     "CASDRi",
     "Estimate",
@@ -22,7 +23,6 @@ __all__ = [
     "GroupScore",
     "LabelAccuracy",
     "LabelledScene",
-    "MAX_SDR",
     "MixtureAccuracy",
     "PISDRi",
     "Pair",

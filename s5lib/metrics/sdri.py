@@ -134,9 +134,16 @@ def ca_pi_sdri(
     (20.0, [(0, 1), (1, 0)])
     """
     return aligned_sdri(
-        estimates, estimated_labels, references, reference_labels, mixture,
-        aligner="ca_pi", pairing=pairing, penalty_fn=penalty_fn, penalty_fp=penalty_fp,
-    )  # fmt: skip
+        estimates,
+        estimated_labels,
+        references,
+        reference_labels,
+        mixture,
+        aligner="ca_pi",
+        pairing=pairing,
+        penalty_fn=penalty_fn,
+        penalty_fp=penalty_fp,
+    )
 
 
 def ca_sdri(
@@ -162,9 +169,15 @@ def ca_sdri(
     20.0
     """
     return aligned_sdri(
-        estimates, estimated_labels, references, reference_labels, mixture,
-        aligner=ClassAware(order=order, seed=seed), penalty_fn=penalty_fn, penalty_fp=penalty_fp,
-    )  # fmt: skip
+        estimates,
+        estimated_labels,
+        references,
+        reference_labels,
+        mixture,
+        aligner=ClassAware(order=order, seed=seed),
+        penalty_fn=penalty_fn,
+        penalty_fp=penalty_fp,
+    )
 
 
 def pi_sdri(
@@ -194,9 +207,16 @@ def pi_sdri(
     if reference_labels is None:
         reference_labels = ["source"] * len(references)
     return aligned_sdri(
-        estimates, estimated_labels, references, reference_labels, mixture,
-        aligner="pi", pairing=pairing, penalty_fn=penalty_fn, penalty_fp=penalty_fp,
-    )  # fmt: skip
+        estimates,
+        estimated_labels,
+        references,
+        reference_labels,
+        mixture,
+        aligner="pi",
+        pairing=pairing,
+        penalty_fn=penalty_fn,
+        penalty_fp=penalty_fp,
+    )
 
 
 def _check_count(name: str, labels: list[Hashable], of: str, waveforms) -> None:

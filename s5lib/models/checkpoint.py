@@ -48,9 +48,14 @@ def save_checkpoint(
     if len(labels) != model.config.num_classes:
         raise CheckpointError(f"{len(labels)} labels were given for a model of {model.config.num_classes} classes.")
     header = {
-        "format": FORMAT, "kind": kind, "name": name, "distribution": distribution, "version": version,
-        "config": dataclasses.asdict(model.config), "labels": list(labels),
-    }  # fmt: skip
+        "format": FORMAT,
+        "kind": kind,
+        "name": name,
+        "distribution": distribution,
+        "version": version,
+        "config": dataclasses.asdict(model.config),
+        "labels": list(labels),
+    }
     path = Path(path)
     try:
         with replacing(path) as temporary:
@@ -112,7 +117,9 @@ def _checked_header(text: str, path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: the s5lib header's config must be a mapping, its labels a list.")
     words = [header[key] for key in ("kind", "name", "distribution", "version")] + header["labels"]
     if not all(isinstance(word, str) and word.isprintable() for word in words):  # a lone surrogate is not printable
-        raise CheckpointError(f"{path}: of the s5lib header's kind, name, distribution, version and labels, one is no text.")
+        raise CheckpointError(
+            f"{path}: of the s5lib header's kind, name, distribution, version and labels, one is no text."
+        )
     labels = header["labels"]
     if "" in labels or len(set(labels)) < len(labels):
         raise CheckpointError(f"{path}: the labels in the s5lib header are not distinct: {', '.join(labels)}.")
@@ -136,7 +143,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            return header, {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({error}).") from error
 
@@ -154,9 +161,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     from s5lib.plugins import find
 
     header, state = load_checkpoint(path)
-    component = find(
-        header["kind"], header["name"], distribution=header["distribution"], version=header["version"]
-    )
+    component = find(header["kind"], header["name"], distribution=header["distribution"], version=header["version"])
     model = component.create(**header["config"])
     if len(header["labels"]) != model.config.num_classes:
         raise CheckpointError(

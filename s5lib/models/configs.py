@@ -72,13 +72,31 @@ class M2DConfig(ModelConfig):
 
     def __post_init__(self):
         _require_positive(
-            self, "num_classes", "num_sources", "num_channels", "sample_rate", "n_fft", "hop_length", "n_mels",
-            "patch_size", "chunk_frames", "embed_dim", "depth", "num_heads", "head_dim", "track_dim",
-        )  # fmt: skip
+            self,
+            "num_classes",
+            "num_sources",
+            "num_channels",
+            "sample_rate",
+            "n_fft",
+            "hop_length",
+            "n_mels",
+            "patch_size",
+            "chunk_frames",
+            "embed_dim",
+            "depth",
+            "num_heads",
+            "head_dim",
+            "track_dim",
+        )
         size = self.patch_size
         _require(self.n_mels % size == 0, "n_mels", self.n_mels, f"a multiple of patch_size ({size})")
         _require(self.chunk_frames >= size, "chunk_frames", self.chunk_frames, f"at least patch_size ({size})")
-        _require(self.embed_dim % self.num_heads == 0, "num_heads", self.num_heads, f"a divisor of embed_dim ({self.embed_dim})")
+        _require(
+            self.embed_dim % self.num_heads == 0,
+            "num_heads",
+            self.num_heads,
+            f"a divisor of embed_dim ({self.embed_dim})",
+        )
         _require(self.embed_dim % 4 == 0, "embed_dim", self.embed_dim, "a multiple of 4, for the position embedding")
         _require(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a positive number")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "a probability, from 0 to below 1")
@@ -90,8 +108,10 @@ class M2DConfig(ModelConfig):
         channels = self.num_channels
         _require(
             self.input_channels is None or 1 <= self.input_channels <= channels,
-            "input_channels", self.input_channels, f"1 to num_channels ({channels}), or none for all",
-        )  # fmt: skip
+            "input_channels",
+            self.input_channels,
+            f"1 to num_channels ({channels}), or none for all",
+        )
 
     @property
     def used_channels(self) -> int:
@@ -135,11 +155,20 @@ class ResUNetConfig(ModelConfig):
         try:
             object.__setattr__(self, "channels", tuple(self.channels))
         except TypeError:
-            raise ConfigError(f"channels is {self.channels!r}; expected a list of widths, such as [16, 32, 64].") from None
+            raise ConfigError(
+                f"channels is {self.channels!r}; expected a list of widths, such as [16, 32, 64]."
+            ) from None
         _require_positive(
-            self, "num_classes", "num_sources", "num_channels", "sample_rate", "n_fft", "hop_length", "condition_size",
+            self,
+            "num_classes",
+            "num_sources",
+            "num_channels",
+            "sample_rate",
+            "n_fft",
+            "hop_length",
+            "condition_size",
             "text_size",
-        )  # fmt: skip
+        )
         object.__setattr__(self, "labels", tuple(self.labels))
         _require(self.query in ("onehot", "text"), "query", self.query, "onehot or text")
         if self.query == "text":
@@ -151,12 +180,16 @@ class ResUNetConfig(ModelConfig):
         blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
         _require(
             self.n_fft % unit == 0,
-            "n_fft", self.n_fft, f"a multiple of {unit}, so that {blocks} blocks can halve its n_fft / 2 bins",
-        )  # fmt: skip
+            "n_fft",
+            self.n_fft,
+            f"a multiple of {unit}, so that {blocks} blocks can halve its n_fft / 2 bins",
+        )
         _require(
             self.hop_length <= self.n_fft // 2,
-            "hop_length", self.hop_length, f"at most half of n_fft ({self.n_fft // 2})",
-        )  # fmt: skip
+            "hop_length",
+            self.hop_length,
+            f"at most half of n_fft ({self.n_fft // 2})",
+        )
 
 
 @dataclass(frozen=True)
@@ -205,8 +238,10 @@ class ResUNetJointConfig(ModelConfig):
             _require(isinstance(width, int) and width > 0, "label_channels", list(widths), "positive whole numbers")
         _require(
             0 < len(widths) <= bands.bit_length(),
-            "label_channels", list(widths), f"1 to {bands.bit_length()} widths, so that {bands} bands can be halved",
-        )  # fmt: skip
+            "label_channels",
+            list(widths),
+            f"1 to {bands.bit_length()} widths, so that {bands} bands can be halved",
+        )
 
     @property
     def unet(self) -> ResUNetConfig:

@@ -69,8 +69,12 @@ class ShortTimeFourier(nn.Module):
             with torch.autocast(waveform.device.type, enabled=False):  # left again before the caller goes on
                 spectrum = torch.stft(
                     padded[:, first * hop : last * hop + self.n_fft],
-                    self.n_fft, hop, window=self.window, center=False, return_complex=True,
-                )  # fmt: skip
+                    self.n_fft,
+                    hop,
+                    window=self.window,
+                    center=False,
+                    return_complex=True,
+                )
             yield spectrum.transpose(-1, -2).reshape(*waveform.shape[:-1], -1, edge + 1)
 
     def inverse(self, spectrum: Tensor, length: int) -> Tensor:
@@ -78,8 +82,12 @@ class ShortTimeFourier(nn.Module):
         with torch.autocast(spectrum.device.type, enabled=False):
             waveform = torch.istft(
                 spectrum.reshape(-1, *spectrum.shape[-2:]).transpose(-1, -2),
-                self.n_fft, self.hop_length, window=self.window, center=True, length=max(length, self.n_fft // 2 + 1),
-            )  # fmt: skip
+                self.n_fft,
+                self.hop_length,
+                window=self.window,
+                center=True,
+                length=max(length, self.n_fft // 2 + 1),
+            )
             return waveform[:, :length].reshape(*spectrum.shape[:-2], length)
 
 

@@ -25,7 +25,9 @@ __all__ = ["M2DTagger", "TrackHead"]
 class TrackHead(nn.Module):
     """Class logits per slot ("track") from the features of a whole recording."""
 
-    def __init__(self, features: int, num_sources: int, num_outputs: int, head_dim: int, track_dim: int, dropout: float):
+    def __init__(
+        self, features: int, num_sources: int, num_outputs: int, head_dim: int, track_dim: int, dropout: float
+    ):
         super().__init__()
         self.m2d_out_norm = nn.BatchNorm1d(features, affine=False)
         self.linear = nn.Sequential(
@@ -57,13 +59,16 @@ class M2DTagger(Tagger):
     def __init__(self, config: M2DConfig):
         super().__init__(config)
         f_max = config.sample_rate / 2 if config.f_max is None else config.f_max
-        self.log_mel = LogMel(
-            config.n_mels, config.n_fft, config.hop_length, config.sample_rate, config.f_min, f_max
-        )
+        self.log_mel = LogMel(config.n_mels, config.n_fft, config.hop_length, config.sample_rate, config.f_min, f_max)
         self.backbone = VisionTransformer(
-            config.n_mels, config.chunk_frames, config.patch_size, config.embed_dim, config.depth, config.num_heads,
+            config.n_mels,
+            config.chunk_frames,
+            config.patch_size,
+            config.embed_dim,
+            config.depth,
+            config.num_heads,
             config.mlp_ratio,
-        )  # fmt: skip
+        )
         self.backbone.norm_stats.copy_(torch.tensor([config.norm_mean, config.norm_std]))
         features = config.used_channels * config.embed_dim * config.n_mels // config.patch_size
         self.head = TrackHead(

@@ -23,10 +23,25 @@ from s5lib.models.weights import load_state
 __all__ = ["LABELS", "is_official", "load_official", "load_official_model", "official_config", "official_state"]
 
 LABELS = (
-    "AlarmClock", "BicycleBell", "Blender", "Buzzer", "Clapping", "Cough", "CupboardOpenClose", "Dishes", "Doorbell",
-    "FootSteps", "HairDryer", "MechanicalFans", "MusicalKeyboard", "Percussion", "Pour", "Speech", "Typing",
+    "AlarmClock",
+    "BicycleBell",
+    "Blender",
+    "Buzzer",
+    "Clapping",
+    "Cough",
+    "CupboardOpenClose",
+    "Dishes",
+    "Doorbell",
+    "FootSteps",
+    "HairDryer",
+    "MechanicalFans",
+    "MusicalKeyboard",
+    "Percussion",
+    "Pour",
+    "Speech",
+    "Typing",
     "VacuumCleaner",
-)  # fmt: skip
+)
 """The labels of the official checkpoints, in the order of their indices."""
 
 _UNUSED = re.compile(
@@ -47,7 +62,10 @@ def is_official(path: str | Path) -> bool:
 
 def _names(path) -> dict[str, Tensor]:
     """Read the tensors, their names without what the baseline's classes put in front of them."""
-    return {re.sub(r"^(model\.)?(m2d\.(?=backbone|to_spec|head_norm))?", "", name): t for name, t in read_tensors(path).items()}
+    return {
+        re.sub(r"^(model\.)?(m2d\.(?=backbone|to_spec|head_norm))?", "", name): t
+        for name, t in read_tensors(path).items()
+    }
 
 
 def _kind(state: Mapping[str, Tensor]) -> str | None:
@@ -149,9 +167,14 @@ def load_official_model(path: str | Path) -> tuple[Tagger | Separator, dict[str,
     classes = config.num_classes
     labels = list(LABELS) if classes == len(LABELS) else [f"class{index}" for index in range(classes)]
     header = {
-        "format": 1, "kind": kind, "name": name, "distribution": "s5lib", "version": s5lib.__version__,
-        "config": asdict(config), "labels": labels,
-    }  # fmt: skip
+        "format": 1,
+        "kind": kind,
+        "name": name,
+        "distribution": "s5lib",
+        "version": s5lib.__version__,
+        "config": asdict(config),
+        "labels": labels,
+    }
     return model.eval(), header
 
 

@@ -24,9 +24,13 @@ _LEAST_MAGNITUDE = 1e-5  # of a bin; keeps the gradient of the root finite where
 def query_embedding(inputs: int, outputs: int) -> nn.Sequential:
     """Two layers, each normalised and rectified, from query vectors to the condition of :class:`FiLM`."""
     return nn.Sequential(
-        nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(),
-        nn.Linear(outputs, outputs), nn.LayerNorm(outputs), nn.ReLU(),
-    )  # fmt: skip
+        nn.Linear(inputs, outputs),
+        nn.LayerNorm(outputs),
+        nn.ReLU(),
+        nn.Linear(outputs, outputs),
+        nn.LayerNorm(outputs),
+        nn.ReLU(),
+    )
 
 
 class MaskingUNet(UNet):

@@ -52,10 +52,16 @@ def train_tokenizer(labels: Sequence[str]) -> str:
     texts = sorted({words(label) for label in labels})
     written = io.BytesIO()
     _sentencepiece().SentencePieceTrainer.train(
-        sentence_iterator=iter(texts), model_writer=written, model_type="unigram", hard_vocab_limit=False,
-        vocab_size=_BYTE_PIECES + 8 * len(texts) + len(set("".join(texts))), byte_fallback=True, character_coverage=1.0,
-        normalization_rule_name="identity", minloglevel=2,
-    )  # fmt: skip
+        sentence_iterator=iter(texts),
+        model_writer=written,
+        model_type="unigram",
+        hard_vocab_limit=False,
+        vocab_size=_BYTE_PIECES + 8 * len(texts) + len(set("".join(texts))),
+        byte_fallback=True,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        minloglevel=2,
+    )
     return base64.b64encode(written.getvalue()).decode()
 
 
@@ -93,7 +99,9 @@ def _as_base64(tokenizer: str) -> str:
         try:
             base64.b64decode(tokenizer, validate=True)
         except binascii.Error:
-            raise ConfigError(f"tokenizer {tokenizer[:40]!r}: expected the name of a sentencepiece file, *.model.") from None
+            raise ConfigError(
+                f"tokenizer {tokenizer[:40]!r}: expected the name of a sentencepiece file, *.model."
+            ) from None
         return tokenizer
     try:
         return base64.b64encode(Path(tokenizer).read_bytes()).decode()

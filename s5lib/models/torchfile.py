@@ -58,4 +58,6 @@ def _unpickle(path: Path) -> Any:
             "trust where it came from, load it in the program that wrote it and save its state_dict alone."
         ) from error
     except Exception as error:  # whatever spoilt bytes lead torch to, running out of memory included
-        raise CheckpointError(f"{path} is no file of torch.save, or is damaged ({type(error).__name__}: {error}).") from error
+        raise CheckpointError(
+            f"{path} is no file of torch.save, or is damaged ({type(error).__name__}: {error})."
+        ) from error

@@ -24,6 +24,7 @@ __all__ = ["convolve_3x3", "direct_only", "pays_off"]
 _LEAST_CHANNELS = 128
 _MOST_THREADS = 4
 _TILES = 128  # of a block, per thread
+# kept as a matrix
 _AROUND = torch.tensor([
     [4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
     [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1],

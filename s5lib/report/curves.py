@@ -16,7 +16,9 @@ def draw_history(history: Path, picture: Path) -> None:
     import matplotlib.pyplot as plt
 
     rows = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
-    figures = [k for k in rows[-1] if k not in ("step", "loss", "valid_loss", "mixtures_per_second", "waiting_for_data")]
+    figures = [
+        k for k in rows[-1] if k not in ("step", "loss", "valid_loss", "mixtures_per_second", "waiting_for_data")
+    ]
     panels = [("loss", ["loss", "valid_loss"]), *[(name, [name]) for name in figures]]
     canvas, axes = plt.subplots(1, len(panels), figsize=(4.5 * len(panels), 3.5), squeeze=False)
     for axis, (title, names) in zip(axes[0], panels, strict=True):

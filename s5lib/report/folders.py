@@ -66,8 +66,7 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
     close = difflib.get_close_matches(re.sub(r"_[0-9]+_.*?$", "", stem), known, n=1)
     raise DataError(
         f"belongs to none of the {len(known)} mixtures; expected NAME_I_LABEL, as in "
-        f"{min(known)}_0_{min(written, default='LABEL')}."
-        + (f" Is {close[0]!r} meant?" if close else "")
+        f"{min(known)}_0_{min(written, default='LABEL')}." + (f" Is {close[0]!r} meant?" if close else "")
     )
 
 

@@ -64,8 +64,10 @@ def _plain(estimate: Estimate | None) -> dict[str, float | None] | None:
 def _numbers(scores: tuple[SceneScore, ...]) -> dict[str, float | None]:
     total = sum(scores, ScoreTotal())
     return {
-        "ca_pi_sdri": total.mean, "source_accuracy": total.labels.source, "mixture_accuracy": total.labels.mixture,
-    }  # fmt: skip
+        "ca_pi_sdri": total.mean,
+        "source_accuracy": total.labels.source,
+        "mixture_accuracy": total.labels.mixture,
+    }
 
 
 def describe_gain(tuned: Tuned) -> str:

@@ -83,7 +83,9 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
             separation = figure_of(oracle, FIGURES["pi_sdri"], kind)
             if None in (accuracy, value, separation):
                 if kind == "both":
-                    raise DataError(f"{files[0]} has no scores of predicted labels, or {files[1]} none of oracle labels.")
+                    raise DataError(
+                        f"{files[0]} has no scores of predicted labels, or {files[1]} none of oracle labels."
+                    )
                 break
             points.append(Point(tagger, separator, accuracy, separation, value))
         else:
@@ -93,7 +95,10 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
 
 def plane_table(planes: Sequence[Plane]) -> str:
     """Return Markdown: the rank correlations of each set, then all systems on both sets together."""
-    rows = ["| rank correlation of CA-PI-SDRi with | " + " | ".join(p.kind for p in planes) + " |", "|---|" + "--:|" * len(planes)]
+    rows = [
+        "| rank correlation of CA-PI-SDRi with | " + " | ".join(p.kind for p in planes) + " |",
+        "|---|" + "--:|" * len(planes),
+    ]
     for axis, title in (
         ("accuracy", "the tagger's accuracy, separator held fixed"),
         ("separation", "the separator's PI-SDRi, tagger held fixed"),
@@ -101,10 +106,12 @@ def plane_table(planes: Sequence[Plane]) -> str:
         values = [plane.rank_correlation(axis) for plane in planes]
         rows.append(f"| {title} | " + " | ".join("-" if v is None else f"{v:.2f}" for v in values) + " |")
     rows += [
-        "", f"| tagger | separator | source accuracy [%], {planes[-1].kind} | PI-SDRi, oracle labels [dB] | CA-PI-SDRi [dB] |",
+        "",
+        f"| tagger | separator | source accuracy [%], {planes[-1].kind} | PI-SDRi, oracle labels [dB] | CA-PI-SDRi [dB] |",
         "|---|---|--:|--:|--:|",
-    ]  # fmt: skip
+    ]
     rows += [
-        f"| {p.tagger} | {p.separator} | {p.accuracy:.1f} | {p.separation:.2f} | {p.value:.2f} |" for p in planes[-1].points
+        f"| {p.tagger} | {p.separator} | {p.accuracy:.1f} | {p.separation:.2f} | {p.value:.2f} |"
+        for p in planes[-1].points
     ]
     return "\n".join(rows) + "\n"

@@ -52,9 +52,15 @@ def draw_plane(planes: Sequence[Plane], picture: Path) -> None:
     for axis, plane in zip(axes[0], planes, strict=True):
         shade = np.array([point.value for point in plane.points])
         discs = axis.scatter(
-            [point.accuracy for point in plane.points], [point.separation for point in plane.points],
-            c=shade, s=40 + 220 * (shade - low) / (high - low), vmin=low, vmax=high, cmap="viridis", edgecolors="white",
-        )  # fmt: skip
+            [point.accuracy for point in plane.points],
+            [point.separation for point in plane.points],
+            c=shade,
+            s=40 + 220 * (shade - low) / (high - low),
+            vmin=low,
+            vmax=high,
+            cmap="viridis",
+            edgecolors="white",
+        )
         axis.set_title(plane.kind)
         axis.set_xlabel("source accuracy of the tagger [%]")
         axis.grid(alpha=0.3)

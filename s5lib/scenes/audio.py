@@ -175,4 +175,3 @@ class AudioStore:
         if start >= whole.shape[1]:
             raise DataError(f"{path}: ends after {whole.shape[1]} samples; sample {start} was asked for.")
         return whole[:, start : start + frames]
-

@@ -151,9 +151,10 @@ def _claim(request: SynthesisRequest) -> None:
 
 def _finished(request: SynthesisRequest, index: int) -> bool:
     name = request.name(index)
-    return Path(request.out, "metadata", f"{name}.json").is_file() and Path(
-        request.out, "soundscape", f"{name}.wav"
-    ).is_file()
+    return (
+        Path(request.out, "metadata", f"{name}.json").is_file()
+        and Path(request.out, "soundscape", f"{name}.wav").is_file()
+    )
 
 
 @lru_cache(maxsize=1)

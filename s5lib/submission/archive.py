@@ -49,7 +49,9 @@ class Package:
             return
         total = sum(info.file_size for info in infos)
         if total > MOST_BYTES_IN_ALL:
-            self._violated(self.path.name, f"unpacks to {total} bytes; expected at most {MOST_BYTES_IN_ALL}: a zip bomb?")
+            self._violated(
+                self.path.name, f"unpacks to {total} bytes; expected at most {MOST_BYTES_IN_ALL}: a zip bomb?"
+            )
             return
         counts = Counter(info.filename.casefold() for info in infos)  # one file on systems that do not tell case
         told = set()
@@ -69,7 +71,15 @@ class Package:
         try:
             with self._file.open(self.members[name]) as stream:
                 return stream.read(self.members[name].file_size)
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
             self._violated(name, f"cannot be unpacked, the archive is damaged ({error})")
             return None
 

@@ -53,7 +53,11 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         if record.get("sample_rate") != rules.sample_rate:
             raise DataError(f"{infer_dir / key}.json: {record.get('sample_rate')} Hz; expected {rules.sample_rate}.")
         listed = [
-            {"filename": _file(key, index, entry["label"]), "label": entry["label"], "probability": entry["probability"]}
+            {
+                "filename": _file(key, index, entry["label"]),
+                "label": entry["label"],
+                "probability": entry["probability"],
+            }
             for index, entry in enumerate(record["sources"])
         ]
         probabilities.append({"soundscape": key, "estimate": listed})
@@ -157,13 +161,20 @@ def _development(scores: Path) -> dict[str, Any]:
         for line in scores.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             score = row["predicted"]
-            details.append({
-                "soundscape": str(row["id"]), "CAPI-SDRi": None if score["value"] is None else float(score["value"]),
-                "tp": int(score["tp"]), "fn": int(score["fn"]), "fp": int(score["fp"]),
-                "sources": [{"label": str(pair[2]), "SDRi": float(pair[3])} for pair in score["pairs"]],
-            })  # fmt: skip
+            details.append(
+                {
+                    "soundscape": str(row["id"]),
+                    "CAPI-SDRi": None if score["value"] is None else float(score["value"]),
+                    "tp": int(score["tp"]),
+                    "fn": int(score["fn"]),
+                    "fp": int(score["fp"]),
+                    "sources": [{"label": str(pair[2]), "SDRi": float(pair[3])} for pair in score["pairs"]],
+                }
+            )
     except OSError as error:
-        raise DataError(f"--scores {scores}: {error.strerror}. Run the scoring stage first (run.sh --stage 5).") from None
+        raise DataError(
+            f"--scores {scores}: {error.strerror}. Run the scoring stage first (run.sh --stage 5)."
+        ) from None
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise DataError(
             f"--scores {scores}: line {len(details) + 1} has no scores with predicted labels ({error!r}); expected the .jsonl "

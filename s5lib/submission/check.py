@@ -95,7 +95,9 @@ class _Check:
     def _check_results(self, waveforms: set[str]) -> dict[str, list[str]]:
         """Check both JSON files; return the files of each soundscape."""
         evaluation, development = self._json(_EVAL), self._json(_DEV)
-        counts = [self._nparams(file, content) for file, content in ((_EVAL, evaluation), (_DEV, development)) if content]
+        counts = [
+            self._nparams(file, content) for file, content in ((_EVAL, evaluation), (_DEV, development)) if content
+        ]
         if len(counts) == 2 and None not in counts and counts[0] != counts[1]:
             self.tell(_DEV, f"nparams is {counts[1]}, in {_EVAL} {counts[0]}; expected the same system")
         for file, content in ((_EVAL, evaluation), (_DEV, development)):
@@ -125,7 +127,7 @@ class _Check:
             ("CAPI-SDRi", "mean", -200, 200),
             ("label_metrics", "accuracy_mix", 0, 100),
             ("label_metrics", "accuracy_src", 0, 100),
-        ):  # fmt: skip
+        ):
             part = content.get(group)
             value = part.get(key) if isinstance(part, dict) else None
             if not _is_number(value) or not low <= value <= high:

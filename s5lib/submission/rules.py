@@ -27,10 +27,25 @@ __all__ = ["CHALLENGE_LABELS", "NAME_PATTERN", "Rules", "Violation", "recordings
 NAME_PATTERN = re.compile(r"[A-Za-z0-9-]+_[A-Za-z0-9-]+_task4_[1-9][0-9]?")
 
 CHALLENGE_LABELS = (
-    "AlarmClock", "BicycleBell", "Blender", "Buzzer", "Clapping", "Cough", "CupboardOpenClose", "Dishes", "Doorbell",
-    "FootSteps", "HairDryer", "MechanicalFans", "MusicalKeyboard", "Percussion", "Pour", "Speech", "Typing",
+    "AlarmClock",
+    "BicycleBell",
+    "Blender",
+    "Buzzer",
+    "Clapping",
+    "Cough",
+    "CupboardOpenClose",
+    "Dishes",
+    "Doorbell",
+    "FootSteps",
+    "HairDryer",
+    "MechanicalFans",
+    "MusicalKeyboard",
+    "Percussion",
+    "Pour",
+    "Speech",
+    "Typing",
     "VacuumCleaner",
-)  # fmt: skip
+)
 
 _AUDIO = (".wav", ".flac")
 
@@ -91,5 +106,7 @@ def recordings_of(folder: Path) -> dict[str, str]:
         return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
     files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _AUDIO) if folder.is_dir() else []
     if not files:
-        raise DataError(f"{folder} is neither a data directory (it has no wav.scp) nor a folder with .wav or .flac files.")
+        raise DataError(
+            f"{folder} is neither a data directory (it has no wav.scp) nor a folder with .wav or .flac files."
+        )
     return {path.stem: str(path) for path in files}

@@ -36,9 +36,7 @@ class System(ABC):
         self.device = torch.device(device)
         self.sample_rate, self.num_channels, self.num_sources = sizes.sample_rate, sizes.num_channels, sizes.num_sources
 
-    def __call__(
-        self, waveform: np.ndarray, sample_rate: int, labels: Sequence[str] | None = None
-    ) -> list[Source]:
+    def __call__(self, waveform: np.ndarray, sample_rate: int, labels: Sequence[str] | None = None) -> list[Source]:
         """Separate one recording.
 
         Args:

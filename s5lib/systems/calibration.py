@@ -109,7 +109,7 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
         CheckpointError: a file that was asked for is of other weights, or one is damaged.
         ConfigError: a file that was asked for cannot be read, or there is no tagger to use it with.
     """
-    if choice is None or choice in ("none", "auto") and (choice == "none" or checkpoint is None):
+    if choice is None or (choice in ("none", "auto") and (choice == "none" or checkpoint is None)):
         return None
     if checkpoint is None:
         raise ConfigError(
@@ -126,8 +126,9 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
             raise CheckpointError(f"{path} was tuned for other weights than {checkpoint}: run 's5lib calibrate' again.")
         log.warning(
             "%s was tuned for other weights than %s now has: it is not used. Run 's5lib calibrate', or delete it.",
-            path, checkpoint,
-        )  # fmt: skip
+            path,
+            checkpoint,
+        )
         return None
     if calibration == Calibration():
         log.info("%s says that plain decisions are best", path)

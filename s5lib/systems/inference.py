@@ -58,8 +58,14 @@ def infer_data_directory(
 
 
 def infer_files(
-    inputs: Iterable[str], out: Path, labels: Sequence[str] | None, system: dict, device: str = "cpu",
-    nj: int = 1, channel_order: str = "WYZX", **how: Any,
+    inputs: Iterable[str],
+    out: Path,
+    labels: Sequence[str] | None,
+    system: dict,
+    device: str = "cpu",
+    nj: int = 1,
+    channel_order: str = "WYZX",
+    **how: Any,
 ) -> None:
     """Separate recordings, or all recordings in folders, into ``out``.
 
@@ -86,7 +92,9 @@ def infer_files(
     names = {}
     for file in files:
         if file.stem in names:
-            raise DataError(f"{names[file.stem]} and {file} would both be written as {file.stem}_*: rename one of them.")
+            raise DataError(
+                f"{names[file.stem]} and {file} would both be written as {file.stem}_*: rename one of them."
+            )
         names[file.stem] = file
     order = tuple(channel_order.index(c) for c in "WYZX") if channel_order != "WYZX" else None
     given = tuple(labels) if labels is not None else None
@@ -95,13 +103,24 @@ def infer_files(
 
 
 def _infer(
-    tasks: list[Task], out: Path, system: dict, device: str, nj: int, *, told: bool, format: str = "float",
-    window_seconds: float = 10.0, dask: str | None = None, plugins: Sequence[str] = (),
+    tasks: list[Task],
+    out: Path,
+    system: dict,
+    device: str,
+    nj: int,
+    *,
+    told: bool,
+    format: str = "float",
+    window_seconds: float = 10.0,
+    dask: str | None = None,
+    plugins: Sequence[str] = (),
 ) -> None:
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
     if not 0.5 <= window_seconds <= 600:
-        raise ConfigError(f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes.")
+        raise ConfigError(
+            f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes."
+        )
     system = _checked(system, {task.labels is None for task in tasks})
     system["calibration"] = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
     made_by = _made_by(system, format, window_seconds)
@@ -128,11 +147,16 @@ def _infer(
                 log.info("%s", outcome.words)
     elapsed = time.monotonic() - since
     log.info(
-        "%d recordings, %s of audio, in %s (%.1f times faster than they sound)", len(todo) - len(failed),
-        format_timespan(round(audio, 1)), format_timespan(round(elapsed, 1)), audio / elapsed,
+        "%d recordings, %s of audio, in %s (%.1f times faster than they sound)",
+        len(todo) - len(failed),
+        format_timespan(round(audio, 1)),
+        format_timespan(round(elapsed, 1)),
+        audio / elapsed,
     )
     if failed:
-        raise DataError(f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}.")
+        raise DataError(
+            f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}."
+        )
 
 
 def _checked(system: dict, predicted: set[bool]) -> dict:
@@ -156,14 +180,21 @@ def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]
     """Return what the JSON of a recording says about where its sources come from."""
     models = {
         kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
-        for kind in _CHECKPOINTS if system.get(kind)
-    }  # fmt: skip
+        for kind in _CHECKPOINTS
+        if system.get(kind)
+    }
     settings = {key: value for key, value in system.items() if key not in _CHECKPOINTS and value is not None}
     if system["system"] != "iterative":
         settings.pop("rounds", None)
     if system.get("tagger"):
         settings["calibration"] = system["calibration"].as_json() if system["calibration"] else "none"
-    return {"s5lib": s5lib.__version__, "models": models, **settings, "window_seconds": window_seconds, "format": format}
+    return {
+        "s5lib": s5lib.__version__,
+        "models": models,
+        **settings,
+        "window_seconds": window_seconds,
+        "format": format,
+    }
 
 
 def _digest(kind: str, path: str | Path) -> str:
@@ -176,7 +207,9 @@ def _digest(kind: str, path: str | Path) -> str:
 def _refuse_other_system(out: Path, system: str) -> None:
     """Raise ConfigError where another system's results for given labels would stay among those of a joint model."""
     if system == "joint" and any(out.glob("oracle/*.json")):
-        raise ConfigError(f"{out} holds what another system gave for oracle labels: choose another --out for the joint model.")
+        raise ConfigError(
+            f"{out} holds what another system gave for oracle labels: choose another --out for the joint model."
+        )
 
 
 def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:

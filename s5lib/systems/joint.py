@@ -35,10 +35,14 @@ class Joint(System):
             raise ConfigError("a joint model predicts the labels itself: leave them out, or use a separator.")
         if not mixture.any():
             return []
-        logits, waveforms = (output[0].float() for output in self.joint_model(torch.from_numpy(mixture)[None].to(self.device)))
+        logits, waveforms = (
+            output[0].float() for output in self.joint_model(torch.from_numpy(mixture)[None].to(self.device))
+        )
         probability, classes = (values.tolist() for values in logits.softmax(-1).max(-1))
         waveforms = waveforms.cpu().numpy()
         slots = sorted(range(len(classes)), key=classes.__getitem__)
         return [
-            Source(self.labels[classes[k]], probability[k], waveforms[k]) for k in slots if classes[k] < len(self.labels)
+            Source(self.labels[classes[k]], probability[k], waveforms[k])
+            for k in slots
+            if classes[k] < len(self.labels)
         ]

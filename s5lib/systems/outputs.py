@@ -140,9 +140,13 @@ class SourceWriter:
         peak = max((part.meter.peak for part in parts), default=0.0)
         gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
         record = {
-            "name": self.name, "sample_rate": self.sample_rate,
-            "duration": round(self._num_samples / self.sample_rate, 4), **details, "gain": gain, "sources": [],
-        }  # fmt: skip
+            "name": self.name,
+            "sample_rate": self.sample_rate,
+            "duration": round(self._num_samples / self.sample_rate, 4),
+            **details,
+            "gain": gain,
+            "sources": [],
+        }
         with _told(self.folder):
             for index, part in enumerate(parts):
                 file = f"{self.name}_{index}_{file_label(part.label)}.{ending}"
@@ -190,7 +194,9 @@ class _told:
     def __exit__(self, kind, error, trace):
         if isinstance(error, (OSError, soundfile.LibsndfileError)):
             reason = getattr(error, "strerror", None) or error
-            raise DataError(f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder.") from error
+            raise DataError(
+                f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder."
+            ) from error
 
 
 def _blocks(path: Path) -> Iterator[np.ndarray]:
@@ -261,7 +267,9 @@ def read_sources(folder: Path, name: str, num_samples: int) -> tuple[list[str], 
         except (OSError, TypeError, RuntimeError, soundfile.LibsndfileError) as error:
             raise DataError(f"{path} cannot be read ({error}): run the inference stage again.") from None
         if waveform.shape != row.shape:
-            raise DataError(f"{path} ends after {len(waveform)} samples; expected {num_samples}. Run the inference again.")
+            raise DataError(
+                f"{path} ends after {len(waveform)} samples; expected {num_samples}. Run the inference again."
+            )
         if not np.isfinite(waveform).all():
             raise DataError(f"{path}: sample {int(np.argmin(np.isfinite(waveform)))} is not a finite number.")
         row[:] = waveform / np.float32(record.get("gain", 1.0)) if record.get("gain", 1.0) != 1 else waveform

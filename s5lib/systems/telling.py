@@ -40,7 +40,9 @@ def _when(stretches) -> str:
     if len(stretches) <= _MOST_STRETCHES:
         return " and ".join(f"from {_clock(begin)} to {_clock(end)}" for begin, end in stretches)
     total = sum(end - begin for begin, end in stretches)
-    return f"{len(stretches)} times from {_clock(stretches[0][0])} to {_clock(stretches[-1][1])}, {_length(total)} in all"
+    return (
+        f"{len(stretches)} times from {_clock(stretches[0][0])} to {_clock(stretches[-1][1])}, {_length(total)} in all"
+    )
 
 
 def _clock(seconds: float) -> str:

@@ -79,9 +79,7 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
     else:
         processes = min(nj, len(tasks))
         threads = max(1, torch.get_num_threads() // processes)
-        yield from over_processes(
-            work, tasks, processes, start_method="spawn", initializer=_start, initargs=(threads,)
-        )
+        yield from over_processes(work, tasks, processes, start_method="spawn", initializer=_start, initargs=(threads,))
 
 
 def _start(threads: int) -> None:
@@ -114,7 +112,9 @@ def separate(job: Job, task: Task) -> Outcome:
         return Outcome(task, error=str(error))
     except (RuntimeError, MemoryError) as error:  # of torch, out of memory included; it may fit another recording
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        return Outcome(task, error=f"{task.path}: the models failed ({cause}). If memory was short, a smaller --window helps.")
+        return Outcome(
+            task, error=f"{task.path}: the models failed ({cause}). If memory was short, a smaller --window helps."
+        )
 
 
 def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> dict[str, Any]:

@@ -55,8 +55,10 @@ def check_valid_assignments(trial: AlignerTrial) -> None:
     for score, references, estimates in trial.scenes():
         made = aligner.align(score, references, estimates)
         scene = f"labels {references} and {estimates}: {made}"
-        for side, count, unmatched in ((0, len(references), made.unmatched_references),
-                                       (1, len(estimates), made.unmatched_estimates)):  # fmt: skip
+        for side, count, unmatched in (
+            (0, len(references), made.unmatched_references),
+            (1, len(estimates), made.unmatched_estimates),
+        ):
             seen = sorted([pair[side] for pair in made.pairs] + list(unmatched))
             require(seen == list(range(count)), f"{('references', 'estimates')[side]} are not each there once; {scene}")
         require(list(made.pairs) == sorted(made.pairs), f"pairs are not sorted by reference; {scene}")

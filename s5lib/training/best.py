@@ -71,7 +71,11 @@ class BestWeights(lightning.Callback):
         if self.patience and len(since) >= self.patience:
             log.info(
                 "stopped early after step %d: the last %d validations were not better than step %d's %s %.3f",
-                step, len(since), self._ranked()[0], self.monitor, self.values[self._ranked()[0]],
+                step,
+                len(since),
+                self._ranked()[0],
+                self.monitor,
+                self.values[self._ranked()[0]],
             )
             trainer.should_stop = True
 

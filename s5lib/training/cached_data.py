@@ -35,7 +35,9 @@ def require_features(kind: str, component: Component) -> None:
         ConfigError: ``component`` is no tagger, or has no ``features`` and ``classify``.
     """
     if kind != "tagger":
-        raise ConfigError(f"--tagger_cache is for taggers, whose backbone may be frozen; a {kind.replace('_', ' ')} has none.")
+        raise ConfigError(
+            f"--tagger_cache is for taggers, whose backbone may be frozen; a {kind.replace('_', ' ')} has none."
+        )
     if not has_features(component.load()):
         raise ConfigError(
             f"--tagger_cache: {component} does not offer features(mixture) and classify(features), which together are its "
@@ -88,14 +90,23 @@ class CachedData(TrainingData):
                 shards.clear_if_other()
             trainer.strategy.barrier()
             shards.fill(
-                scenes, model, count, device=device, precision=s.precision,
-                batch_size=max(1, s.batch_size // (trainer.world_size * s.accumulate)), num_workers=s.num_workers,
-                rank=trainer.global_rank, world_size=trainer.world_size,
-            )  # fmt: skip
+                scenes,
+                model,
+                count,
+                device=device,
+                precision=s.precision,
+                batch_size=max(1, s.batch_size // (trainer.world_size * s.accumulate)),
+                num_workers=s.num_workers,
+                rank=trainer.global_rank,
+                world_size=trainer.world_size,
+            )
             trainer.strategy.barrier()
             kept[name] = shards.scenes(count, prefix)
         self.train, self.valid, self.filled = kept["train"], kept["valid"], True
         seen = s.batch_size * s.max_steps / pool
         log.info(
-            "trains on the features of %d mixtures, each seen %.3g times, in %s; the backbone does not run", pool, seen, self.folder
+            "trains on the features of %d mixtures, each seen %.3g times, in %s; the backbone does not run",
+            pool,
+            seen,
+            self.folder,
         )

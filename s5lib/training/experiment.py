@@ -139,6 +139,10 @@ def versions() -> dict[str, str]:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         found["git"] = subprocess.run(
             ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
         ).stdout.strip()
     return found

@@ -31,8 +31,14 @@ from s5lib.durable import replacing, write_text
 from s5lib.errors import ConfigError
 
 __all__ = [
-    "FeatureScenes", "FeatureShards", "backbone_key", "features_are_fixed", "has_features", "pool_key", "recordings_key",
-]  # fmt: skip
+    "FeatureScenes",
+    "FeatureShards",
+    "backbone_key",
+    "features_are_fixed",
+    "has_features",
+    "pool_key",
+    "recordings_key",
+]
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +74,9 @@ def backbone_key(model: nn.Module, precision: str) -> dict:
 def pool_key(scenes: DrawnScenes) -> dict:
     """Return what the training mixtures are a function of: the corpus's files, the drawing's settings, the seed."""
     corpus = scenes.corpus
-    clips = [clip for group in (*corpus.events.values(), *corpus.interferences.values(), corpus.noises) for clip in group]
+    clips = [
+        clip for group in (*corpus.events.values(), *corpus.interferences.values(), corpus.noises) for clip in group
+    ]
     files = [f"{clip.path.relative_to(corpus.root)} {clip.info}" for clip in clips]
     files += [f"{path.relative_to(corpus.root)} {path.stat().st_size}" for path in corpus.room_paths]
     return {"corpus": _digest(files), "scenes": repr(scenes.settings), "seed": scenes.seed}
@@ -157,8 +165,19 @@ class FeatureShards:
             return None
         return rows if len(rows) == len(_indices(number, count)) else None
 
-    def fill(self, scenes: Dataset, model: nn.Module, count: int, *, device, precision: str, batch_size: int,
-             num_workers: int, rank: int = 0, world_size: int = 1) -> None:  # fmt: skip
+    def fill(
+        self,
+        scenes: Dataset,
+        model: nn.Module,
+        count: int,
+        *,
+        device,
+        precision: str,
+        batch_size: int,
+        num_workers: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
         """Compute the missing shards among those of this process.
 
         Args:
@@ -174,7 +193,9 @@ class FeatureShards:
         if rank == 0 and missing:
             log.info("%s: %d of %d shards are to be computed", self.folder, len(missing), len(shards))
         mine = missing[rank::world_size]
-        parts = [_indices(n, count)[i : i + batch_size] for n in mine for i in range(0, len(_indices(n, count)), batch_size)]
+        parts = [
+            _indices(n, count)[i : i + batch_size] for n in mine for i in range(0, len(_indices(n, count)), batch_size)
+        ]
         loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=collate)
         mode = model.training
         model.eval()
@@ -188,7 +209,9 @@ class FeatureShards:
                 rows, done = [], done + 1
                 rate = min(done * SHARD, count) / (time.monotonic() - since)
                 left = format_timespan(int((len(mine) - done) * SHARD / rate))
-                log.info("%s: %d of %d, %.1f mixtures/s, %s left", self.folder, done, len(mine), rate * world_size, left)
+                log.info(
+                    "%s: %d of %d, %.1f mixtures/s, %s left", self.folder, done, len(mine), rate * world_size, left
+                )
         model.train(mode)
 
     def _write(self, number: int, rows: list, to_come: int) -> None:
@@ -209,7 +232,9 @@ class FeatureShards:
             raise self._not_written(error) from None
 
     def _not_written(self, error: OSError) -> ConfigError:
-        return ConfigError(f"--tagger_cache: {self.folder} cannot be written ({error.strerror}). Make room, or choose another --expdir.")
+        return ConfigError(
+            f"--tagger_cache: {self.folder} cannot be written ({error.strerror}). Make room, or choose another --expdir."
+        )
 
     def scenes(self, count: int, name: str) -> FeatureScenes:
         """Return the dataset of the first ``count`` mixtures, all of whose shards are there."""

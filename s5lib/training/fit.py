@@ -51,11 +51,18 @@ def fit(run: Run) -> Path:
     component.configure(**options)  # a wrong option is told before a folder is made for it
     if processes.is_main:
         asked = {
-            "kind": run.kind, "name": run.component, "distribution": component.distribution,
-            "version": component.version, "options": options, "labels": list(corpus.labels),
-            "corpus": str(corpus.root), "scenes": asdict(scenes), "seed": run.seed,
-            "init": str(run.init) if run.init else None, "steps": {name: asdict(s) for name, s in settings.items()},
-        }  # fmt: skip
+            "kind": run.kind,
+            "name": run.component,
+            "distribution": component.distribution,
+            "version": component.version,
+            "options": options,
+            "labels": list(corpus.labels),
+            "corpus": str(corpus.root),
+            "scenes": asdict(scenes),
+            "seed": run.seed,
+            "init": str(run.init) if run.init else None,
+            "steps": {name: asdict(s) for name, s in settings.items()},
+        }
         defaults = default_settings(run.kind)
         final.open(asked, {"steps": dict.fromkeys(settings, defaults), "scenes": asdict(DrawSettings())})
     else:  # it writes nothing, and says what went wrong alone
@@ -70,21 +77,25 @@ def fit(run: Run) -> Path:
         _warn_of_duplicate_labels(run.kind, component, scenes)
         train = Corpus(corpus.root, "train")
         valid = RecordedScenes(
-            run.data_dir / "valid", corpus.labels, corpus.max_sources,
-            sample_rate=corpus.sample_rate, num_channels=corpus.num_channels,
-        )  # fmt: skip
+            run.data_dir / "valid",
+            corpus.labels,
+            corpus.max_sources,
+            sample_rate=corpus.sample_rate,
+            num_channels=corpus.num_channels,
+        )
         weights = run.init
         for number, (name, step) in enumerate(settings.items()):
             experiment = Experiment(final.folder / name)
             if processes.is_main:
-                experiment.open(
-                    {"train": asdict(step), "init": str(weights) if weights else None}, {"train": defaults}
-                )
+                experiment.open({"train": asdict(step), "init": str(weights) if weights else None}, {"train": defaults})
             if not experiment.finished:
                 drawn = DrawnScenes(
-                    train, scenes, seed=run.seed * 1000 + number, size=step.max_steps * step.batch_size,
+                    train,
+                    scenes,
+                    seed=run.seed * 1000 + number,
+                    size=step.max_steps * step.batch_size,
                     sources=run.kind != "tagger",
-                )  # fmt: skip
+                )
                 training = Step(run, name, step, experiment, component, options, corpus.labels, processes)
                 with in_plain_words(step, experiment.resume_file, run.ngpu > 0):
                     training.train(drawn, valid, weights, seed=run.seed + number)
@@ -99,9 +110,11 @@ def fit(run: Run) -> Path:
 def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:
     """Return the component's options: what the run asks for, and what the corpus is."""
     sizes = {
-        "num_classes": len(corpus.labels), "num_sources": corpus.max_sources,
-        "num_channels": corpus.num_channels, "sample_rate": corpus.sample_rate,
-    }  # fmt: skip
+        "num_classes": len(corpus.labels),
+        "num_sources": corpus.max_sources,
+        "num_channels": corpus.num_channels,
+        "sample_rate": corpus.sample_rate,
+    }
     if any(option.name == "labels" for option in component.options()):  # a model that reads labels as text
         sizes["labels"] = list(corpus.labels)
     for name, value in run.component_options.items():

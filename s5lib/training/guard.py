@@ -68,12 +68,24 @@ class Guard(lightning.Callback):
         """Write the file; return the message."""
         name = "bad_batch.json" if trainer.is_global_zero else f"bad_batch.rank{trainer.global_rank}.json"
         scenes = [scene for batch in self._batches for scene in _scenes(batch)]
-        write_text(self.folder / name, json.dumps({
-            "what": what, "value": None if value is None else _plain(value), "step": trainer.global_step,
-            "losses": [_plain(loss) for loss in self._losses], "recent_losses": [_plain(loss) for loss in self._recent],
-            "scenes": scenes, "seed": self.drawn.seed, "corpus": str(self.drawn.corpus.root),
-            "split": self.drawn.corpus.split, "drawing": asdict(self.drawn.settings),
-        }, indent=1))  # fmt: skip
+        write_text(
+            self.folder / name,
+            json.dumps(
+                {
+                    "what": what,
+                    "value": None if value is None else _plain(value),
+                    "step": trainer.global_step,
+                    "losses": [_plain(loss) for loss in self._losses],
+                    "recent_losses": [_plain(loss) for loss in self._recent],
+                    "scenes": scenes,
+                    "seed": self.drawn.seed,
+                    "corpus": str(self.drawn.corpus.root),
+                    "split": self.drawn.corpus.split,
+                    "drawing": asdict(self.drawn.settings),
+                },
+                indent=1,
+            ),
+        )
         return (
             f"step {trainer.global_step}: {found.rstrip('.')}. It was on the scenes "
             f"{', '.join(scene['id'] for scene in scenes)}. Write them as audio to look for broken recordings: "

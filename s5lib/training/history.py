@@ -73,8 +73,12 @@ class History(lightning.Callback):
         left = (settings.max_steps - trainer.global_step) * seconds / max(1, steps)
         waiting = self._waited / seconds
         row = {
-            "step": trainer.global_step, "loss": round(loss, 4), "lr": self._lr, **figures,
-            "mixtures_per_second": round(rate, 2), "waiting_for_data": round(waiting, 3),
+            "step": trainer.global_step,
+            "loss": round(loss, 4),
+            "lr": self._lr,
+            **figures,
+            "mixtures_per_second": round(rate, 2),
+            "waiting_for_data": round(waiting, 3),
         }
         # The rows of a stopped run that were made after the point from which it goes on are made again.
         rows = [earlier for earlier in read_history(self.path) if earlier["step"] < trainer.global_step]

@@ -12,7 +12,7 @@ __all__ = ["log_file"]
 
 class _FileHandler(logging.FileHandler):
     def handleError(self, record):
-        raise  # noqa: PLE0704  what went wrong, as a full disk: logging itself would print a traceback and go on
+        raise
 
 
 @contextlib.contextmanager

@@ -184,9 +184,13 @@ class JointTraining(_Training):
         silence = logits.shape[-1] - 1
         figures, labels = {"ca_pi_sdri": [], "pi_sdri": []}, []
         for classes, estimate, source, reference, mixture in zip(
-            logits.argmax(-1).tolist(), estimates.float().cpu().numpy(), batch["sources"].cpu().numpy(),
-            batch["labels"].tolist(), batch["mixture"][:, 0].cpu().numpy(), strict=True,
-        ):  # fmt: skip
+            logits.argmax(-1).tolist(),
+            estimates.float().cpu().numpy(),
+            batch["sources"].cpu().numpy(),
+            batch["labels"].tolist(),
+            batch["mixture"][:, 0].cpu().numpy(),
+            strict=True,
+        ):
             found = [k for k, label in enumerate(classes) if label != silence]
             active = [k for k, label in enumerate(reference) if label >= 0]
             names = [classes[k] for k in found], [reference[k] for k in active]

@@ -99,9 +99,14 @@ def draw_spectrograms(rows: Sequence[tuple[str, np.ndarray]], sample_rate: int) 
     canvas = FigureCanvasAgg(figure)
     for axis, (title, samples), power in zip(np.atleast_1d(figure.subplots(len(rows), sharex=True)), rows, powers):
         axis.imshow(
-            10 * np.log10(power / loudest + 1e-10), origin="lower", aspect="auto", cmap="magma", vmin=-70, vmax=0,
+            10 * np.log10(power / loudest + 1e-10),
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=-70,
+            vmax=0,
             extent=(0, len(samples) / sample_rate, 0, sample_rate / 2000),
-        )  # fmt: skip
+        )
         axis.set_title(title, fontsize=8, loc="left", pad=2)
         axis.set_ylabel("kHz", fontsize=7)
         axis.tick_params(labelsize=7)

@@ -58,7 +58,10 @@ class Processes:
 
 
 def find_processes(
-    ngpu: int = 0, num_processes: int | None = None, num_nodes: int | None = None, environ: Mapping[str, str] = os.environ
+    ngpu: int = 0,
+    num_processes: int | None = None,
+    num_nodes: int | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Processes:
     """Return the processes of a run from what the user asks for and what has started this process.
 

@@ -16,7 +16,7 @@ __all__ = ["Progress"]
 class Progress(TQDMProgressBar):
     """Lightning's bar for the whole run::
 
-        train  36%|███▋      | 720/2000 steps, loss -4.21, pi_sdri 6.31, 12.3 mixtures/s, 3 minutes and 28 seconds left
+    train  36%|███▋      | 720/2000 steps, loss -4.21, pi_sdri 6.31, 12.3 mixtures/s, 3 minutes and 28 seconds left
     """
 
     BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} steps{postfix}"

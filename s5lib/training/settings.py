@@ -70,9 +70,16 @@ class TrainSettings:
         for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in (
-            "warmup_steps", "early_stopping", "tensorboard_scenes", "keep_models", "tagger_cache", "num_workers",
-            "weight_decay", "clip", "label_weight",
-        ):  # fmt: skip
+            "warmup_steps",
+            "early_stopping",
+            "tensorboard_scenes",
+            "keep_models",
+            "tagger_cache",
+            "num_workers",
+            "weight_decay",
+            "clip",
+            "label_weight",
+        ):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("lr", 0 < self.lr < 1e6, "above 0, and below 1e6")
 

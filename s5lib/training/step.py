@@ -73,14 +73,24 @@ class Step:
         if self.processes.world_size > 1 and self.settings.sync_batchnorm:
             normalise_over_processes(model)
         save = partial(
-            save_checkpoint, model=model, kind=self.run.kind, name=self.run.component,
-            distribution=self.component.distribution, version=self.component.version, labels=self.labels,
-        )  # fmt: skip
+            save_checkpoint,
+            model=model,
+            kind=self.run.kind,
+            name=self.run.component,
+            distribution=self.component.distribution,
+            version=self.component.version,
+            labels=self.labels,
+        )
         best = BestWeights(
             self.experiment.folder / "best", module.monitor, self.settings.keep_best, self.settings.early_stopping
         )
         trainer = make_trainer(
-            self.run.ngpu, self.processes, self.settings, self.experiment, self._callbacks(drawn, best, save), first_step
+            self.run.ngpu,
+            self.processes,
+            self.settings,
+            self.experiment,
+            self._callbacks(drawn, best, save),
+            first_step,
         )
         self._optimise(trainer, module, drawn, valid, resumed=first_step is not None)
         if trainer.is_global_zero:
@@ -104,13 +114,20 @@ class Step:
         sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
         log.info(
             "step %s: %s %s, %.2f M of %.2f M parameters train; %d steps of %d mixtures",
-            self.name, self.run.kind, self.run.component, sum(n for n, trains in sizes if trains) / 1e6,
-            sum(n for n, _ in sizes) / 1e6, self.settings.max_steps, self.settings.batch_size,
+            self.name,
+            self.run.kind,
+            self.run.component,
+            sum(n for n, trains in sizes if trains) / 1e6,
+            sum(n for n, _ in sizes) / 1e6,
+            self.settings.max_steps,
+            self.settings.batch_size,
         )
         if self.processes.world_size > 1:
             log.info(
                 "step %s: %d processes on %d machines, each with %d of a step's mixtures",
-                self.name, self.processes.world_size, self.processes.num_nodes,
+                self.name,
+                self.processes.world_size,
+                self.processes.num_nodes,
                 self.settings.batch_size // self.processes.world_size,
             )
 
@@ -136,9 +153,11 @@ class Step:
             data = TrainingData(drawn, valid, self.settings)
         try:
             trainer.fit(
-                module, datamodule=data, ckpt_path=self.experiment.resume_file if resumed else None,
+                module,
+                datamodule=data,
+                ckpt_path=self.experiment.resume_file if resumed else None,
                 weights_only=True if resumed else None,
-            )  # fmt: skip
+            )
         except Stopped as stopped:
             log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
             # Who watches over several processes takes another status for a failure, and kills the main one.

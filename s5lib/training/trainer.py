@@ -20,15 +20,24 @@ __all__ = ["make_trainer"]
 # What Lightning warns of and we do on purpose: few workers, frozen layers in eval mode, going on amid an epoch (the
 # sampler does that), figures that are agreed on already; and of its own dependencies.
 _LIGHTNINGS_ADVICE = (
-    ".*does not have many workers.*", ".*in eval mode.*", ".*dataloader is not resumable.*", ".*sync_dist.*",
-    ".*tensorboard.*", ".*LeafSpec.*", ".*treespec.*",
-)  # fmt: skip
+    ".*does not have many workers.*",
+    ".*in eval mode.*",
+    ".*dataloader is not resumable.*",
+    ".*sync_dist.*",
+    ".*tensorboard.*",
+    ".*LeafSpec.*",
+    ".*treespec.*",
+)
 
 
 def make_trainer(
-    ngpu: int, processes: Processes, settings: TrainSettings, experiment: Experiment,
-    callbacks: list[lightning.Callback], first_step: int | None,
-) -> lightning.Trainer:  # fmt: skip
+    ngpu: int,
+    processes: Processes,
+    settings: TrainSettings,
+    experiment: Experiment,
+    callbacks: list[lightning.Callback],
+    first_step: int | None,
+) -> lightning.Trainer:
     """Return the trainer of one step of a run; ``first_step`` is what is done already of a resumed one."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

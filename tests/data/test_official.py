@@ -30,7 +30,8 @@ def test_names_are_compared_as_a_whole(tmp_path):
     directory = data_directory_from_synthesized(root, tmp_path / "data")
     assert labels_of(directory) == {"eval_1": ("Dog",), "eval_10": ("Cat", "Cat")}
     assert [source.rsplit("/", 1)[1] for source in directory.recordings[1].sources] == [
-        "eval_10_0_Cat.wav", "eval_10_1_Cat.wav",
+        "eval_10_0_Cat.wav",
+        "eval_10_1_Cat.wav",
     ]
     assert directory.recordings[0].num_samples == 100
 

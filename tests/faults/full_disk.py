@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from kills import check, command, figures, finish, make_data, start  # noqa: E402
+from kills import check, command, figures, finish, make_data, start
 
 
 def fill(folder: Path, sizes: range) -> dict[str, int]:

@@ -36,11 +36,20 @@ from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.training.resume import StepRandomness
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from small_corpus import make_corpus  # noqa: E402
+from small_corpus import make_corpus
 
 STEPS, SAVE, VALID = 16, 3, 4
-SIZES = ["n_fft=256", "hop_length=128", "n_mels=16", "embed_dim=16", "depth=1", "num_heads=2", "head_dim=16",
-         "track_dim=8", "dropout=0.3"]  # fmt: skip
+SIZES = [
+    "n_fft=256",
+    "hop_length=128",
+    "n_mels=16",
+    "embed_dim=16",
+    "depth=1",
+    "num_heads=2",
+    "head_dim=16",
+    "track_dim=8",
+    "dropout=0.3",
+]
 
 
 def make_data(folder: Path) -> Path:
@@ -55,8 +64,16 @@ def make_data(folder: Path) -> Path:
 
 def command(data: Path, expdir: Path, workers: int) -> list[str]:
     """Return the training's arguments: a tagger with dropout, the mean of its two best states."""
-    options = {"batch_size": 2, "max_steps": STEPS, "save_interval": SAVE, "valid_interval": VALID, "keep_best": 2,
-               "lr": 0.001, "monitor": "valid_loss", "num_workers": workers}  # fmt: skip
+    options = {
+        "batch_size": 2,
+        "max_steps": STEPS,
+        "save_interval": SAVE,
+        "valid_interval": VALID,
+        "keep_best": 2,
+        "lr": 0.001,
+        "monitor": "valid_loss",
+        "num_workers": workers,
+    }
     arguments = ["train", "tagger", "--data_dir", str(data), "--expdir", str(expdir)]
     for size in SIZES:
         arguments += ["--tagger_conf", size]

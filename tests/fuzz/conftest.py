@@ -61,20 +61,30 @@ def seeds(tmp_path_factory) -> Path:
         save_checkpoint(folder / f"{kind}.safetensors", model, kind, name, "s5lib", "0.1.0", LABELS)
     official = {
         "resunetk": ResUNetK(ResUNetKConfig(num_sources=2, n_fft=512, channels=(2, 3), condition_size=4)),
-        "m2dat": M2DTagger(M2DConfig(num_sources=2, embed_dim=64, depth=1, num_heads=1, head_dim=8, track_dim=4, chunk_frames=32)),
+        "m2dat": M2DTagger(
+            M2DConfig(num_sources=2, embed_dim=64, depth=1, num_heads=1, head_dim=8, track_dim=4, chunk_frames=32)
+        ),
     }
     for name, model in official.items():
         torch.save({"state_dict": {f"model.{k}": t for k, t in model.state_dict().items()}}, folder / f"{name}.ckpt")
         legacy = {"state_dict": {k: t.half().float() for k, t in model.state_dict().items()}}
         torch.save(legacy, folder / f"{name}.pth", _use_new_zipfile_serialization=False)
     mixture = 0.1 * np.random.default_rng(0).standard_normal((800, 4))
-    for name, subtype in (("a.wav", "PCM_16"), ("b.wav", "FLOAT"), ("c.flac", "PCM_16"), ("d.ogg", "VORBIS"), ("e.aiff", "PCM_16")):
+    for name, subtype in (
+        ("a.wav", "PCM_16"),
+        ("b.wav", "FLOAT"),
+        ("c.flac", "PCM_16"),
+        ("d.ogg", "VORBIS"),
+        ("e.aiff", "PCM_16"),
+    ):
         soundfile.write(folder / name, mixture, RATE if name != "d.ogg" else 44100, subtype=subtype)
     sources = [Source(label, 0.9, 0.1 * mixture[:, 0].astype(np.float32)) for label in ("Dog", "Rain")]
     write_sources(folder / "infer/predicted", "one", sources, RATE, labels="predicted")
     for k in range(2):
         soundfile.write(folder / f"source{k}.wav", mixture[:, k], RATE, subtype="FLOAT")
-    recording = Recording("one", str(folder / "b.wav"), ("Dog", "Rain"), tuple(str(folder / f"source{k}.wav") for k in range(2)), 800)
+    recording = Recording(
+        "one", str(folder / "b.wav"), ("Dog", "Rain"), tuple(str(folder / f"source{k}.wav") for k in range(2)), 800
+    )
     DataDirectory.write(folder / "data/test", [recording], 2)
     CorpusDescription("nowhere", tuple(LABELS), RATE, 4, 2).write(folder / "data")
     return folder

@@ -8,9 +8,30 @@ import numpy as np
 
 _NUMBERS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1)
 _VALUES = (
-    None, True, False, 0, -1, 1e308, -1e308, 1e-320, 2**70, "", "x", "../../x", "/etc/passwd", "a\0b", "\ud800", [], {}, [[]],
-    {"a": None}, float("nan"), float("inf"), "9" * 5000, ["Dog"] * 50,
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1e308,
+    -1e308,
+    1e-320,
+    2**70,
+    "",
+    "x",
+    "../../x",
+    "/etc/passwd",
+    "a\0b",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    {"a": None},
+    float("nan"),
+    float("inf"),
+    "9" * 5000,
+    ["Dog"] * 50,
+)
 
 
 def mutate_bytes(content: bytes, generator: np.random.Generator, head: int = 128) -> bytes:
@@ -49,7 +70,9 @@ def mutate_json(content: bytes, generator: np.random.Generator) -> bytes:
         return mutate_bytes(content, generator)
     document = [json.loads(content)]
     for _ in range(generator.integers(1, 4)):
-        places = [(parent, key) for parent, key in _places(document) if parent is not document or generator.random() < 0.1]
+        places = [
+            (parent, key) for parent, key in _places(document) if parent is not document or generator.random() < 0.1
+        ]
         parent, key = places[generator.integers(len(places))] if places else (document, 0)
         kind = generator.integers(4)
         if kind < 2:

@@ -83,7 +83,9 @@ def a_checkpoint(seeds, folder, generator):
         spoilt = mutate_bytes(content, generator, head=8 + length)
     else:
         outer = json.loads(content[8 : 8 + length])
-        outer["__metadata__"]["s5lib"] = mutate_json(outer["__metadata__"]["s5lib"].encode(), generator).decode("utf-8", "replace")
+        outer["__metadata__"]["s5lib"] = mutate_json(outer["__metadata__"]["s5lib"].encode(), generator).decode(
+            "utf-8", "replace"
+        )
         header = json.dumps(outer).encode()
         spoilt = len(header).to_bytes(8, "little") + header + content[8 + length :]
     path = folder / source.name
@@ -141,4 +143,6 @@ def attempt_all(kind, numbers, seeds, tmp_path):
             attempt(kind, seed, seeds, tmp_path)
         except Exception as error:
             failed[seed] = f"{type(error).__name__}: {error}"[:300]
-    assert not failed, f"{len(failed)} of {len(numbers)} spoilt files of the kind {kind}, by seed: " + json.dumps(failed, indent=1)
+    assert not failed, f"{len(failed)} of {len(numbers)} spoilt files of the kind {kind}, by seed: " + json.dumps(
+        failed, indent=1
+    )

@@ -20,10 +20,12 @@ def plain(logits, labels):
     """Return for each item the smallest mean cross-entropy over all orders of its labels, silence among them."""
     classes = torch.where(labels < 0, logits.shape[-1] - 1, labels)
     orders = [list(order) for order in permutations(range(labels.shape[1]))]
-    return torch.stack([
-        torch.stack([cross_entropy(item, row[order]) for order in orders]).min()
-        for item, row in zip(logits, classes, strict=True)
-    ])  # fmt: skip
+    return torch.stack(
+        [
+            torch.stack([cross_entropy(item, row[order]) for order in orders]).min()
+            for item, row in zip(logits, classes, strict=True)
+        ]
+    )
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 5])

@@ -53,17 +53,17 @@ def test_gradient_against_finite_differences(slots, aligner, average):
     prediction, target, labels = batch(slots, samples=6)
     loss = AlignedSDRLoss(aligner, average)
     fast = slots > 3  # one random direction instead of all
-    assert torch.autograd.gradcheck(
-        lambda x: loss.per_item(x, target, query_of(labels))[0], prediction, fast_mode=fast
-    )
+    assert torch.autograd.gradcheck(lambda x: loss.per_item(x, target, query_of(labels))[0], prediction, fast_mode=fast)
 
 
 def test_class_aware_loss_is_the_mean_over_mappings():
     prediction, target, _ = batch(3)
     labels, loss = [[0, 0, 1]] * 4, AlignedSDRLoss("ca")
     values = torch.stack([loss.per_item(prediction, target, query_of(labels))[0].detach() for _ in range(40)])
-    given, best = (AlignedSDRLoss(aligner).per_item(prediction, target, query_of(labels))[0].detach()
-                   for aligner in (ClassAware(order="given"), "ca_pi"))  # fmt: skip
+    given, best = (
+        AlignedSDRLoss(aligner).per_item(prediction, target, query_of(labels))[0].detach()
+        for aligner in (ClassAware(order="given"), "ca_pi")
+    )
     assert (values.min(0).values >= best - 1e-9).all()
     for b in range(4):
         assert len(values[:, b].unique()) == 2 and given[b] in values[:, b] and best[b] in values[:, b]
@@ -175,8 +175,10 @@ def test_nan_is_never_a_finite_loss():
 
     prediction, target, labels = batch(3)
     wrong = target.index_fill(1, torch.tensor([1]), torch.nan)
-    values = [AlignedSDRLoss(InOrder()).per_item(*signals, query_of(labels))[0]
-              for signals in ((prediction, wrong), (wrong, target))]  # fmt: skip
+    values = [
+        AlignedSDRLoss(InOrder()).per_item(*signals, query_of(labels))[0]
+        for signals in ((prediction, wrong), (wrong, target))
+    ]
     for value in values:
         assert value.isnan().tolist() == [True, True, False, True]  # slot 1 of the third item is silent
 

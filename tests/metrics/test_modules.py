@@ -75,9 +75,13 @@ def test_batches_and_scenes_and_functions_agree(name):
 def test_a_collection_keeps_its_metrics_apart():
     # The first batch leaves several of them with equal values, which a collection takes for equal metrics.
     single = {
-        "ca_pi": CAPISDRi(), "ca": CASDRi(), "pi": PISDRi(),
-        "strict": CAPISDRi(penalty_fn=-5.0, penalty_fp=-5.0), "source": SourceAccuracy(), "mixture": MixtureAccuracy(),
-    }  # fmt: skip
+        "ca_pi": CAPISDRi(),
+        "ca": CASDRi(),
+        "pi": PISDRi(),
+        "strict": CAPISDRi(penalty_fn=-5.0, penalty_fp=-5.0),
+        "source": SourceAccuracy(),
+        "mixture": MixtureAccuracy(),
+    }
     collection = MetricCollection({name: pickle.loads(pickle.dumps(metric)) for name, metric in single.items()})
     for data in BATCHES:
         collection.update(**data)

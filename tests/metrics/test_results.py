@@ -89,10 +89,18 @@ def test_sets(reference, name):
 def test_groups():
     groups = {(g.group, g.name): g for g in aggregate(SCORES, resamples=0)}
     assert list(groups) == [
-        ("set", "all"), ("set", "DupSet"), ("set", "NoDupSet"), ("set", "zero-target"),
-        ("sources", "0"), ("sources", "1"), ("sources", "2"), ("sources", "3"),
-        ("class", "a"), ("class", "b"), ("class", "c"),
-    ]  # fmt: skip
+        ("set", "all"),
+        ("set", "DupSet"),
+        ("set", "NoDupSet"),
+        ("set", "zero-target"),
+        ("sources", "0"),
+        ("sources", "1"),
+        ("sources", "2"),
+        ("sources", "3"),
+        ("class", "a"),
+        ("class", "b"),
+        ("class", "c"),
+    ]
     for name, members in {"DupSet": [2, 3], "NoDupSet": [0, 1], "zero-target": [4, 5]}.items():
         total, group = sum(SCORES[k] for k in members), groups["set", name]
         assert (group.scenes, group.labels, group.sdri.value) == (2, total.labels, pytest.approx(total.mean))

@@ -23,7 +23,10 @@ class Bands(Separator):
     def forward(self, mixture, query):
         spectrum = torch.fft.rfft(mixture)
         low = torch.arange(spectrum.shape[-1]) < spectrum.shape[-1] // 5
-        low, high = torch.fft.irfft(spectrum * low, mixture.shape[-1]), torch.fft.irfft(spectrum * ~low, mixture.shape[-1])
+        low, high = (
+            torch.fft.irfft(spectrum * low, mixture.shape[-1]),
+            torch.fft.irfft(spectrum * ~low, mixture.shape[-1]),
+        )
         pair = [low, high] if len(self.calls) % 2 == 0 or not self.swap else [high, low]
         self.calls.append(mixture.shape[-1])
         return torch.cat([*pair, mixture], 1) * (query != 0).any(-1, keepdim=True)
@@ -102,7 +105,9 @@ def test_impossible_lengths(chunk, overlap):
 
 
 def test_resunetk_in_chunks_is_resunetk_in_one_piece():
-    sizes = dict(num_classes=5, num_channels=2, n_fft=128, hop_length=32, channels=(8, 8), condition_size=16, sample_rate=8000)
+    sizes = dict(
+        num_classes=5, num_channels=2, n_fft=128, hop_length=32, channels=(8, 8), condition_size=16, sample_rate=8000
+    )
     separator = ResUNetK(ResUNetKConfig(**sizes)).eval()
     assert separator.time_grid == 64
     mixture, query = torch.randn(1, 2, 8000 * 5 + 77), reference.query([0, 1, 2], 5)

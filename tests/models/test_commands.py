@@ -84,7 +84,11 @@ def test_describe_refuses(arguments, message, capsys):
 
 
 def test_operations_are_counted_as_the_layers_have_them():
-    model = ResUNetK(ResUNetKConfig(num_classes=2, num_sources=1, num_channels=1, n_fft=64, hop_length=16, channels=(3,), condition_size=4))
+    model = ResUNetK(
+        ResUNetKConfig(
+            num_classes=2, num_sources=1, num_channels=1, n_fft=64, hop_length=16, channels=(3,), condition_size=4
+        )
+    )
     cost = measure_cost(model, "separator", seconds=0.01)  # 320 samples: 21 frames of 32 bins
     full, half = 21 * 32, 21 * 16
     dense = 2 * 4 + 4 * 4 + 4 * sum(layer.out_features for layer in model.film.values())

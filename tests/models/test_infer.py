@@ -14,7 +14,9 @@ from s5lib.models.resunetk import ResUNetK
 from s5lib.systems import load_system
 
 SEPARATOR = ResUNetKConfig(num_sources=2, n_fft=512, channels=(4, 6), condition_size=8)
-TAGGER = M2DConfig(num_sources=2, input_channels=4, embed_dim=64, depth=1, num_heads=1, head_dim=16, track_dim=8, chunk_frames=64)
+TAGGER = M2DConfig(
+    num_sources=2, input_channels=4, embed_dim=64, depth=1, num_heads=1, head_dim=16, track_dim=8, chunk_frames=64
+)
 
 
 @pytest.fixture
@@ -28,7 +30,17 @@ def folder(tmp_path):
 
 
 def infer(folder, *more):
-    return main(["infer", str(folder / "a.wav"), "--separator", str(folder / "resunetk.ckpt"), "--out", str(folder / "out"), *more])
+    return main(
+        [
+            "infer",
+            str(folder / "a.wav"),
+            "--separator",
+            str(folder / "resunetk.ckpt"),
+            "--out",
+            str(folder / "out"),
+            *more,
+        ]
+    )
 
 
 def test_official_checkpoints_by_the_command_line(folder):

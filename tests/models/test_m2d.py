@@ -8,9 +8,17 @@ from s5lib.models.m2d import M2DTagger
 from . import reference
 
 SMALL = dict(
-    num_classes=5, num_sources=2, num_channels=3, n_mels=32, embed_dim=24, depth=3, num_heads=2, head_dim=16,
-    track_dim=8, chunk_frames=48,
-)  # fmt: skip
+    num_classes=5,
+    num_sources=2,
+    num_channels=3,
+    n_mels=32,
+    embed_dim=24,
+    depth=3,
+    num_heads=2,
+    head_dim=16,
+    track_dim=8,
+    chunk_frames=48,
+)
 
 
 def small(**options) -> M2DTagger:
@@ -59,7 +67,16 @@ def test_long_input_averages_over_chunks():
     assert torch.allclose(tagger.features(mixture), torch.cat(parts, 1).mean(1), atol=1e-5)
 
 
-@pytest.mark.parametrize(("layers", "trained_blocks", "norm"), [("head", [], False), ("last1", [2], True), ("last2", [1, 2], True), ("last3", [0, 1, 2], True), ("all", [0, 1, 2], True)])
+@pytest.mark.parametrize(
+    ("layers", "trained_blocks", "norm"),
+    [
+        ("head", [], False),
+        ("last1", [2], True),
+        ("last2", [1, 2], True),
+        ("last3", [0, 1, 2], True),
+        ("all", [0, 1, 2], True),
+    ],
+)
 def test_frozen_layers_stay_in_eval_mode_and_get_no_gradient(layers, trained_blocks, norm):
     tagger = small()
     tagger.set_trainable(layers)

@@ -17,12 +17,16 @@ from . import reference
 SEPARATOR = ResUNetKConfig(
     num_classes=18, num_sources=2, num_channels=3, n_fft=512, channels=(4, 6), condition_size=8, slot_order="given"
 )
-TAGGER = dict(num_classes=4, num_sources=2, embed_dim=64, depth=2, num_heads=1, head_dim=16, track_dim=8, chunk_frames=64)
+TAGGER = dict(
+    num_classes=4, num_sources=2, embed_dim=64, depth=2, num_heads=1, head_dim=16, track_dim=8, chunk_frames=64
+)
 
 
 def write(path, model, prefix, *extra):
     """Write ``model`` in the form of the public baseline: with its trainer's state and what it never uses."""
-    state = {("model." if name.startswith("head.") else prefix) + name: tensor for name, tensor in model.state_dict().items()}
+    state = {
+        ("model." if name.startswith("head.") else prefix) + name: tensor for name, tensor in model.state_dict().items()
+    }
     state |= {prefix + name: torch.zeros(3) for name in extra}
     optimiser = {"state": {0: {"exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
     torch.save({"epoch": 3, "state_dict": state, "optimizer_states": [optimiser], "loops": {}}, path)
@@ -31,8 +35,13 @@ def write(path, model, prefix, *extra):
 
 def separator_file(tmp_path):
     model = ResUNetK(SEPARATOR).eval()
-    unused = ("base.stft.conv_real.weight", "base.istft.ola_window", "base.decoder_block1.bn2.weight",
-              "base.decoder_block2.bn2.num_batches_tracked", "film.decoder_block2->beta2.bias")  # fmt: skip
+    unused = (
+        "base.stft.conv_real.weight",
+        "base.istft.ola_window",
+        "base.decoder_block1.bn2.weight",
+        "base.decoder_block2.bn2.num_batches_tracked",
+        "film.decoder_block2->beta2.bias",
+    )
     return write(tmp_path / "resunetk.ckpt", model, "model.", *unused), model
 
 
@@ -40,7 +49,9 @@ def separator_file(tmp_path):
 def test_tagger(channels, tmp_path):
     model = M2DTagger(M2DConfig(**TAGGER, input_channels=channels)).eval()
     prefix = "model.m2d." if channels == 4 else "model."
-    path = write(tmp_path / "m2dat.ckpt", model, prefix, "head_norm.running_mean", "to_spec.stft.wsin", "to_spec.mel_basis")
+    path = write(
+        tmp_path / "m2dat.ckpt", model, prefix, "head_norm.running_mean", "to_spec.stft.wsin", "to_spec.mel_basis"
+    )
     loaded = load_official(path)
     assert loaded.config == M2DConfig(**TAGGER, input_channels=channels)
     assert not loaded.training
@@ -64,7 +75,9 @@ def test_weights_go_into_a_given_model(tmp_path):
     path, model = separator_file(tmp_path)
     other = ResUNetK(SEPARATOR)
     load_weights(other, path)
-    assert all(torch.equal(one, two) for one, two in zip(other.state_dict().values(), model.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(one, two) for one, two in zip(other.state_dict().values(), model.state_dict().values(), strict=True)
+    )
 
 
 class Malicious:

@@ -23,9 +23,13 @@ def plain():
     return module
 
 
-@pytest.mark.parametrize("samples", [1000, 16000, 20000])  # 4, 51 and 63 frames: two that fill no patch, all that the tagger sees at once
+@pytest.mark.parametrize(
+    "samples", [1000, 16000, 20000]
+)  # 4, 51 and 63 frames: two that fill no patch, all that the tagger sees at once
 def test_tagger(plain, samples):
-    config = M2DConfig(**SIZES, n_mels=32, embed_dim=32, depth=2, num_heads=2, head_dim=16, track_dim=16, chunk_frames=63)
+    config = M2DConfig(
+        **SIZES, n_mels=32, embed_dim=32, depth=2, num_heads=2, head_dim=16, track_dim=16, chunk_frames=63
+    )
     model, mixture = reference.fill(M2DTagger(config)), 0.1 * torch.randn(1, 2, samples)
     with torch.no_grad():
         assert reference.relative_error(model(mixture), plain.plain_tagger(model, mixture)) < 1e-4

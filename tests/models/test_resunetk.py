@@ -58,7 +58,10 @@ def test_silent_slots_are_exactly_zero():
 
 def test_items_of_a_batch_do_not_see_each_other():
     separator = small().eval()
-    mixture, query = torch.randn(3, 2, 2000), torch.cat([reference.query(row, 5) for row in ([0, 1, 2], [3, 3, None], [4, None, None])])
+    mixture, query = (
+        torch.randn(3, 2, 2000),
+        torch.cat([reference.query(row, 5) for row in ([0, 1, 2], [3, 3, None], [4, None, None])]),
+    )
     alone = torch.cat([separator(mixture[i : i + 1], query[i : i + 1]) for i in range(3)])
     assert torch.allclose(separator(mixture, query), alone, atol=1e-5)
 
@@ -66,7 +69,9 @@ def test_items_of_a_batch_do_not_see_each_other():
 @pytest.mark.parametrize("scale", [0.0, 1e-6, 1.0])
 def test_gradients_are_finite_and_reach_every_parameter(scale):
     separator = small().train()
-    separator(scale * torch.randn(2, 2, 2000), reference.query([0, 0, 2], 5).expand(2, -1, -1)).square().sum().backward()
+    separator(
+        scale * torch.randn(2, 2, 2000), reference.query([0, 0, 2], 5).expand(2, -1, -1)
+    ).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in separator.parameters())
 
 
@@ -89,10 +94,14 @@ def test_bfloat16_autocast_stays_close():
         (torch.zeros(1, 2, 100), torch.zeros(1, 4, 5), "asks for 4 sources, the model gives at most 3"),
         (torch.zeros(1, 2, 100), torch.zeros(1, 3, 18), "18 classes, the model was trained on 5"),
         (torch.zeros(2, 2, 100), torch.zeros(1, 3, 5), r"expected \[batch, sources, classes\] = \[2, 3, 5\]"),
-        (torch.zeros(1, 2, 100), reference.query([1, 2, None], 5).roll(1, 1) + reference.query([None, 3, None], 5), "slot 1.*classes \\[1, 3\\]"),
+        (
+            torch.zeros(1, 2, 100),
+            reference.query([1, 2, None], 5).roll(1, 1) + reference.query([None, 3, None], 5),
+            "slot 1.*classes \\[1, 3\\]",
+        ),
         (torch.zeros(1, 2, 100), 0.5 * reference.query([1, 2, None], 5), "slot 0.*0.5"),
     ],
-)  # fmt: skip
+)
 def test_wrong_input(mixture, query, message):
     with pytest.raises(DataError, match=message):
         small().eval()(mixture, query)
@@ -135,7 +144,9 @@ def test_queries_of_a_batch_are_sorted_each_by_itself():
 
 
 def test_film_starts_as_published():
-    layer = ResUNetK(ResUNetKConfig(**{**SMALL, "channels": (64, 64), "condition_size": 128})).film["encoder_block1->conv_block1->beta2"]
+    layer = ResUNetK(ResUNetKConfig(**{**SMALL, "channels": (64, 64), "condition_size": 128})).film[
+        "encoder_block1->conv_block1->beta2"
+    ]
     bound = (6 / (128 + 64)) ** 0.5  # Glorot and Bengio's uniform distribution
     assert (layer.bias == 0).all()
     assert 0.97 * bound < layer.weight.abs().max() <= bound

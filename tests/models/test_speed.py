@@ -21,7 +21,11 @@ M2D = dict(**SIZES, n_mels=32, embed_dim=32, depth=2, num_heads=2, head_dim=16, 
 
 def model_of(name):
     torch.manual_seed(1)
-    made = {"m2d": M2DTagger(M2DConfig(**M2D)), "resunet": ResUNet(ResUNetConfig(**UNET)), "resunetk": ResUNetK(ResUNetKConfig(**UNET))}[name]
+    made = {
+        "m2d": M2DTagger(M2DConfig(**M2D)),
+        "resunet": ResUNet(ResUNetConfig(**UNET)),
+        "resunetk": ResUNetK(ResUNetKConfig(**UNET)),
+    }[name]
     return reference.fill(made)  # with statistics as after training
 
 
@@ -62,7 +66,9 @@ def test_compiled_gives_the_same_values(name):
     assert list(model.state_dict()) == names
 
 
-@pytest.mark.parametrize(("capabilities", "is_told"), [({"amx_bf16": False}, True), ({"amx_bf16": True}, False), ({}, False)])
+@pytest.mark.parametrize(
+    ("capabilities", "is_told"), [({"amx_bf16": False}, True), ({"amx_bf16": True}, False), ({}, False)]
+)
 def test_bfloat16_without_units_for_it_is_told_once(capabilities, is_told, monkeypatch, caplog):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     speed._tell_if_slow.cache_clear()

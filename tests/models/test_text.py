@@ -50,7 +50,9 @@ def test_silent_slots_and_gradients():
 def test_a_checkpoint_holds_the_tokenizer(tmp_path):
     separator = ResUNetK(ResUNetKConfig(**TEXT))
     separator.set_labels([*LABELS, "Siren"])  # which the tokenizer was not trained on
-    save_checkpoint(tmp_path / "a.safetensors", separator, "separator", "resunetk", "s5lib", "0.1.0", separator.config.labels)
+    save_checkpoint(
+        tmp_path / "a.safetensors", separator, "separator", "resunetk", "s5lib", "0.1.0", separator.config.labels
+    )
     loaded, header = load_model(tmp_path / "a.safetensors")
     assert header["labels"] == [*LABELS, "Siren"]
     assert loaded.config == separator.config

@@ -49,7 +49,9 @@ def test_wide_layers_take_it_and_narrow_ones_and_low_precision_do_not():
 @pytest.mark.parametrize("batch", [1, 2])
 def test_separator_with_wide_layers_gives_the_values_of_training(batch, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    sizes = dict(num_classes=3, num_sources=2, num_channels=2, n_fft=64, hop_length=16, channels=(128, 144), condition_size=8)
+    sizes = dict(
+        num_classes=3, num_sources=2, num_channels=2, n_fft=64, hop_length=16, channels=(128, 144), condition_size=8
+    )
     model = reference.fill(ResUNetK(ResUNetKConfig(**sizes)))
     mixture = 0.1 * torch.randn(batch, 2, 1000)
     query = reference.query([2, 2], 3).expand(batch, -1, -1)

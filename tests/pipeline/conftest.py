@@ -10,19 +10,40 @@ import yaml
 from s5lib.bin.main import main
 
 TAGGER = {
-    "tagger_conf": {"n_fft": 256, "hop_length": 128, "n_mels": 32, "embed_dim": 16, "depth": 1, "num_heads": 2,
-                    "head_dim": 16, "track_dim": 8},
-    "batch_size": 2, "valid_interval": 2, "save_interval": 1, "num_workers": 0,
+    "tagger_conf": {
+        "n_fft": 256,
+        "hop_length": 128,
+        "n_mels": 32,
+        "embed_dim": 16,
+        "depth": 1,
+        "num_heads": 2,
+        "head_dim": 16,
+        "track_dim": 8,
+    },
+    "batch_size": 2,
+    "valid_interval": 2,
+    "save_interval": 1,
+    "num_workers": 0,
     "steps": {"head": {"layers": "head", "max_steps": 2, "lr": 1e-3}, "finetune": {"max_steps": 3, "lr": 1e-5}},
-}  # fmt: skip
+}
 SEPARATOR = {
     "separator_conf": {"n_fft": 256, "hop_length": 128, "channels": [4, 8], "condition_size": 8},
-    "batch_size": 2, "max_steps": 4, "lr": 1e-3, "valid_interval": 2, "save_interval": 2, "num_workers": 0,
-}  # fmt: skip
+    "batch_size": 2,
+    "max_steps": 4,
+    "lr": 1e-3,
+    "valid_interval": 2,
+    "save_interval": 2,
+    "num_workers": 0,
+}
 JOINT_MODEL = {
     "joint_model_conf": {"n_fft": 256, "hop_length": 128, "channels": [4, 8], "n_mels": 16, "label_channels": [4, 8]},
-    "batch_size": 2, "max_steps": 4, "lr": 1e-3, "valid_interval": 2, "save_interval": 2, "num_workers": 0,
-}  # fmt: skip
+    "batch_size": 2,
+    "max_steps": 4,
+    "lr": 1e-3,
+    "valid_interval": 2,
+    "save_interval": 2,
+    "num_workers": 0,
+}
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +66,28 @@ def configs(tmp_path_factory):
 
 
 def prepare(root, folder, *more):
-    return main([
-        "prepare", "--corpus", "small", "--data_root", str(root), "--data_dir", str(folder / "data"), "--dump_dir",
-        str(folder / "dump"), "--duration", "1", "--test_scenes", "5", "--valid_scenes", "3", "--zero_target", "1", *more,
-    ])  # fmt: skip
+    return main(
+        [
+            "prepare",
+            "--corpus",
+            "small",
+            "--data_root",
+            str(root),
+            "--data_dir",
+            str(folder / "data"),
+            "--dump_dir",
+            str(folder / "dump"),
+            "--duration",
+            "1",
+            "--test_scenes",
+            "5",
+            "--valid_scenes",
+            "3",
+            "--zero_target",
+            "1",
+            *more,
+        ]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -78,14 +117,31 @@ def trained_joint(prepared, configs, tmp_path_factory):
 
 def train_command(kind, prepared, configs, folder, *more):
     return [
-        "train", kind, "--config", str(configs / f"{kind}.yaml"), "--data_dir", str(prepared / "data"),
-        "--expdir", str(folder / kind), *more,
-    ]  # fmt: skip
+        "train",
+        kind,
+        "--config",
+        str(configs / f"{kind}.yaml"),
+        "--data_dir",
+        str(prepared / "data"),
+        "--expdir",
+        str(folder / kind),
+        *more,
+    ]
 
 
 def infer_command(prepared, trained, out, *more):
     return [
-        "infer", "--data_dir", str(prepared / "data/test"), "--tagger", str(trained / "tagger/model.safetensors"),
-        "--separator", str(trained / "separator/model.safetensors"), "--labels", "predicted", "oracle",
-        "--out", str(out), *more,
-    ]  # fmt: skip
+        "infer",
+        "--data_dir",
+        str(prepared / "data/test"),
+        "--tagger",
+        str(trained / "tagger/model.safetensors"),
+        "--separator",
+        str(trained / "separator/model.safetensors"),
+        "--labels",
+        "predicted",
+        "oracle",
+        "--out",
+        str(out),
+        *more,
+    ]

@@ -26,7 +26,17 @@ ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {"metric.md", "models.md", "plugins.md"}  # tests of their own: tests/metrics, tests/models, tests/plugins
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "doc").glob("*.md") if path.name not in ELSEWHERE)]
 BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(sh|bash|python)\n(.*?)```\n", re.DOTALL)
-OTHERS = {".", "cd", "pip", "pytest", "sbatch", "srun", "torchrun", "tensorboard", "python3"}  # programs that are not ours
+OTHERS = {
+    ".",
+    "cd",
+    "pip",
+    "pytest",
+    "sbatch",
+    "srun",
+    "torchrun",
+    "tensorboard",
+    "python3",
+}  # programs that are not ours
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +66,14 @@ def household(corpus_with_test, prepared, trained, trained_joint, tmp_path_facto
     (home / "recordings/kitchen").symlink_to(corpus_with_test)
     noise = np.random.default_rng(0)
     (home / "field_recordings").mkdir()
-    for name in ("party.wav", "party.flac", "recording.wav", "street.wav", "field_recordings/a.wav", "field_recordings/b.wav"):
+    for name in (
+        "party.wav",
+        "party.flac",
+        "recording.wav",
+        "street.wav",
+        "field_recordings/a.wav",
+        "field_recordings/b.wav",
+    ):
         soundfile.write(home / name, 0.1 * noise.standard_normal((8000, 4)), 8000)
     for name in ("conf", "exp"):
         (home / name).symlink_to(recipe / name)
@@ -91,7 +108,9 @@ def run_command(words: list[str], home: Path, shown: bool) -> None:
             assert main(words[1:]) == 0, shlex.join(words)
     elif program.startswith("egs/"):
         if not shown:
-            done = subprocess.run([home / program, *words[1:], "--dry_run"], cwd=home, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [home / program, *words[1:], "--dry_run"], cwd=home, capture_output=True, text=True, check=False
+            )
             assert done.returncode == 0, done.stderr
         assert os.access(ROOT / program, os.X_OK)
     elif "/" in program:

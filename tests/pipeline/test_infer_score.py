@@ -71,7 +71,11 @@ def test_table_has_the_metrics_values_and_the_floors(prepared, inferred, tmp_pat
     assert main(score_command(prepared, inferred, tmp_path / "RESULTS.md")) == 0
     printed, table = capsys.readouterr().out, (tmp_path / "RESULTS.md").read_text()
     assert "| all | 6 |" in printed and "| all | 6 |" in table
-    rows = {line.split(" | ")[0].strip("| "): [c.strip() for c in line.split(" | ")] for line in table.splitlines() if " | " in line}
+    rows = {
+        line.split(" | ")[0].strip("| "): [c.strip() for c in line.split(" | ")]
+        for line in table.splitlines()
+        if " | " in line
+    }
     assert {"all", "DupSet", "NoDupSet", "zero-target"} <= set(rows)
     assert rows["all"][6] == "0.00"  # the mixture as every estimate
     lines = [json.loads(line) for line in (tmp_path / "RESULTS.jsonl").read_text().splitlines()]

@@ -29,8 +29,23 @@ RATE, LABELS = 8000, ["Bell", "Dog", "Rain"]
 
 def save_models(folder, channels):
     torch.manual_seed(channels)
-    sizes = {"num_classes": 3, "num_sources": 2, "num_channels": channels, "sample_rate": RATE, "n_fft": 256, "hop_length": 128}
-    tagger = {"n_mels": 32, "embed_dim": 16, "depth": 1, "num_heads": 2, "head_dim": 8, "track_dim": 4, "input_channels": channels}
+    sizes = {
+        "num_classes": 3,
+        "num_sources": 2,
+        "num_channels": channels,
+        "sample_rate": RATE,
+        "n_fft": 256,
+        "hop_length": 128,
+    }
+    tagger = {
+        "n_mels": 32,
+        "embed_dim": 16,
+        "depth": 1,
+        "num_heads": 2,
+        "head_dim": 8,
+        "track_dim": 4,
+        "input_channels": channels,
+    }
     models = {
         "tagger": ("m2d", M2DTagger(M2DConfig(**sizes, **tagger))),
         "separator": ("resunetk", ResUNetK(ResUNetKConfig(**sizes, channels=(4, 6), condition_size=8))),
@@ -61,10 +76,16 @@ def listed(folder, name):
 @pytest.mark.parametrize(
     ("file", "seconds", "rate", "channels"),
     [
-        ("a.wav", 0.4, 8000, 4), ("a.flac", 1, 48000, 4), ("a.ogg", 1, 44100, 4), ("a.mp3", 1, 44100, 1),
-        ("a.aiff", 1, 22050, 1), ("a.wav", 0.0001, 8000, 1), ("a.w64", 0.003, 16000, 4), ("a.wav", 25, 16000, 4),
+        ("a.wav", 0.4, 8000, 4),
+        ("a.flac", 1, 48000, 4),
+        ("a.ogg", 1, 44100, 4),
+        ("a.mp3", 1, 44100, 1),
+        ("a.aiff", 1, 22050, 1),
+        ("a.wav", 0.0001, 8000, 1),
+        ("a.w64", 0.003, 16000, 4),
+        ("a.wav", 25, 16000, 4),
     ],
-)  # fmt: skip
+)
 def test_any_format_rate_length_and_both_numbers_of_channels(models, tmp_path, capsys, file, seconds, rate, channels):
     path = record(tmp_path / file, seconds, rate, channels)
     assert main(["infer", path, *models[channels], "--out", str(tmp_path / "out")]) == 0
@@ -99,7 +120,9 @@ def test_what_the_json_says_of_models_and_settings(models, tmp_path):
         kind, file = option[2:].split("=")
         assert made_by["models"][kind]["file"] == file and len(made_by["models"][kind]["sha256"]) == 64
     for entry in found["sources"]:
-        assert {"label", "probability", "file", "active", "level_dbfs", "peak_dbfs", "level_to_mixture_db"} == set(entry)
+        assert {"label", "probability", "file", "active", "level_dbfs", "peak_dbfs", "level_to_mixture_db"} == set(
+            entry
+        )
         assert soundfile.info(tmp_path / "out" / entry["file"]).format == "FLAC"
 
 
@@ -108,11 +131,13 @@ def test_another_format_label_or_recording_is_done_again(models, tmp_path, capsy
     path, other = record(tmp_path / "a.wav", 0.5), record(tmp_path / "other/a.wav", 0.6)
     command = ["infer", *models[4], "--out", str(tmp_path / "out")]
     steps = [
-        ([path], ""), ([path], "1 of 1 recordings are finished already"), ([path, "--format", "pcm24"], "the format changed"),
+        ([path], ""),
+        ([path], "1 of 1 recordings are finished already"),
+        ([path, "--format", "pcm24"], "the format changed"),
         ([path, "--format", "pcm24", "--labels", "Bell"], "the labels changed"),
         ([path, "--format", "pcm24", "--labels", "Bell,Bell"], "the labels changed"),
         ([other, "--format", "pcm24", "--labels", "Bell,Bell"], "the recording changed"),
-    ]  # fmt: skip
+    ]
     for more, message in steps:
         assert main([*command, *more]) == 0
         assert message in capsys.readouterr().out

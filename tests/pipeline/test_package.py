@@ -38,7 +38,15 @@ def prepared(tmp_path_factory):
 def scored(prepared, tmp_path_factory):
     """Experiment folder with inference and scores; the files are FLAC, made softer where they were too loud."""
     folder = tmp_path_factory.mktemp("experiment")
-    command = ["infer", "--data_dir", str(prepared / "data/test"), *save_models(folder, 4), "--labels", "predicted", "oracle"]
+    command = [
+        "infer",
+        "--data_dir",
+        str(prepared / "data/test"),
+        *save_models(folder, 4),
+        "--labels",
+        "predicted",
+        "oracle",
+    ]
     assert main([*command, "--out", str(folder / "infer"), "--format", "flac"]) == 0
     assert main(score(prepared, folder, "--infer_dir", folder / "infer")) == 0
     return folder
@@ -50,9 +58,13 @@ def score(prepared, folder, *what):
 
 def package(prepared, folder, **changes):
     options = {
-        "name": NAME, "data_dir": prepared / "data/test", "infer_dir": folder / "infer", "scores": folder / "RESULTS.jsonl",
-        "out": folder / "submission", **changes,
-    }  # fmt: skip
+        "name": NAME,
+        "data_dir": prepared / "data/test",
+        "infer_dir": folder / "infer",
+        "scores": folder / "RESULTS.jsonl",
+        "out": folder / "submission",
+        **changes,
+    }
     return ["package", *(str(word) for option, value in options.items() for word in (f"--{option}", value))]
 
 

@@ -63,6 +63,8 @@ def test_recipe_commands_are_understood(tmp_path):
         for line in code.splitlines() if kind == "bash" else ():
             if line.startswith("egs/"):
                 command = shlex.split(line, comments=True)
-                done = subprocess.run([ROOT / command[0], *command[1:], "--dry_run"], cwd=tmp_path, capture_output=True, text=True)
+                done = subprocess.run(
+                    [ROOT / command[0], *command[1:], "--dry_run"], cwd=tmp_path, capture_output=True, text=True
+                )
                 assert done.returncode == 0, done.stderr
                 assert "s5lib train separator" in done.stdout

@@ -44,7 +44,20 @@ def test_joint_system_end_to_end(prepared, trained_joint, tmp_path):
     for source, written in zip(sources, waveforms, strict=True):
         np.testing.assert_allclose(source.waveform, written, atol=1e-6)
     table = tmp_path / "RESULTS.md"
-    assert main(["score", "--data_dir", str(prepared / "data/test"), "--infer_dir", str(tmp_path / "out"), "--out", str(table)]) == 0
+    assert (
+        main(
+            [
+                "score",
+                "--data_dir",
+                str(prepared / "data/test"),
+                "--infer_dir",
+                str(tmp_path / "out"),
+                "--out",
+                str(table),
+            ]
+        )
+        == 0
+    )
     assert "| all | 6 |" in table.read_text()
 
 
@@ -65,7 +78,9 @@ def test_oracle_labels_are_not_refined(prepared, trained, tmp_path):
         command = infer_command(prepared, trained, tmp_path / name, "--system", name)
         assert main(command) == 0
     for path in (tmp_path / "tag_separate/oracle").glob("*.wav"):
-        one, other = (soundfile.read(tmp_path / name / "oracle" / path.name)[0] for name in ("tag_separate", "iterative"))
+        one, other = (
+            soundfile.read(tmp_path / name / "oracle" / path.name)[0] for name in ("tag_separate", "iterative")
+        )
         np.testing.assert_array_equal(one, other)
 
 
@@ -83,7 +98,10 @@ def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, t
         ("--system joint --separator {separator}", "needs a joint model"),
         ("--system iterative --joint_model {joint}", "has no use for a joint model"),
         ("--system iteratif --tagger {tagger} --separator {separator}", "Did you mean 'iterative'?"),
-        ("--system iterative --rounds 0 --tagger {tagger} --separator {separator}", "--rounds is 0; expected 1 or more"),
+        (
+            "--system iterative --rounds 0 --tagger {tagger} --separator {separator}",
+            "--rounds is 0; expected 1 or more",
+        ),
         ("--tagger {tagger}", "there is nothing to separate with"),
         ("--joint_model {separator}", "holds a separator; expected a joint_model"),
         ("", "give at least one checkpoint"),
@@ -99,7 +117,9 @@ def test_wrong_choices_are_told(prepared, trained, trained_joint, tmp_path, caps
 
 @pytest.mark.parametrize(("more", "warned"), [((), True), (("--scenes_conf", "same_class_probability=0"), False)])
 def test_a_separator_for_distinct_labels_is_warned_of(prepared, configs, tmp_path, capsys, more, warned):
-    command = train_command("separator", prepared, configs, tmp_path, "--separator", "resunet", "--max_steps", "1", *more)
+    command = train_command(
+        "separator", prepared, configs, tmp_path, "--separator", "resunet", "--max_steps", "1", *more
+    )
     small = ("n_fft=256", "hop_length=128", "channels=[4, 8]", "condition_size=8")
     assert main([*command, *(word for option in small for word in ("--separator_conf", option))]) == 0
     captured = capsys.readouterr()

@@ -63,7 +63,9 @@ def test_models_of_the_way_are_kept(prepared, configs, tmp_path):
 def test_duration_is_told_before_the_start(prepared, configs, tmp_path, capsys):
     assert main(train_command("tagger", prepared, configs, tmp_path, "--estimate")) == 0
     *_, told = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"about .*\(2 steps of head, 3 steps of finetune; measured on this machine\): [0-9.]+ s", told), told
+    assert re.fullmatch(
+        r"about .*\(2 steps of head, 3 steps of finetune; measured on this machine\): [0-9.]+ s", told
+    ), told
     assert not (tmp_path / "tagger").exists()
 
 
@@ -128,7 +130,13 @@ def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path, nu
 
     more = ["--max_steps", "12", "--valid_interval", "6", "--num_workers", "1"]
     assert main(train_command("separator", prepared, configs, tmp_path / "whole", *more)) == 0
-    command = [sys.executable, "-u", "-m", "s5lib.bin.main", *train_command("separator", prepared, configs, tmp_path / "cut", *more)]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "s5lib.bin.main",
+        *train_command("separator", prepared, configs, tmp_path / "cut", *more),
+    ]
     folder = tmp_path / "cut/separator/train"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         for _ in range(2000):

@@ -52,9 +52,12 @@ def test_one_component_tells_options_and_capabilities(install, capsys):
     assert main(["plugins", "separator", "bsrnn", "--json"]) == 0
     details = json.loads(capsys.readouterr().out)
     assert details["options"][0] == {
-        "name": "num_classes", "type": "integer", "required": False, "default": 18,
+        "name": "num_classes",
+        "type": "integer",
+        "required": False,
+        "default": 18,
         "help": "C, the number of class labels, silence not counted.",
-    }  # fmt: skip
+    }
 
 
 def test_an_aligners_options_are_those_of_its_constructor(capsys):

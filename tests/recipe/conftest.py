@@ -85,17 +85,36 @@ class Bench:
     @property
     def arguments(self) -> list[str]:
         """Options that keep everything in ``place`` and do not depend on the machine."""
-        return (
-            "--datadir data --dumpdir dump --expdir exp --ngpu 0 --nj 2 "
-            "--data_config data.yaml --tagger_config tagger.yaml --separator_config separator.yaml"
-        ).split()
+        return [
+            "--datadir",
+            "data",
+            "--dumpdir",
+            "dump",
+            "--expdir",
+            "exp",
+            "--ngpu",
+            "0",
+            "--nj",
+            "2",
+            "--data_config",
+            "data.yaml",
+            "--tagger_config",
+            "tagger.yaml",
+            "--separator_config",
+            "separator.yaml",
+        ]
 
     def __call__(self, *arguments: str, here: bool = True, script: Path = RUN) -> subprocess.CompletedProcess:
         own = self.arguments if here else []
         return subprocess.run(
             [script, *own, *arguments],
-            cwd=self.place, env=self.environment, capture_output=True, text=True, timeout=120,
-            stdin=subprocess.DEVNULL, preexec_fn=default_signals,
+            cwd=self.place,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=default_signals,
         )
 
     @property

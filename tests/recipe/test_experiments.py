@@ -27,7 +27,7 @@ def experiment(bench):
     bench.variables |= {"AT": "train", "BEHAVIOUR": TOLD}
 
     def call(name, *arguments):
-        own = "--datadir data --dumpdir dump --expdir exp --ngpu 0 --jobs 2".split()
+        own = ["--datadir", "data", "--dumpdir", "dump", "--expdir", "exp", "--ngpu", "0", "--jobs", "2"]
         return bench(*own, *arguments, here=False, script=LOCAL / name)
 
     call.bench = bench
@@ -52,7 +52,9 @@ def test_each_loss_is_trained_with_each_seed_and_its_time_is_told_before(experim
         words = " ".join(call)
         assert f"--aligner {aligner} --max_steps 5" in words and f"--seed {seed[4:]} " in words
     infers = trained(calls, "infer")
-    assert len(infers) == 6 and all(call[call.index("--labels") + 1 : call.index("--labels") + 3] == ["oracle", "--out"] for call in infers)
+    assert len(infers) == 6 and all(
+        call[call.index("--labels") + 1 : call.index("--labels") + 3] == ["oracle", "--out"] for call in infers
+    )
     table = calls[-1]
     assert table[0] == "tabulate" and f"pi={place}/exp/pi/seed7/RESULTS_pi.jsonl" in table
     assert table[table.index("--figures") + 1] == "pi_sdri"
@@ -79,7 +81,9 @@ def test_what_is_done_is_not_done_again(experiment):
 
 
 def test_a_failed_run_stops_no_other_and_is_told(experiment):
-    experiment.bench.variables["BEHAVIOUR"] = TOLD + 'if [[ $* == *"--aligner ca "* || $* == *"--aligner ca" ]]; then echo "no such luck" >&2; exit 1; fi'
+    experiment.bench.variables["BEHAVIOUR"] = (
+        TOLD + 'if [[ $* == *"--aligner ca "* || $* == *"--aligner ca" ]]; then echo "no such luck" >&2; exit 1; fi'
+    )
     done = experiment("ablate_losses.sh", "--seeds", "0")
     assert done.returncode == 1
     assert "1 runs failed: ca, seed 0. Mend what the logs tell" in done.stderr
@@ -95,11 +99,17 @@ def test_a_failed_run_stops_no_other_and_is_told(experiment):
 def test_interruption_stops_all_that_was_started(experiment):
     bench = experiment.bench
     bench.variables["BEHAVIOUR"] = TOLD + 'sleep 60; echo "not reached" >"${given[expdir]}.late"'
-    own = "--datadir data --dumpdir dump --expdir exp --ngpu 0 --jobs 2 --seeds 0".split()
+    own = ["--datadir", "data", "--dumpdir", "dump", "--expdir", "exp", "--ngpu", "0", "--jobs", "2", "--seeds", "0"]
     process = subprocess.Popen(
-        [LOCAL / "ablate_losses.sh", *own], cwd=bench.place, env=bench.environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=default_signals,
-    )  # fmt: skip
+        [LOCAL / "ablate_losses.sh", *own],
+        cwd=bench.place,
+        env=bench.environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=default_signals,
+    )
     deadline = time.monotonic() + 60
     while len(trained(bench.calls)) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -114,11 +124,16 @@ def test_taggers_differ_in_their_channels(experiment):
     (experiment.bench.place / "separator.safetensors").touch()
     done = experiment("tagger_table.sh", "--separator_model", "separator.safetensors")
     assert done.returncode == 0, done.stderr
-    assert {call[call.index("--tagger_conf") + 1] for call in trained(experiment.bench.calls)} == {"input_channels=1", "input_channels=4"}
+    assert {call[call.index("--tagger_conf") + 1] for call in trained(experiment.bench.calls)} == {
+        "input_channels=1",
+        "input_channels=4",
+    }
     table = experiment.bench.calls[-1]
     assert [word.partition("=")[0] for word in table[1:3]] == ["1 channel", "4 channels"]
     done = experiment("tagger_table.sh", "--separator_model", "other.safetensors")
-    assert done.returncode == 1 and "there is no trained separator" in done.stderr and "other.safetensors" in done.stderr
+    assert (
+        done.returncode == 1 and "there is no trained separator" in done.stderr and "other.safetensors" in done.stderr
+    )
 
 
 def test_plane_combines_each_tagger_with_each_separator(experiment):
@@ -141,13 +156,16 @@ def test_systems_share_tagger_and_separator(experiment):
     place = experiment.bench.place
     for name in ("tagger", "separator"):
         (place / f"{name}.safetensors").touch()
-    done = experiment("compare_systems.sh", "--tagger_model", "tagger.safetensors", "--separator_model", "separator.safetensors")
+    done = experiment(
+        "compare_systems.sh", "--tagger_model", "tagger.safetensors", "--separator_model", "separator.safetensors"
+    )
     assert done.returncode == 0, done.stderr
     calls = experiment.bench.calls
     configs = {call[1]: Path(call[call.index("--config") + 1]) for call in trained(calls)}
     assert {kind: "/".join(path.parts[-2:]) for kind, path in configs.items()} == {
-        "joint_model": "mini/joint_model.yaml", "separator": "mini/resunet.yaml"
-    }  # fmt: skip
+        "joint_model": "mini/joint_model.yaml",
+        "separator": "mini/resunet.yaml",
+    }
     assert yaml.safe_load(configs["separator"].read_text())["separator"] == "resunet"  # whose sizes are then used
     infers = [" ".join(call) for call in trained(calls, "infer")]
     assert len(infers) == 4 and sum("--system iterative" in call for call in infers) == 1

@@ -132,7 +132,9 @@ def test_two_at_once_install_once(checkout):
     runs = [
         subprocess.Popen(
             [checkout / "tools/install.sh"],
-            env=environment(checkout, PIP_TIME="0.5"), stderr=subprocess.PIPE, text=True,
+            env=environment(checkout, PIP_TIME="0.5"),
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(2)
     ]
@@ -163,8 +165,11 @@ def test_the_test_entry_hands_its_arguments_to_pytest(checkout):
     assert run(checkout, "tools/test.sh").stdout.splitlines() == [str(checkout), "-m", "pytest"]
     assert run(checkout, "tools/test.sh --slow -x").stdout.splitlines()[3:] == ["-m", "slow", "-x"]
     done = subprocess.run(
-        ["../tools/test.sh", "test_x.py::test_a", "-k", "silence"], cwd=checkout / "tests",
-        env=environment(checkout), capture_output=True, text=True,
+        ["../tools/test.sh", "test_x.py::test_a", "-k", "silence"],
+        cwd=checkout / "tests",
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.splitlines()[3:] == [f"{checkout}/tests/test_x.py::test_a", "-k", "silence"]
     assert "--slow" in run(checkout, "tools/test.sh --help").stdout

@@ -34,8 +34,14 @@ def wait_for(path):
 def test_a_signal_to_the_group_ends_the_run_with_one_line(bench, number, status):
     bench.variables |= {"AT": "train", "BEHAVIOUR": SLOW.format(status)}
     run = subprocess.Popen(
-        [RUN, *bench.arguments], cwd=bench.place, env=bench.environment, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=default_signals,
+        [RUN, *bench.arguments],
+        cwd=bench.place,
+        env=bench.environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=default_signals,
     )
     wait_for(bench.place / "started")
     os.killpg(run.pid, number)
@@ -54,7 +60,7 @@ def test_a_signal_to_the_command_alone_is_an_interruption_too(bench):
 
 
 def test_what_a_command_leaves_behind_is_not_waited_for(bench):
-    bench.variables |= {"AT": "prepare", "BEHAVIOUR": "sleep 300 & echo $! >\"${CALLS%/*}/left\""}
+    bench.variables |= {"AT": "prepare", "BEHAVIOUR": 'sleep 300 & echo $! >"${CALLS%/*}/left"'}
     with (bench.place / "screen").open("w") as screen:
         line = [RUN, *bench.arguments, "--stop_stage", "1"]
         status = subprocess.run(line, cwd=bench.place, env=bench.environment, stdout=screen, timeout=120).returncode

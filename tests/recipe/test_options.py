@@ -91,12 +91,40 @@ def test_help_tells_every_option_and_needs_nothing(bench):
     bench.variables["PATH"] = "/usr/bin:/bin"
     done = bench("--help", "--stage", "1", here=False)
     assert done.returncode == 0 and done.stderr == ""
-    for option in (
-        "stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag tagger_config "
-        "tagger tagger_conf tagger_model separator_model separator_config separator separator_conf aligner plugin "
-        "system rounds joint_model_config joint_model joint_model_conf "
-        "submission eval_set ngpu nj seed dry_run help"
-    ).split():
+    for option in [
+        "stage",
+        "stop_stage",
+        "corpus",
+        "data_root",
+        "data_config",
+        "test_scenes",
+        "datadir",
+        "dumpdir",
+        "expdir",
+        "tag",
+        "tagger_config",
+        "tagger",
+        "tagger_conf",
+        "tagger_model",
+        "separator_model",
+        "separator_config",
+        "separator",
+        "separator_conf",
+        "aligner",
+        "plugin",
+        "system",
+        "rounds",
+        "joint_model_config",
+        "joint_model",
+        "joint_model_conf",
+        "submission",
+        "eval_set",
+        "ngpu",
+        "nj",
+        "seed",
+        "dry_run",
+        "help",
+    ]:
         assert f"--{option} " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
 

@@ -41,10 +41,19 @@ def test_each_command_is_a_step(bench, slurm):
     data, tagger, separator, inference, scores = calls()
     alone = ["--account=my project", "--nodes=1", "--ntasks=1", "--cpus-per-task=6"]
     assert data == scores == alone and inference == [*alone, "--gres=gpu:4"]
-    assert tagger == separator == [
-        "--account=my project", "--nodes=2", "--ntasks-per-node=4", "--gres=gpu:4", "--cpus-per-task=8",
-        "--kill-on-bad-exit=1", "--signal=TERM@120",
-    ]  # fmt: skip
+    assert (
+        tagger
+        == separator
+        == [
+            "--account=my project",
+            "--nodes=2",
+            "--ntasks-per-node=4",
+            "--gres=gpu:4",
+            "--cpus-per-task=8",
+            "--kill-on-bad-exit=1",
+            "--signal=TERM@120",
+        ]
+    )
     train = bench.calls[1]
     assert train[train.index("--ngpu") :][:2] == ["--ngpu", "4"] and train[-2:] == ["--num_nodes", "2"]
 

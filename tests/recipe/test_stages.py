@@ -84,7 +84,11 @@ def test_options_reach_the_commands_that_read_them(bench):
         "/exp/separator_acme_net_pi_t1 --ngpu 0 --nj 2 --seed 3 --separator acme/net --separator_conf a=1 --separator_conf b=2 "
         f"--aligner pi {plugins}"
     )
-    assert "/exp/tagger_m2d_t1/model" in infer and "/exp/separator_acme_net_pi_t1/model" in infer and infer.endswith(plugins)
+    assert (
+        "/exp/tagger_m2d_t1/model" in infer
+        and "/exp/separator_acme_net_pi_t1/model" in infer
+        and infer.endswith(plugins)
+    )
     assert "/exp/infer_m2d_acme_net_pi_t1/test" in score and score.endswith("/exp/RESULTS_m2d_acme_net_pi_t1.md")
 
 
@@ -97,12 +101,24 @@ def test_the_package_of_the_test_set_or_of_the_evaluation_set(bench):
     (package,) = bench.calls[before:]
     assert package == [
         *("package", "--name", "Suzuki_NTT_task4_2", "--data_dir", f"{here}/data/test"),
-        *("--infer_dir", f"{here}/exp/infer/test", "--scores", f"{here}/exp/RESULTS.jsonl", "--out", f"{here}/exp/submission"),
+        *(
+            "--infer_dir",
+            f"{here}/exp/infer/test",
+            "--scores",
+            f"{here}/exp/RESULTS.jsonl",
+            "--out",
+            f"{here}/exp/submission",
+        ),
     ]
     (here / "eval").mkdir()
     assert bench("--stage", "6", "--eval_set", "eval").returncode == 0
     infer, package = bench.calls[before + 1 :]
-    assert infer[:2] == ["infer", f"{here}/eval"] and infer[6:10] == ["--labels", "predicted", "--out", f"{here}/exp/infer/eval"]
+    assert infer[:2] == ["infer", f"{here}/eval"] and infer[6:10] == [
+        "--labels",
+        "predicted",
+        "--out",
+        f"{here}/exp/infer/eval",
+    ]
     assert package[3:7] == ["--data_dir", f"{here}/eval", "--infer_dir", f"{here}/exp/infer/eval"]
 
 
@@ -192,7 +208,11 @@ def test_a_dry_run_prints_all_commands_and_touches_nothing(bench):
     done = bench("--dry_run")
     assert done.returncode == 0 and done.stderr == "" and bench.calls == []
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("s5lib")] == [
-        "prepare", "train", "train", "infer", "score"
+        "prepare",
+        "train",
+        "train",
+        "infer",
+        "score",
     ]
     assert not (bench.place / "exp").exists() and not (bench.place / "data").exists()
     assert before == sorted(REPOSITORY.joinpath("egs/dcase26_s5").iterdir())

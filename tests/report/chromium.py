@@ -16,11 +16,20 @@ from pathlib import Path
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--mute-audio", "--autoplay-policy=no-user-gesture-required",
-    "--remote-debugging-pipe", "--no-default-browser-check", "--disable-dev-shm-usage",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+    "--remote-debugging-pipe",
+    "--no-default-browser-check",
+    "--disable-dev-shm-usage",
+)
 
 
 class Browser:
@@ -37,9 +46,13 @@ class Browser:
             os.dup2(b, 4)
 
         self._process = subprocess.Popen(
-            [EXECUTABLE, *_FLAGS, f"--user-data-dir={folder}", "about:blank"], preexec_fn=descriptors, close_fds=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [EXECUTABLE, *_FLAGS, f"--user-data-dir={folder}", "about:blank"],
+            preexec_fn=descriptors,
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         os.close(to_child)
         os.close(from_child)
         self._session = None

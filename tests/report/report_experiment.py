@@ -71,17 +71,29 @@ def make_model(folder, kind, name, steps, seed=0):
     (folder / "model.safetensors").write_bytes(weights)
     settings = {"batch_size": 16, "max_steps": 60, "lr": 1e-3, "aligner": "ca_pi"}
     config = {
-        "kind": kind, "name": name, "distribution": "s5lib", "version": "0.1.0", "options": {"depth": 3, "note": EVIL},
-        "seed": seed, "steps": dict.fromkeys(steps, settings),
+        "kind": kind,
+        "name": name,
+        "distribution": "s5lib",
+        "version": "0.1.0",
+        "options": {"depth": 3, "note": EVIL},
+        "seed": seed,
+        "steps": dict.fromkeys(steps, settings),
         "made_with": {"s5lib": "0.1.0", "torch": "2.11.0"},
-    }  # fmt: skip
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     for step, rows in steps.items():
         (folder / step).mkdir()
         lines = [
-            {"step": 20 * (i + 1), "loss": 2.0 / (i + 1), "lr": 1e-3, "valid_loss": 2.1 / (i + 1), "pi_sdri": 1.0 * i,
-             "source_accuracy": 0.1 * i, "mixtures_per_second": 9.0}
+            {
+                "step": 20 * (i + 1),
+                "loss": 2.0 / (i + 1),
+                "lr": 1e-3,
+                "valid_loss": 2.1 / (i + 1),
+                "pi_sdri": 1.0 * i,
+                "source_accuracy": 0.1 * i,
+                "mixtures_per_second": 9.0,
+            }
             for i in range(rows)
-        ]  # fmt: skip
+        ]
         (folder / step / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return hashlib.sha256(weights).hexdigest()

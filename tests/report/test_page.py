@@ -135,10 +135,13 @@ def test_models_are_found_by_their_weights(several):
     made = next(s for s in page.all("section") if s.attributes["id"] == "made")
     told = [d.all("summary")[0].text for d in made.all("details")]
     assert [t.split(";")[0] for t in told] == [
-        "tagger m2d tagger", "separator resunetk separator",
-        "tagger m2d tagger", "separator resunetk separator_pi",
-        "tagger m2d tagger", "separator resunetk separator",
-    ]  # fmt: skip
+        "tagger m2d tagger",
+        "separator resunetk separator",
+        "tagger m2d tagger",
+        "separator resunetk separator_pi",
+        "tagger m2d tagger",
+        "separator resunetk separator",
+    ]
     assert "head: 60 steps of 16 mixtures, learning rate 0.001, aligner ca_pi" in told[0] and "seed 4" in told[0]
 
 

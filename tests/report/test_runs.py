@@ -21,10 +21,18 @@ def scores(path, oracle=None, predicted=None):
     lines = []
     for name, labels in SCENES.items():
         row = {"id": name}
-        for kind, values in (("mixture", [0.0] * len(labels)), ("oracle", oracle and oracle[name]), ("predicted", predicted and predicted[name])):
+        for kind, values in (
+            ("mixture", [0.0] * len(labels)),
+            ("oracle", oracle and oracle[name]),
+            ("predicted", predicted and predicted[name]),
+        ):
             if values is None:
                 continue
-            pairs = [[i, i, label, value] for i, (label, value) in enumerate(zip(labels, values, strict=True)) if value is not None]
+            pairs = [
+                [i, i, label, value]
+                for i, (label, value) in enumerate(zip(labels, values, strict=True))
+                if value is not None
+            ]
             value = sum(pair[3] for pair in pairs) / len(labels) if labels else None
             row[kind] = {"value": value, "tp": len(pairs), "fn": len(labels) - len(pairs), "fp": 0, "pairs": pairs}
         lines.append(json.dumps(row))
@@ -56,14 +64,19 @@ def test_table_has_mean_deviation_and_paired_differences(runs):
     rows = {row.split("|")[1].strip(): [cell.strip() for cell in row.split("|")[2:-1]] for row in table.splitlines()}
     assert rows["PI-SDRi, oracle labels [dB]"] == ["DupSet", "NoDupSet", "both"]
     assert rows["x"][0] == f"7.00 ± {statistics.stdev([6, 8]):.2f}" and rows["y"][0] == "5.00 ± 0.00"
-    assert rows["x - y"][:2] == [f"+2.00 ± {statistics.stdev([1, 3]):.2f}", "+0.00 ± 0.00"]  # seed by seed: 1 and 3; 0 and 0
+    assert rows["x - y"][:2] == [
+        f"+2.00 ± {statistics.stdev([1, 3]):.2f}",
+        "+0.00 ± 0.00",
+    ]  # seed by seed: 1 and 3; 0 and 0
 
 
 def test_accuracies_come_from_counts(tmp_path):
     predicted = {"a": [3.0, None], "b": [2.0, 2.0], "c": [None], "d": []}
     results = read_runs({"x": [scores(tmp_path / "x.jsonl", predicted=predicted)]})["x"][0]
     assert figure_of(results, FIGURES["source_accuracy"], "both") == pytest.approx(100 * 3 / 5)
-    assert figure_of(results, FIGURES["mixture_accuracy"], "both") == pytest.approx(100 / 3)  # d has no target: left out
+    assert figure_of(results, FIGURES["mixture_accuracy"], "both") == pytest.approx(
+        100 / 3
+    )  # d has no target: left out
     assert figure_of(results, FIGURES["ca_pi_sdri"], "DupSet") == pytest.approx(1.5)
     assert figure_of(results, FIGURES["pi_sdri"], "both") is None
 
@@ -86,7 +99,10 @@ def test_other_scenes_are_refused(runs, tmp_path):
 def test_command_writes_table_and_picture(runs, tmp_path, capsys):
     words = [f"{name}={path}" for name, paths in runs.items() for path in paths]
     out = tmp_path / "new folder/losses.md"
-    assert main(["tabulate", *words, "--figures", "pi_sdri", "--title", "Losses", "--note", "A note.", "--out", str(out)]) == 0
+    assert (
+        main(["tabulate", *words, "--figures", "pi_sdri", "--title", "Losses", "--note", "A note.", "--out", str(out)])
+        == 0
+    )
     text = out.read_text()
     assert text.startswith("# Losses\n") and text.endswith("A note.\n") and "| x | 7.00 ± 1.41 |" in text
     assert "| x | 7.00 ± 1.41 |" in capsys.readouterr().out
@@ -98,7 +114,10 @@ def test_command_writes_table_and_picture(runs, tmp_path, capsys):
     [
         (["x0.jsonl"], "'x0.jsonl' is not NAME=FILE.jsonl"),
         (["x={x}", "--figures", "sdr"], "there is no figure 'sdr'. "),
-        (["x={x}", "--figures", "ca_pi_sdri"], "no run was scored by CA-PI-SDRi. Run the stages of inference and scores with predicted labels."),
+        (
+            ["x={x}", "--figures", "ca_pi_sdri"],
+            "no run was scored by CA-PI-SDRi. Run the stages of inference and scores with predicted labels.",
+        ),
         (["x=nowhere.jsonl"], "nowhere.jsonl cannot be read"),
     ],
 )
@@ -120,7 +139,9 @@ def test_rank_correlation_holds_the_other_axis_fixed():
     taggers, separators = {"t1": 30.0, "t2": 50.0, "t3": 60.0}, {"s1": 1.0, "s2": 3.0, "s3": 2.5}
     value = {("t1", "s1"): 1, ("t2", "s1"): 2, ("t3", "s1"): 1.5, ("t1", "s2"): 0, ("t2", "s2"): 4, ("t3", "s2"): 5}
     value |= {("t1", "s3"): 3, ("t2", "s3"): 2, ("t3", "s3"): 1}
-    points = tuple(Point(t, s, taggers[t], separators[s], value[t, s]) for t, s in itertools.product(taggers, separators))
+    points = tuple(
+        Point(t, s, taggers[t], separators[s], value[t, s]) for t, s in itertools.product(taggers, separators)
+    )
     plane = Plane("both", points)
     for axis, outer, inner, place in (("accuracy", separators, taggers, 0), ("separation", taggers, separators, 1)):
         each = []

@@ -153,14 +153,18 @@ def spoil(name, samples=SAMPLES, rate=RATE, channels=1, value=0.1, subtype="FLOA
         (spoil("eval_1_0_Dig.wav"), "1_0_Dig.wav: unknown label 'Dig'. Known: Dog, Door_bell. Did you mean 'Dog'?"),
         (spoil("eval_1_Dog.wav"), "expected NAME_I_LABEL"),
         (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(b"RIFF"), "the estimate cannot be read"),
-        (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(
-            (folder / "estimates/eval_1_0_Dog.wav").read_bytes()[:9000]), "eval_1_0_Dog.wav: the estimate has"),
+        (
+            lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(
+                (folder / "estimates/eval_1_0_Dog.wav").read_bytes()[:9000]
+            ),
+            "eval_1_0_Dog.wav: the estimate has",
+        ),
         (lambda folder: shutil.rmtree(folder / "estimates"), "no such folder of estimates"),
         (lambda folder: [p.unlink() for p in (folder / "estimates").iterdir()], "no estimates there"),
         (lambda folder: shutil.rmtree(folder / "references/oracle_target"), "no references"),
         (lambda folder: (folder / "references/soundscape/eval_2.wav").write_bytes(b"RIFF"), "eval_2.wav"),
     ],
-)  # fmt: skip
+)
 def test_bad_files_are_named(own, capsys, do, message):
     do(own)
     assert score(own)[0] == 1

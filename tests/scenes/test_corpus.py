@@ -13,7 +13,9 @@ def test_what_a_corpus_holds(small_corpus):
     assert corpus.labels == ("Bell", "Dog", "Rain", "Speech")
     assert Corpus(small_corpus / "dev_set", "valid").root == corpus.root == small_corpus / "dev_set"
     assert [(clip.file, clip.source) for clip in corpus.events["Dog"]][:3] == [
-        ("Dog/source0/0_0.wav", "source0"), ("Dog/source0/0_1.wav", "source0"), ("Dog/source1/1_0.wav", "source1"),
+        ("Dog/source0/0_0.wav", "source0"),
+        ("Dog/source0/0_1.wav", "source0"),
+        ("Dog/source1/1_0.wav", "source1"),
     ]
     assert len({clip.source for clip in corpus.events["Rain"]}) == 6
     assert list(corpus.interferences) == ["Fan"] and len(corpus.noises) == 2

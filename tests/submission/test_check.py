@@ -38,15 +38,20 @@ def content():
     speech = [estimate("eval_1_0_Speech.wav", "Speech"), estimate("eval_1_1_Speech.wav", "Speech")]
     return {
         EVAL: {
-            "nparams": 5, "config": {},
+            "nparams": 5,
+            "config": {},
             "probabilities": [{"soundscape": "eval_1", "estimate": speech}, {"soundscape": "eval_10", "estimate": []}],
         },
         DEV: {
-            "CAPI-SDRi": {"mean": 8.5}, "label_metrics": {"accuracy_mix": 60.7, "accuracy_src": 70.4}, "nparams": 5,
-            "details": [], "config": {},
+            "CAPI-SDRi": {"mean": 8.5},
+            "label_metrics": {"accuracy_mix": 60.7, "accuracy_src": 70.4},
+            "nparams": 5,
+            "details": [],
+            "config": {},
         },
-        ONE: wav(), TWO: wav(),
-    }  # fmt: skip
+        ONE: wav(),
+        TWO: wav(),
+    }
 
 
 def write(path, content):
@@ -150,10 +155,14 @@ def test_all_faults_are_listed_and_the_status_is_1(tmp_path, content, capsys):
         SPOILT[kind][0](content)
     assert main(["package", "--check", str(write(tmp_path / f"{NAME}.zip", content))]) == 1
     printed = capsys.readouterr().out
-    assert "3 violations" in printed and all(SPOILT[kind][1] in printed for kind in ("extra file", "rate", "other nparams"))
+    assert "3 violations" in printed and all(
+        SPOILT[kind][1] in printed for kind in ("extra file", "rate", "other nparams")
+    )
 
 
-@pytest.mark.parametrize("name", ["Suzuki_task4_1", "Suzuki_NTT_task4_0", "Suzuki_NTT_task3_1", "Suzuki_NTT_task4_1 (1)", "x"])
+@pytest.mark.parametrize(
+    "name", ["Suzuki_task4_1", "Suzuki_NTT_task4_0", "Suzuki_NTT_task3_1", "Suzuki_NTT_task4_1 (1)", "x"]
+)
 def test_wrong_name(tmp_path, content, name):
     renamed = {key.replace(NAME, name): part for key, part in content.items()}
     (line,) = told(write(tmp_path / f"{name}.zip", renamed))
@@ -168,7 +177,10 @@ def test_folder_of_another_name(tmp_path, content):
 def test_sets_recordings_and_lengths(tmp_path, content):
     path = write(tmp_path / f"{NAME}.zip", content)
     lines = "\n".join(told(path, Rules(soundscapes={"eval_1": 65, "eval_11": 64})))
-    assert "soundscape 'eval_10' is unknown" in lines and "1 soundscapes of the set are missing, the first is 'eval_11'" in lines
+    assert (
+        "soundscape 'eval_10' is unknown" in lines
+        and "1 soundscapes of the set are missing, the first is 'eval_11'" in lines
+    )
     assert "has 64 samples; expected 65" in lines
 
 

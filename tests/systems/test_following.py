@@ -40,7 +40,9 @@ def test_what_no_window_changes_comes_out_whole_at_any_length(samples):
     blocks = list(follow(lambda m: labelled("a", m), read_from(mixture, calls), samples, WINDOW, OVERLAP))
     assert sum(block.num_samples for block in blocks) == samples
     np.testing.assert_allclose([s.waveform for s in gather(iter(blocks))], mixture, atol=1e-6)
-    assert all(stop - start == min(samples, WINDOW) for start, stop in calls)  # the last window is as long as the others
+    assert all(
+        stop - start == min(samples, WINDOW) for start, stop in calls
+    )  # the last window is as long as the others
 
 
 def test_two_of_a_class_that_change_places_are_told_apart():
@@ -73,8 +75,12 @@ def test_a_source_pauses_and_comes_back_and_another_begins_late():
 def test_no_more_than_the_windows_are_kept():
     """Read and given in pieces: nothing holds on to the whole."""
     calls = []
-    for block in follow(lambda m: labelled("a", m[:1]), read_from(np.zeros((1, 10_000)), calls), 10_000, WINDOW, OVERLAP):
-        assert block.num_samples <= WINDOW and all(len(source.waveform) == block.num_samples for source in block.sources)
+    for block in follow(
+        lambda m: labelled("a", m[:1]), read_from(np.zeros((1, 10_000)), calls), 10_000, WINDOW, OVERLAP
+    ):
+        assert block.num_samples <= WINDOW and all(
+            len(source.waveform) == block.num_samples for source in block.sources
+        )
     assert calls[:2] == [(0, 100), (80, 180)]
 
 

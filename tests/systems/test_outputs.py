@@ -62,8 +62,12 @@ def test_other_sources_of_an_earlier_run_are_removed_and_other_recordings_stay(t
     write_sources(tmp_path, "a.b", two(), RATE)
     write_sources(tmp_path, "a", [Source("Cat", 1.0, np.ones(10))], RATE)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "a.b.json", "a.b_0_Dog.wav", "a.b_1_Rain.wav", "a.json", "a_0_Cat.wav"
-    ]  # fmt: skip
+        "a.b.json",
+        "a.b_0_Dog.wav",
+        "a.b_1_Rain.wav",
+        "a.json",
+        "a_0_Cat.wav",
+    ]
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path):

@@ -199,8 +199,10 @@ class Greedy(Aligner):
             free = all(r != other_r and e != other_e for other_r, other_e in pairs)
             if reference_labels[r] == estimated_labels[e] and free:
                 pairs.append((r, e))
-        left = [set(range(len(side))) - {pair[i] for pair in pairs}
-                for i, side in enumerate((reference_labels, estimated_labels))]  # fmt: skip
+        left = [
+            set(range(len(side))) - {pair[i] for pair in pairs}
+            for i, side in enumerate((reference_labels, estimated_labels))
+        ]
         return Assignment(tuple(sorted(pairs)), tuple(sorted(left[0])), tuple(sorted(left[1])))
 
 

@@ -14,7 +14,16 @@ from s5lib.bin.main import main
 from s5lib.models.m2d import M2DTagger
 from s5lib.training import features
 
-OPTIONS = ["n_fft=256", "hop_length=128", "n_mels=32", "embed_dim=16", "depth=1", "num_heads=2", "head_dim=16", "track_dim=8"]
+OPTIONS = [
+    "n_fft=256",
+    "hop_length=128",
+    "n_mels=32",
+    "embed_dim=16",
+    "depth=1",
+    "num_heads=2",
+    "head_dim=16",
+    "track_dim=8",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +33,30 @@ def small_shards(monkeypatch):
 
 def train(data, expdir, *more, kind="tagger"):
     options = [word for option in OPTIONS for word in ("--tagger_conf", option)] if kind == "tagger" else []
-    return main([
-        "train", kind, "--data_dir", str(data), "--expdir", str(expdir), *options, "--batch_size", "4", "--max_steps",
-        "3", "--valid_interval", "1", "--num_workers", "0", "--lr", "1e-2", "--layers", "head", *more,
-    ])  # fmt: skip
+    return main(
+        [
+            "train",
+            kind,
+            "--data_dir",
+            str(data),
+            "--expdir",
+            str(expdir),
+            *options,
+            "--batch_size",
+            "4",
+            "--max_steps",
+            "3",
+            "--valid_interval",
+            "1",
+            "--num_workers",
+            "0",
+            "--lr",
+            "1e-2",
+            "--layers",
+            "head",
+            *more,
+        ]
+    )
 
 
 def rows(expdir):
@@ -63,7 +92,14 @@ def test_losses_figures_and_weights_are_those_without_a_cache(plain, cached):
 
 def test_shards_and_log(cached):
     folder = cached / "train/features"
-    assert sorted(path.name for path in folder.glob("*/*")) == ["00000.npy", "00000.npy", "00001.npy", "00002.npy", "key.json", "key.json"]
+    assert sorted(path.name for path in folder.glob("*/*")) == [
+        "00000.npy",
+        "00000.npy",
+        "00001.npy",
+        "00002.npy",
+        "key.json",
+        "key.json",
+    ]
     table = np.load(folder / "train/00002.npy", mmap_mode="r")
     assert (len(table), table["features"].shape[1], table["labels"].shape[1]) == (2, 4 * 2 * 16, 2)
     assert "trains on the features of 12 mixtures, each seen 1 times" in (cached / "train.log").read_text()

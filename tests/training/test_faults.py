@@ -36,9 +36,13 @@ def own_data(tiny_data, own_corpus, tmp_path):
     shutil.copytree(tiny_data, folder)
     corpus = CorpusDescription.read(folder)
     CorpusDescription(
-        str(own_corpus.absolute()), corpus.labels, corpus.sample_rate, corpus.num_channels, corpus.max_sources,
+        str(own_corpus.absolute()),
+        corpus.labels,
+        corpus.sample_rate,
+        corpus.num_channels,
+        corpus.max_sources,
         corpus.draw_options,
-    ).write(folder)  # fmt: skip
+    ).write(folder)
     return folder
 
 

@@ -31,7 +31,9 @@ def batch_of(*labels, samples=400):
     generator = torch.Generator().manual_seed(1)
     labels = torch.tensor(labels)
     sources = torch.randn(*labels.shape, samples, generator=generator) * (labels >= 0)[..., None]
-    mixture = sources.sum(1, keepdim=True).repeat(1, 2, 1) + 0.01 * torch.randn(len(labels), 2, samples, generator=generator)
+    mixture = sources.sum(1, keepdim=True).repeat(1, 2, 1) + 0.01 * torch.randn(
+        len(labels), 2, samples, generator=generator
+    )
     return {"mixture": mixture, "sources": sources, "labels": labels, "id": [str(i) for i in range(len(labels))]}
 
 

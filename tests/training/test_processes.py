@@ -28,9 +28,25 @@ def command(data, expdir, *more):
     steps would make differences of rounding large."""
     options = [word for option in MODEL for word in ("--separator_conf", option)] if "--separator" not in more else []
     return [
-        "train", "separator", "--data_dir", str(data), "--expdir", str(expdir), *options, "--batch_size", str(BATCH),
-        "--max_steps", str(STEPS), "--valid_interval", "1", "--num_workers", "0", "--lr", "1e-9", *more,
-    ]  # fmt: skip
+        "train",
+        "separator",
+        "--data_dir",
+        str(data),
+        "--expdir",
+        str(expdir),
+        *options,
+        "--batch_size",
+        str(BATCH),
+        "--max_steps",
+        str(STEPS),
+        "--valid_interval",
+        "1",
+        "--num_workers",
+        "0",
+        "--lr",
+        "1e-9",
+        *more,
+    ]
 
 
 def environment(**more):
@@ -73,7 +89,9 @@ def test_each_mixture_is_seen_once(one, two):
     ids = notes(one)["ids"]
     shares = [notes(two, rank)["ids"] for rank in (0, 1)]
     assert {step: shares[0][step] + shares[1][step] for step in ids} == ids
-    assert sorted(id for step in ids.values() for id in step) == [f"train-0-{index:09d}" for index in range(STEPS * BATCH)]
+    assert sorted(id for step in ids.values() for id in step) == [
+        f"train-0-{index:09d}" for index in range(STEPS * BATCH)
+    ]
 
 
 def difference(found, expected):
@@ -121,7 +139,10 @@ def test_processes_that_do_not_fit_are_told(tiny_data, tmp_path, capsys, monkeyp
     from s5lib.bin.main import main
 
     for more, message in (
-        (["--num_processes", "3"], "step train: --batch_size 4 cannot be shared equally by 3 processes in --accumulate 1 parts"),
+        (
+            ["--num_processes", "3"],
+            "step train: --batch_size 4 cannot be shared equally by 3 processes in --accumulate 1 parts",
+        ),
         (["--accumulate", "3"], "choose a multiple of 3"),
         (["--num_processes", "2", "--ngpu", "1"], "--num_processes 2 with --ngpu 1: there is one process per GPU"),
         (["--num_processes", "0"], "--num_processes is 0; expected 1 or more"),
@@ -139,7 +160,9 @@ TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "WORLD_SIZE": "8", "LOCAL_W
 def test_who_has_started_the_processes():
     assert find_processes(ngpu=4, environ=SLURM) == Processes(4, 2, 6, "slurm")
     assert find_processes(ngpu=4, environ={**SLURM, "SLURM_JOB_NAME": "interactive"}) == Processes(4, 1, 0, "s5lib")
-    assert find_processes(ngpu=2, environ={"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}) == Processes(2, 1, 0, "s5lib")
+    assert find_processes(ngpu=2, environ={"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}) == Processes(
+        2, 1, 0, "s5lib"
+    )
     assert find_processes(environ={**SLURM, **TORCHRUN}) == Processes(4, 2, 3, "torchrun")
     by_hand = {"MASTER_ADDR": "first", "NODE_RANK": "1", "LOCAL_RANK": "1"}
     assert find_processes(ngpu=2, num_nodes=2, environ=by_hand) == Processes(2, 2, 3, "s5lib")
@@ -176,10 +199,21 @@ def test_a_signal_stops_all_processes_after_the_same_step(tiny_data, tmp_path, s
         start = [sys.executable, "-m", "s5lib.bin.main"]
         more += ["--num_processes", "2"]
     else:
-        start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "s5lib.bin.main"]
+        start = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            "2",
+            "-m",
+            "s5lib.bin.main",
+        ]
     folder = tmp_path / "cut"
     line = [*start, *command(tiny_data, folder, *more)]
-    with subprocess.Popen(line, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        line, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         wait_for(folder / "train/resume.ckpt", process)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=120)

@@ -100,6 +100,8 @@ def test_thirty_kills_at_random_moments(tmp_path):
     script = Path(__file__).parents[1] / "faults/kills.py"
     done = subprocess.run(
         [sys.executable, str(script), "--kills", "30", "--folder", str(tmp_path), "--num_workers", "1"],
-        capture_output=True, text=True, timeout=1500,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=1500,
+    )
     assert done.returncode == 0, done.stderr[-3000:]

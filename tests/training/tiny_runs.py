@@ -9,12 +9,29 @@ import torch
 from safetensors.torch import load_file
 
 MODELS = {
-    "tagger": ["n_fft=256", "hop_length=128", "n_mels=16", "embed_dim=16", "depth=1", "num_heads=2", "head_dim=16",
-               "track_dim=8", "dropout=0.3"],
+    "tagger": [
+        "n_fft=256",
+        "hop_length=128",
+        "n_mels=16",
+        "embed_dim=16",
+        "depth=1",
+        "num_heads=2",
+        "head_dim=16",
+        "track_dim=8",
+        "dropout=0.3",
+    ],
     "separator": ["n_fft=256", "hop_length=128", "channels=[4, 8]", "condition_size=8"],
-}  # fmt: skip
-OPTIONS = {"batch_size": 2, "max_steps": 6, "save_interval": 3, "valid_interval": 2, "keep_best": 2, "lr": 1e-3,
-           "num_workers": 0, "tensorboard_scenes": 0}  # fmt: skip
+}
+OPTIONS = {
+    "batch_size": 2,
+    "max_steps": 6,
+    "save_interval": 3,
+    "valid_interval": 2,
+    "keep_best": 2,
+    "lr": 1e-3,
+    "num_workers": 0,
+    "tensorboard_scenes": 0,
+}
 
 
 def command(kind: str, data: Path, expdir: Path, **options) -> list[str]:

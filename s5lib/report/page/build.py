@@ -66,29 +66,47 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
     found = [views.scored(system) for experiment in experiments for system in experiment.systems]
     listening, silent = _listening(experiments, data_dir, scenes, audio)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("s5lib.report.page", "."), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader("s5lib.report.page", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     style, script = (Markup(_asset(name)) for name in ("style.css", "script.js"))
     names = [experiment.name for experiment in experiments]
     return environment.get_template("template.html").render(
         title=title or f"Report of {', '.join(names)}",
-        version=s5lib.__version__, today=date.today().isoformat(),
-        style=style, style_hash=_hash(style), script=script, script_hash=_hash(script),
-        systems=found, several=len(found) > 1,
-        same=len({frozenset(scene.id for scene in item.system.scenes) for item in found}) < 2, measures=views.MEASURES,
+        version=s5lib.__version__,
+        today=date.today().isoformat(),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        systems=found,
+        several=len(found) > 1,
+        same=len({frozenset(scene.id for scene in item.system.scenes) for item in found}) < 2,
+        measures=views.MEASURES,
         made=[
-            (experiment, [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
-             or [(None, made_of(experiment, None, experiments))])
+            (
+                experiment,
+                [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
+                or [(None, made_of(experiment, None, experiments))],
+            )
             for experiment in experiments
         ],
         tiles=views.score_rows(found[:1], ("set",))[:1] if len(found) == 1 else [],
-        score_rows=views.score_rows(found, ("set", "sources")), class_rows=views.score_rows(found, ("class",)),
-        score_charts=views.score_charts(found), distributions=views.distribution_charts(found),
+        score_rows=views.score_rows(found, ("set", "sources")),
+        class_rows=views.score_rows(found, ("class",)),
+        score_charts=views.score_charts(found),
+        distributions=views.distribution_charts(found),
         separation_oracle=all(any(scene.oracle for scene in item.system.scenes) for item in found),
-        confusions=views.confusion_views(found), plane=views.plane_view(found),
-        curves=curve_views(experiments), listening=listening, silent=silent, audio=audio,
-    )  # fmt: skip
+        confusions=views.confusion_views(found),
+        plane=views.plane_view(found),
+        curves=curve_views(experiments),
+        listening=listening,
+        silent=silent,
+        audio=audio,
+    )
 
 
 def _asset(name: str) -> str:

@@ -160,8 +160,9 @@ def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], uni
         y += step * len(series) + 6
     told = "; ".join(
         f"{name} median {', '.join(f'{np.median(values):.1f}' for values in series if len(values))}"
-        for name, series in rows if any(len(values) for values in series)
-    )  # fmt: skip
+        for name, series in rows
+        if any(len(values) for values in series)
+    )
     return chart(title, f"In {unit}: {told}", WIDTH, y + 36, axis.below(y, 2.0, unit) + parts)
 
 
@@ -217,10 +218,14 @@ def plane(points: Sequence[PlanePoint], x_title: str, y_title: str) -> Markup:
         a, b, colour = x(point.x.value), y(point.y.value), shade(point.value, low, high)
         ink = "ink" if colour > 6 else "paper"  # dark letters on bright colours
         told = f"{point.name}: {interval(point.x, 1)} %, {interval(point.y)} dB, CA-PI-SDRi {point.value:.2f} dB"
-        parts.append(element(
-            "g", element("title", told), element("circle", cx=a, cy=b, r=7.5 + 0.5 * colour, class_=f"point q{colour}"),
-            element("text", str(point.number), x=a, y=b + 3.8, text_anchor="middle", class_=f"number {ink}"),
-        ))  # fmt: skip
+        parts.append(
+            element(
+                "g",
+                element("title", told),
+                element("circle", cx=a, cy=b, r=7.5 + 0.5 * colour, class_=f"point q{colour}"),
+                element("text", str(point.number), x=a, y=b + 3.8, text_anchor="middle", class_=f"number {ink}"),
+            )
+        )
     parts += _colour_scale(Axis(low, high, 120, WIDTH - 14), 302.0)
     told = "; ".join(f"{p.name}: {interval(p.x, 1)} %, {interval(p.y)} dB, CA-PI-SDRi {p.value:.2f} dB" for p in points)
     return chart("Accuracy of the labels against separation with oracle labels", told, WIDTH, 334, parts)

@@ -202,10 +202,13 @@ def _inventions(systems, name, outputs, clip) -> list[SourceRow]:
     for system, (labels, waveforms) in zip(systems, outputs, strict=True):
         score = _scored(system, name)
         taken = {pair.estimate for pair in score.pairs} if score else set(range(len(labels)))
-        columns.append([
-            clip(system.name, f"{label}, invented", waveform, "invented")
-            for index, (label, waveform) in enumerate(zip(labels, waveforms, strict=True)) if index not in taken
-        ])  # fmt: skip
+        columns.append(
+            [
+                clip(system.name, f"{label}, invented", waveform, "invented")
+                for index, (label, waveform) in enumerate(zip(labels, waveforms, strict=True))
+                if index not in taken
+            ]
+        )
     nothing = Clip("no reference", "nothing of this kind is there", kind="nothing")
     empty = [Clip(system.name, "nothing invented", kind="nothing") for system in systems]
     return [

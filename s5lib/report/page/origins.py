@@ -80,10 +80,18 @@ def made_of(experiment: Experiment, system: System | None, experiments: Sequence
 def _unknown(kind: str, named: dict) -> dict:
     """Return an entry for a model that none of the experiments holds."""
     return {
-        "kind": kind.replace("_", " "), "folder": str(named.get("file", "")), "name": "of another experiment",
-        "version": "", "steps": [], "total": 0, "only": "", "aligner": "", "seed": "", "made_with": "",
+        "kind": kind.replace("_", " "),
+        "folder": str(named.get("file", "")),
+        "name": "of another experiment",
+        "version": "",
+        "steps": [],
+        "total": 0,
+        "only": "",
+        "aligner": "",
+        "seed": "",
+        "made_with": "",
         "options": [("sha256", str(named.get("sha256", "?")))],
-    }  # fmt: skip
+    }
 
 
 def _model(model: TrainedModel, step: str = "") -> dict:
@@ -92,16 +100,23 @@ def _model(model: TrainedModel, step: str = "") -> dict:
     told = [
         f"{name}: {values.get('max_steps', '?')} steps of {values.get('batch_size', '?')} mixtures, "
         f"learning rate {values.get('lr', '?')}" + (f", aligner {values['aligner']}" if "aligner" in values else "")
-        for name, values in steps.items() if isinstance(values, dict)
-    ]  # fmt: skip
+        for name, values in steps.items()
+        if isinstance(values, dict)
+    ]
     made = config.get("made_with") if isinstance(config.get("made_with"), dict) else {}
     return {
-        "kind": model.kind.replace("_", " "), "folder": model.name, "name": str(config.get("name", "?")),
+        "kind": model.kind.replace("_", " "),
+        "folder": model.name,
+        "name": str(config.get("name", "?")),
         "version": f"{config.get('distribution', '?')} {config.get('version', '')}".strip(),
-        "steps": told, "total": _total(model, step), "only": step, "aligner": _aligner(model.kind, steps),
-        "seed": str(config.get("seed", "?")), "options": _options(config.get("options")),
+        "steps": told,
+        "total": _total(model, step),
+        "only": step,
+        "aligner": _aligner(model.kind, steps),
+        "seed": str(config.get("seed", "?")),
+        "options": _options(config.get("options")),
         "made_with": ", ".join(f"{name} {version}" for name, version in made.items()),
-    }  # fmt: skip
+    }
 
 
 def _total(model: TrainedModel, last: str) -> int:

@@ -58,10 +58,12 @@ def _png(levels: np.ndarray) -> bytes:
     height, width = levels.shape
     lines = np.concatenate([np.zeros((height, 1), np.uint8), levels.astype(np.uint8)], 1).tobytes()
     return (
-        b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
-        + part(b"PLTE", palette.astype(np.uint8).tobytes()) + part(b"IDAT", zlib.compress(lines, 9))
+        b"\x89PNG\r\n\x1a\n"
+        + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
+        + part(b"PLTE", palette.astype(np.uint8).tobytes())
+        + part(b"IDAT", zlib.compress(lines, 9))
         + part(b"IEND", b"")
-    )  # fmt: skip
+    )
 
 
 def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float, name: str) -> Markup:

@@ -22,8 +22,9 @@ def element(name: str, *children: str | Markup, **attributes) -> Markup:
     """
     parts = [
         f' {key.rstrip("_").replace("_", "-")}="{escape(_number(value))}"'
-        for key, value in attributes.items() if value is not None
-    ]  # fmt: skip
+        for key, value in attributes.items()
+        if value is not None
+    ]
     return Markup(f"<{name}{''.join(parts)}>{''.join(escape(child) for child in children)}</{name}>")
 
 
@@ -34,9 +35,13 @@ def _number(value) -> str:
 def chart(title: str, description: str, width: float, height: float, parts: Iterable[Markup]) -> Markup:
     """Return a whole picture with a name and a description for those who do not see it."""
     return element(
-        "svg", *parts, class_="chart", role="img", aria_label=f"{title}. {description}",
+        "svg",
+        *parts,
+        class_="chart",
+        role="img",
+        aria_label=f"{title}. {description}",
         viewBox=f"0 0 {_number(float(width))} {_number(float(height))}",
-    )  # fmt: skip
+    )
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:

@@ -14,9 +14,17 @@ from s5lib.report.page.confusion import confusion
 from s5lib.report.page.experiment import System
 
 __all__ = [
-    "MEASURES", "Cell", "ScoredSystem", "confusion_views", "distribution_charts", "plane_view", "score_charts",
-    "score_rows", "scored", "separation_scores",
-]  # fmt: skip
+    "MEASURES",
+    "Cell",
+    "ScoredSystem",
+    "confusion_views",
+    "distribution_charts",
+    "plane_view",
+    "score_charts",
+    "score_rows",
+    "scored",
+    "separation_scores",
+]
 
 MEASURES = (
     # name, column of the results, what of it, factor, digits, unit
@@ -82,10 +90,15 @@ def score_rows(systems: Sequence[ScoredSystem], kinds: Sequence[str]) -> list[di
         for number, item in enumerate(systems):
             found = next((columns[group] for columns in item.groups.values() if group in columns), None)
             if found is not None:
-                rows.append({
-                    "group": _name(group), "system": item.system.name, "series": number, "scenes": found.scenes,
-                    "cells": [_cell(item.estimate(measure, group), measure) for measure in MEASURES],
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "group": _name(group),
+                        "system": item.system.name,
+                        "series": number,
+                        "scenes": found.scenes,
+                        "cells": [_cell(item.estimate(measure, group), measure) for measure in MEASURES],
+                    }
+                )
     return rows
 
 

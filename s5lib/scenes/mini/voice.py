@@ -15,10 +15,20 @@ from s5lib.scenes.mini.signals import SAMPLE_RATE, curve, edges, log_uniform, no
 __all__ = ["speech"]
 
 # the first three formants in Hz of vowels of a male voice, after Peterson and Barney, JASA 24 (1952)
-VOWELS = np.array([
-    (270, 2290, 3010), (390, 1990, 2550), (530, 1840, 2480), (660, 1720, 2410), (730, 1090, 2440), (570, 840, 2410),
-    (440, 1020, 2240), (300, 870, 2240), (640, 1190, 2390), (490, 1350, 1690),
-])  # fmt: skip
+VOWELS = np.array(
+    [
+        (270, 2290, 3010),
+        (390, 1990, 2550),
+        (530, 1840, 2480),
+        (660, 1720, 2410),
+        (730, 1090, 2440),
+        (570, 840, 2410),
+        (440, 1020, 2240),
+        (300, 870, 2240),
+        (640, 1190, 2390),
+        (490, 1350, 1690),
+    ]
+)
 BANDWIDTHS = (80.0, 100.0, 140.0)
 # the others lie where a tube of 17 cm has them, whatever the tongue does; without them a voice is muffled above 4 kHz
 UPPER_FORMANTS = np.array([3500.0, 4500.0, 5500.0, 6500.0])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from s5lib.interfaces import JointModel, Separator
 from torch import Tensor, nn
 
+from s5lib.interfaces import JointModel, Separator
 from s5lib_example.configs import TCNConfig
 
 

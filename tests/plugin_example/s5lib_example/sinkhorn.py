@@ -7,6 +7,7 @@ doubly stochastic.  At temperature zero that is the best permutation; the warmer
 from __future__ import annotations
 
 import numpy as np
+
 from s5lib.align.search import checked_score
 from s5lib.interfaces import Aligner, Assignment
 

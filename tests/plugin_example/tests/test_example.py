@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
+
 from s5lib.plugins import create
 from s5lib.testing import conformance
-from scipy.optimize import linear_sum_assignment
 
 SMALL = {"kernel": 64, "filters": 16, "width": 8, "hidden": 16, "blocks": 3}
 

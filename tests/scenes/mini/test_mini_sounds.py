@@ -9,10 +9,26 @@ from scipy import signal
 from s5lib.scenes.mini.catalogue import INTERFERENCE, SOUND_EVENTS
 from s5lib.scenes.mini.signals import SAMPLE_RATE, curve, decaying_partials, finish, noise, place, resonator, silence
 
-DCASE_LABELS = (
-    "AlarmClock BicycleBell Blender Buzzer Clapping Cough CupboardOpenClose Dishes Doorbell FootSteps HairDryer "
-    "MechanicalFans MusicalKeyboard Percussion Pour Speech Typing VacuumCleaner"
-).split()
+DCASE_LABELS = [
+    "AlarmClock",
+    "BicycleBell",
+    "Blender",
+    "Buzzer",
+    "Clapping",
+    "Cough",
+    "CupboardOpenClose",
+    "Dishes",
+    "Doorbell",
+    "FootSteps",
+    "HairDryer",
+    "MechanicalFans",
+    "MusicalKeyboard",
+    "Percussion",
+    "Pour",
+    "Speech",
+    "Typing",
+    "VacuumCleaner",
+]
 MODELS = {**SOUND_EVENTS, **INTERFERENCE}
 
 
