@@ -27,6 +27,7 @@ INSTALL = [
     "tensorboard>=2.15",
     "matplotlib>=3.8",
     "jinja2>=3.1",
+    "pooch>=1.8",
 ]
 EXTRAS = {
     "kaldi": ["kaldiio>=2.18"],
@@ -36,12 +37,18 @@ EXTRAS = {
     "test": [
         "pytest>=8",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.6",
         "hypothesis>=6.100",
         "sofar>=1.1",
         "kaldiio>=2.18",
         "sentencepiece>=0.2",
+        "playwright>=1.45",
+        "ruff>=0.9",
+        "mypy>=1.13",
+        "import-linter>=2.1",
+        "types-PyYAML>=6",
     ],
-    "doc": ["sphinx>=7.3", "myst-parser>=3"],
+    "doc": ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1", "sphinx-copybutton>=0.5"],
 }
 EXTRAS["all"] = sorted({item for items in EXTRAS.values() for item in items})
 
@@ -56,7 +63,7 @@ setup(
     include_package_data=True,
     package_data={
         "s5lib.plugins": ["templates/*/*.in"],
-        "s5lib.report.page": ["template.html", "style.css", "script.js"],
+        "s5lib.report": ["template.html", "style.css", "script.js"],
     },
     install_requires=INSTALL,
     extras_require=EXTRAS,

@@ -16,10 +16,10 @@ import time
 import torch
 from models import build, peak, reset_peak, synchronise
 
-from s5lib.models import separate_long
 from s5lib.models.configs import ResUNetKConfig
 from s5lib.models.description import example_input
 from s5lib.models.resunetk import ResUNetK
+from s5lib.systems import separate_long
 
 
 def measure(seconds: float, device: str, channels: list[int] | None, compare: bool) -> dict:

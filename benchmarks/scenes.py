@@ -25,7 +25,8 @@ import numpy as np
 from plain_renderer import plain_render
 from scipy import fft
 
-from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, mini
+from s5lib.corpora import mini
+from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer
 
 
 def seconds_each(function, items) -> float:

@@ -21,9 +21,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 import soundfile
 
-from s5lib.data.official import read_synthesized
+from s5lib.corpora.layout import read_synthesized
+from s5lib.evaluation.scoring import list_outputs, score_listed
 from s5lib.metrics import ca_pi_sdri
-from s5lib.report.scoring import list_outputs, score_listed
 
 LABELS = ("Cough", "Dishes", "Speech")
 RATE = 32000

@@ -31,11 +31,11 @@ def add_arguments(parser):
 def run(args):
     """Calibrate what ``args`` name."""
     from s5lib.data import DataDirectory
+    from s5lib.evaluation.calibration_gain import describe_gain, gain_report
+    from s5lib.evaluation.tuning import tune_calibration
     from s5lib.plugins import register_plugin
-    from s5lib.report.gain import describe_gain, gain_report
     from s5lib.systems import load_system
     from s5lib.systems.calibration import calibration_file
-    from s5lib.systems.tuning import tune_calibration
 
     for plugin in args.plugin:
         register_plugin(plugin)

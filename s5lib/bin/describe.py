@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from s5lib.bin.config_file import parse_assignments
+from s5lib.config.command_line import parse_assignments
 from s5lib.errors import ConfigError, nearest
 from s5lib.models import keep_freed_memory, load_model
 from s5lib.models.description import Cost, measure_cost

@@ -31,7 +31,7 @@ def run(args):
 
     from tqdm import tqdm
 
-    from s5lib.data.dcase26 import add_clips, fetch_set, fetch_sources, missing_parts
+    from s5lib.corpora.dcase26 import add_clips, fetch_set, fetch_sources, missing_parts
     from s5lib.errors import ConfigError, DataError
 
     for option, path in (("--semhear_path", args.semhear_path), ("--ears_path", args.ears_path)):

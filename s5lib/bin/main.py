@@ -14,7 +14,7 @@ import sys
 import configargparse
 
 import s5lib
-from s5lib.bin.config_file import NestedYAMLParser
+from s5lib.config.command_line import NestedYAMLParser
 from s5lib.errors import S5Error, nearest
 
 COMMANDS = {

@@ -27,9 +27,9 @@ def add_arguments(parser):
 
 def run(args):
     """Draw the systems that ``args`` name."""
-    from s5lib.durable import write_text
-    from s5lib.report.plane import metric_planes, plane_table
-    from s5lib.report.run_pictures import draw_plane
+    from s5lib.evaluation.accuracy_vs_sdr import metric_planes, plane_table
+    from s5lib.evaluation.pictures import draw_plane
+    from s5lib.provenance.files import write_text
 
     planes = metric_planes([(tagger, separator, Path(a), Path(b)) for tagger, separator, a, b in args.system])
     out, table = Path(args.out), plane_table(planes)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from s5lib.config.options import REQUIRED
 from s5lib.plugins import KINDS, Component, available, find, register_plugin
-from s5lib.plugins.options import REQUIRED
 
 
 def add_arguments(parser):

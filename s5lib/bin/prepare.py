@@ -37,8 +37,8 @@ def add_arguments(parser):
 
 def run(args):
     """Prepare what ``args`` ask for."""
-    from s5lib.bin.config_file import assignments
-    from s5lib.data.prepare import Preparation, prepare
+    from s5lib.config.command_line import assignments
+    from s5lib.corpora.prepare import Preparation, prepare
 
     prepare(
         Preparation(

@@ -31,7 +31,7 @@ def add_arguments(parser):
 
 def run(args):
     """Write the page that ``args`` ask for."""
-    from s5lib.report.page import write_report
+    from s5lib.report import write_report
 
     first = Path(args.experiments[0])
     out = Path(args.out) if args.out else (first if first.is_dir() else first.parent) / "report.html"

@@ -61,11 +61,11 @@ def add_arguments(parser):
 
 def run(args):
     """Score what ``args`` name."""
-    from s5lib.report.comparison import read_scores
-    from s5lib.report.folders import known_labels
-    from s5lib.report.results import write_results
-    from s5lib.report.scoring import MetricOptions, list_outputs, score_listed
-    from s5lib.report.versus import comparison_text
+    from s5lib.evaluation.estimate_files import known_labels
+    from s5lib.evaluation.paired_tests import read_scores
+    from s5lib.evaluation.results import write_results
+    from s5lib.evaluation.scoring import MetricOptions, list_outputs, score_listed
+    from s5lib.evaluation.significance_text import comparison_text
 
     _check(args)
     options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
@@ -118,8 +118,8 @@ def _check(args) -> None:
 
 
 def _recordings(args):
+    from s5lib.corpora.layout import read_synthesized
     from s5lib.data import DataDirectory
-    from s5lib.data.official import read_synthesized
 
     if args.data_dir:
         return DataDirectory.read(args.data_dir).recordings

@@ -36,9 +36,9 @@ def run(args):
 
     from tqdm import tqdm
 
-    from s5lib.bin.config_file import parse_assignments
+    from s5lib.config.command_line import parse_assignments
+    from s5lib.config.options import fill, options_of
     from s5lib.errors import ConfigError
-    from s5lib.plugins.options import fill, options_of
     from s5lib.scenes import DrawSettings, synthesize
 
     try:

@@ -31,9 +31,9 @@ def add_arguments(parser):
 
 def run(args):
     """Compare what ``args`` name."""
-    from s5lib.durable import write_text
-    from s5lib.report.run_pictures import draw_comparison
-    from s5lib.report.runs import compare_runs, read_runs
+    from s5lib.evaluation.pictures import draw_comparison
+    from s5lib.evaluation.runs import compare_runs, read_runs
+    from s5lib.provenance.files import write_text
 
     files = {}
     for word in args.runs:

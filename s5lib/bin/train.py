@@ -17,9 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from s5lib.bin.config_file import assignments, component_options
+from s5lib.config.command_line import assignments, component_options
+from s5lib.config.options import options_of
 from s5lib.errors import ConfigError
-from s5lib.plugins.options import options_of
 from s5lib.training.settings import TrainSettings
 
 DEFAULTS = {"tagger": "m2d", "separator": "resunetk", "joint_model": "resunet_joint"}

@@ -5,7 +5,6 @@ The datasets need torch and are imported on first use; all else needs none.
 
 from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory, Recording
-from s5lib.data.official import data_directory_from_metadata, data_directory_from_synthesized, metadata_files
 
 __all__ = [
     "CorpusDescription",
@@ -15,9 +14,6 @@ __all__ = [
     "RecordedScenes",
     "Recording",
     "collate",
-    "data_directory_from_metadata",
-    "data_directory_from_synthesized",
-    "metadata_files",
 ]
 
 

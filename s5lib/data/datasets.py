@@ -21,11 +21,10 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from s5lib.audio.entries import read_recording
 from s5lib.data.directory import DataDirectory, Recording
-from s5lib.data.official import metadata_files
-from s5lib.data.reading import read_recording
 from s5lib.errors import DataError, nearest
-from s5lib.scenes.corpus import Corpus, class_labels, find_root
+from s5lib.scenes.corpus import Corpus, class_labels, find_root, metadata_files
 from s5lib.scenes.draw import SceneDrawer
 from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
 from s5lib.scenes.settings import DrawSettings

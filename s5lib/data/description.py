@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from s5lib.durable import write_text
 from s5lib.errors import DataError
+from s5lib.provenance.files import write_text
 
 __all__ = ["CorpusDescription"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from s5lib.audio.entries import probe_recording, read_recording
 from s5lib.data.directory import DataDirectory, Recording, source_slots
-from s5lib.data.reading import probe_recording, read_recording
 from s5lib.data.tables import line_problem, numbered_lines
 from s5lib.errors import DataError
 

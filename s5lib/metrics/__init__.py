@@ -1,12 +1,11 @@
 """Metrics of labelled source separation: CA-PI-SDRi and its kin, and label accuracy.  numpy or torch in, numbers out.
 
-Functions score one scene and return results that add up; :func:`aggregate` sums them by set, number of sources and
-class.  The classes (``CAPISDRi``, ...) are torchmetrics, and the only part that needs torch.
+Functions score one scene and return results that add up; :func:`s5lib.evaluation.aggregate` sums them by set, number
+of sources and class.  The classes (``CAPISDRi``, ...) are torchmetrics, and the only part that needs torch.
 """
 
 from __future__ import annotations
 
-from s5lib.metrics.aggregate import Estimate, GroupScore, aggregate, scene_set
 from s5lib.metrics.labels import label_accuracy
 from s5lib.metrics.scene import FalsePrediction, LabelAccuracy, Pair, SceneScore, ScoreTotal
 from s5lib.metrics.sdr import MAX_SDR
@@ -18,9 +17,7 @@ __all__ = [
     "MAX_SDR",
     "CAPISDRi",
     "CASDRi",
-    "Estimate",
     "FalsePrediction",
-    "GroupScore",
     "LabelAccuracy",
     "LabelledScene",
     "MixtureAccuracy",
@@ -29,13 +26,11 @@ __all__ = [
     "SceneScore",
     "ScoreTotal",
     "SourceAccuracy",
-    "aggregate",
     "aligned_sdri",
     "ca_pi_sdri",
     "ca_sdri",
     "label_accuracy",
     "pi_sdri",
-    "scene_set",
 ]
 
 

@@ -15,8 +15,6 @@ _WHERE = {
     "load_weights": "checkpoint",
     "read_header": "checkpoint",
     "save_checkpoint": "checkpoint",
-    "separate_chunks": "chunks",
-    "separate_long": "chunks",
     "sort_slots": "slots",
     "unsort_slots": "slots",
 }
@@ -31,8 +29,6 @@ __all__ = [
     "load_weights",
     "read_header",
     "save_checkpoint",
-    "separate_chunks",
-    "separate_long",
     "sort_slots",
     "unsort_slots",
 ]

@@ -16,11 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from s5lib.durable import replacing
 from s5lib.errors import CheckpointError
 from s5lib.models.backbone import is_backbone, load_backbone
 from s5lib.models.official import is_official, load_official_model, official_state
 from s5lib.models.weights import load_state
+from s5lib.provenance.files import atomic_write
 
 __all__ = ["load_checkpoint", "load_model", "load_weights", "read_header", "save_checkpoint", "separate"]
 
@@ -58,7 +58,7 @@ def save_checkpoint(
     }
     path = Path(path)
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             save_file(separate(model.state_dict()), temporary, metadata={"s5lib": json.dumps(header)})
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -100,6 +100,6 @@ class QueriedUNet(Separator):
         """Map one-hot rows ``[B, K, C]`` to what the network gets for each slot, ``[B, K, config.query_size]``."""
         return query if self.text is None else self.text(query)
 
-    def answer(self, mixture: Tensor, vectors: Tensor) -> Tensor:
+    def separate_slots(self, mixture: Tensor, vectors: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` and ``vectors [B, slots, query_size]`` to ``waveforms [B, slots, T]``."""
         return self.base.separate(mixture, self.film(self.label_embedding(vectors.flatten(1))))

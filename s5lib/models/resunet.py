@@ -36,6 +36,6 @@ class ResUNet(QueriedUNet):
         item, slot = (active | self.training).nonzero(as_tuple=True)
         waveforms = mixture.new_zeros(*active.shape, mixture.shape[-1], dtype=self.base.out_conv.weight.dtype)
         if len(item):
-            found = self.answer(mixture[item], self.query_vectors(query)[item, slot, None])
+            found = self.separate_slots(mixture[item], self.query_vectors(query)[item, slot, None])
             waveforms = waveforms.index_put((item, slot), found[:, 0])
         return waveforms.masked_fill(~active[..., None], 0.0)

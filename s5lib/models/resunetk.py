@@ -35,8 +35,8 @@ class ResUNetK(QueriedUNet):
         check_mixture(mixture, self.config.num_channels)
         check_query(query, len(mixture), self.config, values=not self.training)
         if self.config.slot_order == "given":
-            waveforms = self.answer(mixture, self.query_vectors(query))
+            waveforms = self.separate_slots(mixture, self.query_vectors(query))
         else:
             by_class, order = sort_slots(query, None if self.text is None else self.text.places)
-            waveforms = unsort_slots(self.answer(mixture, self.query_vectors(by_class)), order)
+            waveforms = unsort_slots(self.separate_slots(mixture, self.query_vectors(by_class)), order)
         return waveforms.masked_fill((query == 0).all(-1, keepdim=True), 0.0)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s5lib.models.winograd import convolve_3x3, pays_off
+from s5lib.models.winograd import convolve_3x3, is_supported
 
 __all__ = ["ConvBlock", "DecoderBlock", "EncoderBlock", "FiLM", "FilmedNorm", "UNet"]
 
@@ -66,7 +66,7 @@ class ConvBlock(nn.Module):
             hidden = self.bn2(self.conv1(self.bn1(x, beta1)), beta2)
             return self.shortcut(x) + self.conv2(hidden)
         hidden = self._conv1_with_bn2(self.bn1(x, beta1), beta2)
-        if pays_off(hidden, self.conv2.weight):
+        if is_supported(hidden, self.conv2.weight):
             onto = x.clone() if isinstance(self.shortcut, nn.Identity) else self.shortcut(x)
             return convolve_3x3(hidden, self.conv2.weight, onto=onto.contiguous(memory_format=torch.channels_last))
         return self.conv2(hidden).add_(self.shortcut(x))
@@ -74,7 +74,7 @@ class ConvBlock(nn.Module):
     def _conv1_with_bn2(self, x: Tensor, beta: Tensor) -> Tensor:
         scale, shift = self.bn2.as_affine()
         weight, shift = self.conv1.weight * scale[:, None, None, None], shift[:, None, None] + beta
-        if pays_off(x, weight):
+        if is_supported(x, weight):
             return convolve_3x3(x, weight, shift.flatten(1), _SLOPE)
         if len(beta) == 1:  # one recording has one bias, which a convolution adds for nothing
             hidden = F.conv2d(x, weight, shift.flatten().to(weight.dtype), padding=1)

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["convolve_3x3", "direct_only", "pays_off"]
+__all__ = ["convolve_3x3", "direct_only", "is_supported"]
 
 _LEAST_CHANNELS = 128
 _MOST_THREADS = 4
@@ -48,7 +48,7 @@ def direct_only() -> Iterator[None]:
         _allowed = before
 
 
-def pays_off(x: Tensor, weight: Tensor) -> bool:
+def is_supported(x: Tensor, weight: Tensor) -> bool:
     """Return whether :func:`convolve_3x3` is exact enough and faster than a direct convolution for these."""
     return (
         _allowed

@@ -7,11 +7,11 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from s5lib.config.options import Option, fill, options_of
 from s5lib.errors import ConfigError, PluginError, S5Error
 from s5lib.interfaces import ModelConfig
 from s5lib.plugins.capabilities import check_capabilities
-from s5lib.plugins.guard import ShapeGuard
-from s5lib.plugins.options import Option, fill, options_of
+from s5lib.plugins.shape_check import ShapeGuard
 from s5lib.plugins.spec import ComponentSpec
 
 __all__ = ["Component"]

@@ -1,1 +1,5 @@
-"""From scores to what people read: tables and pictures."""
+"""The report: an experiment, or several side by side, as one HTML page that needs nothing but itself."""
+
+from s5lib.report.build import write_report
+
+__all__ = ["write_report"]

@@ -6,11 +6,11 @@ import os
 
 import numpy as np
 
+from s5lib.audio.decoding import read_audio
 from s5lib.errors import DataError
-from s5lib.scenes.audio import read_audio
 from s5lib.scenes.sofa import Room
 
-__all__ = ["loud_starts", "positions_apart"]
+__all__ = ["active_starts", "positions_apart"]
 
 
 def positions_apart(room: Room, size: int, angle: float, rng: np.random.Generator | None = None) -> list[int] | None:
@@ -38,7 +38,7 @@ def _extend(
     return None
 
 
-def loud_starts(path: str | os.PathLike, duration: float, step: float = 0.1, least: float = 0.1) -> np.ndarray:
+def active_starts(path: str | os.PathLike, duration: float, step: float = 0.1, least: float = 0.1) -> np.ndarray:
     """Return the times at which parts of a recording may begin so as not to be silence between two sounds.
 
     Args:

@@ -13,17 +13,18 @@ recording) are never together in a scene as two sources of one class; a clip dir
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from s5lib.audio.decoding import AudioInfo, probe
 from s5lib.errors import DataError, nearest
-from s5lib.scenes.audio import AudioInfo, probe
 from s5lib.scenes.sofa import Room, open_room
 
-__all__ = ["AUDIO_SUFFIXES", "Clip", "Corpus", "find_root"]
+__all__ = ["AUDIO_SUFFIXES", "Clip", "Corpus", "find_root", "metadata_files"]
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".w64")
 
@@ -139,6 +140,29 @@ class Corpus:
                     f"{noise.path}: {noise.info.channels} channels, but {first.path} has {first.num_channels}; noise "
                     "must be recorded with the rooms' microphone."
                 )
+
+
+def metadata_files(data_root: str | os.PathLike, name: str) -> list[Path]:
+    """Return the scene files that ``metadata/NAME.json`` lists or, without that file, all of ``metadata/NAME/``.
+
+    Raises:
+        DataError: there are none, or the list is not one of ``{"metadata_path": ...}``.
+    """
+    folder = find_root(data_root) / "metadata"
+    index = folder / f"{name}.json"
+    if index.is_file():
+        try:
+            rows = json.loads(index.read_text(encoding="utf-8"))
+            files = [folder / row["metadata_path"] for row in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            expected = f'a list of {{"metadata_path": "{name}/FILE.json"}}'
+            raise DataError(f"{index}: expected {expected} ({error!r}).") from error
+    else:
+        files = sorted((folder / name).glob("*.json")) if (folder / name).is_dir() else []
+    if not files:
+        sets = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        raise DataError(f"{folder}: no scenes of {name!r}. {nearest(name, sets)}")
+    return files
 
 
 def class_labels(root: Path) -> tuple[str, ...]:

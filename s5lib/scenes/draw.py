@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError
-from s5lib.scenes.choice import loud_starts, positions_apart
+from s5lib.scenes.choice import active_starts, positions_apart
 from s5lib.scenes.compose import compose_metadata
 from s5lib.scenes.corpus import Clip, Corpus
 from s5lib.scenes.settings import DrawSettings
@@ -197,7 +197,7 @@ class SceneDrawer:
         if duration >= clip.info.duration:
             return 0.0
         if clip.path not in self._starts:
-            self._starts[clip.path] = loud_starts(clip.path, duration)
+            self._starts[clip.path] = active_starts(clip.path, duration)
         starts = self._starts[clip.path]
         return float(starts[int(share * len(starts))])
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s5lib.audio.decoding import AudioStore
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.scenes.audio import AudioStore
 from s5lib.scenes.convolution import add_filtered, block_spectra, convolved_energy, overlap_add
 from s5lib.scenes.metadata import Event, SceneDescription, parse_metadata
 from s5lib.scenes.rooms import ResponseSpectra, RoomStore

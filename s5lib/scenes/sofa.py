@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
+from s5lib.audio.decoding import resample
 from s5lib.errors import DataError
-from s5lib.scenes.audio import resample
 
 __all__ = ["Room", "open_room", "read_responses"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.io import wavfile
 
 import s5lib
-from s5lib.digest import file_digest
-from s5lib.durable import replacing
 from s5lib.errors import ConfigError, DataError
+from s5lib.provenance.digest import file_digest
+from s5lib.provenance.files import atomic_write
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import file_label, read_record, read_sources
@@ -67,7 +67,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
     }
     target = out / f"{name}.zip"
     try:
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             # The folder's name is the file's, so the check has to see the file under it.
             draft = temporary.with_name(f".{name}.draft") / target.name
             draft.parent.mkdir(exist_ok=True)

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from s5lib.audio.decoding import probe
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import DataError
-from s5lib.scenes.audio import probe
 
 __all__ = ["CHALLENGE_LABELS", "NAME_PATTERN", "Rules", "Violation", "recordings_of"]
 

@@ -10,9 +10,21 @@ _WHERE = {
     "System": "base",
     "TagThenSeparate": "tag_separate",
     "load_system": "load",
+    "separate_chunks": "chunks",
+    "separate_long": "chunks",
 }
 
-__all__ = ["Calibration", "Iterative", "Joint", "Source", "System", "TagThenSeparate", "load_system"]
+__all__ = [
+    "Calibration",
+    "Iterative",
+    "Joint",
+    "Source",
+    "System",
+    "TagThenSeparate",
+    "load_system",
+    "separate_chunks",
+    "separate_long",
+]
 
 
 def __getattr__(name):

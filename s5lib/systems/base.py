@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
+from s5lib.audio.reader import check_sample_rate
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.interfaces import ModelConfig
-from s5lib.systems.following import Block, follow, gather
-from s5lib.systems.recording import check_sample_rate
 from s5lib.systems.source import Source
+from s5lib.systems.streaming import Block, concat, stream
 
 __all__ = ["System"]
 
@@ -29,7 +29,7 @@ class System(ABC):
 
     window_seconds = 10.0
     """What the system hears at once: a longer recording goes through it in windows of this length, which overlap by a
-    fifth; see :mod:`s5lib.systems.following`."""
+    fifth; see :mod:`s5lib.systems.streaming`."""
 
     def __init__(self, sizes: ModelConfig, labels: Sequence[str], device: str = "cpu"):
         self.labels = list(labels)
@@ -50,10 +50,10 @@ class System(ABC):
         """
         mixture = self._prepare(waveform, sample_rate)
         return self.in_order(
-            gather(self.follow(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)), labels
+            concat(self.stream(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)), labels
         )
 
-    def follow(
+    def stream(
         self, read: Callable[[int, int], np.ndarray], num_samples: int, labels: Sequence[str] | None = None
     ) -> Iterator[Block]:
         """Yield the sources of a recording block by block, without ever having it whole.
@@ -69,7 +69,7 @@ class System(ABC):
         if labels is not None:
             self._check_labels(labels)
         window = max(5, round(self.window_seconds * self.sample_rate))
-        yield from follow(lambda mixture: self.find_sources(mixture, labels), read, num_samples, window, window // 5)
+        yield from stream(lambda mixture: self.find_sources(mixture, labels), read, num_samples, window, window // 5)
 
     def in_order(self, sources: Sequence[Source], labels: Sequence[str] | None = None) -> list[Source]:
         """Return the sources in the order of the system's labels, or as they are where ``labels`` were given."""

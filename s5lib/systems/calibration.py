@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from s5lib.digest import file_digest
-from s5lib.durable import write_text
 from s5lib.errors import CheckpointError, ConfigError
+from s5lib.provenance.digest import file_digest
+from s5lib.provenance.files import write_text
 
 __all__ = ["Calibration", "calibration_file", "decide", "find_calibration"]
 

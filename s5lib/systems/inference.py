@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 import s5lib
 from s5lib.data import DataDirectory
-from s5lib.digest import file_digest
 from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.provenance.digest import file_digest
 from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.outputs import FORMATS, read_record

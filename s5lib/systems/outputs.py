@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from s5lib.audio.activity import ActivityDetector, decibel
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.systems.activity import Meter, decibel
-from s5lib.systems.following import Block
 from s5lib.systems.source import Source
+from s5lib.systems.streaming import Block
 
 __all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
 
@@ -54,7 +54,7 @@ class _Part:
 
     label: str
     probability: float
-    meter: Meter
+    detector: ActivityDetector
     path: Path
 
 
@@ -109,8 +109,8 @@ class SourceWriter:
                     "-1 to 1, or the models' weights damaged?"
                 )
             if index == len(self._parts):
-                meter = Meter(self.sample_rate)
-                self._parts.append(_Part(source.label, source.probability, meter, self._scratch / f"{index}.raw"))
+                detector = ActivityDetector(self.sample_rate)
+                self._parts.append(_Part(source.label, source.probability, detector, self._scratch / f"{index}.raw"))
                 for start in range(0, self._num_samples, _BLOCK):  # in blocks: it may have been found after hours
                     self._append(self._parts[index], np.zeros(min(_BLOCK, self._num_samples - start), np.float32))
             self._parts[index].probability = source.probability
@@ -118,7 +118,7 @@ class SourceWriter:
         self._num_samples += block.num_samples
 
     def _append(self, part: _Part, waveform: np.ndarray) -> None:
-        part.meter.add(waveform)
+        part.detector.add(waveform)
         with _told(self.folder), open(part.path, "ab") as stream:
             waveform.tofile(stream)
 
@@ -137,7 +137,7 @@ class SourceWriter:
         """
         parts = order(self._parts)
         ending, kind, subtype = FORMATS[self.format]
-        peak = max((part.meter.peak for part in parts), default=0.0)
+        peak = max((part.detector.peak for part in parts), default=0.0)
         gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
         record = {
             "name": self.name,
@@ -173,12 +173,12 @@ def _entry(part: _Part, file: str, mixture_energy: float | None) -> dict[str, An
         "label": part.label,
         "probability": round(part.probability, 6),
         "file": file,
-        "active": part.meter.stretches(),
-        "level_dbfs": decibel(part.meter.active_power()),
-        "peak_dbfs": decibel(part.meter.peak**2),
+        "active": part.detector.segments(),
+        "level_dbfs": decibel(part.detector.active_power()),
+        "peak_dbfs": decibel(part.detector.peak**2),
     }
     if mixture_energy is not None:
-        entry["level_to_mixture_db"] = decibel(part.meter.energy / mixture_energy) if mixture_energy > 0 else None
+        entry["level_to_mixture_db"] = decibel(part.detector.energy / mixture_energy) if mixture_energy > 0 else None
     return entry
 
 

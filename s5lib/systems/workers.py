@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from s5lib.audio.reader import RecordingReader
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
 from s5lib.plugins import register_plugin
 from s5lib.systems.base import System
+from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
-from s5lib.systems.recording import RecordingReader
-from s5lib.systems.telling import tell
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
 
@@ -107,7 +107,7 @@ def separate(job: Job, task: Task) -> Outcome:
         with RecordingReader(task.path, system.sample_rate, task.channels) as recording:
             system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task)
-        return Outcome(task, recording.duration, tell(os.path.basename(task.path), record))
+        return Outcome(task, recording.duration, format_summary(os.path.basename(task.path), record))
     except DataError as error:
         return Outcome(task, error=str(error))
     except (RuntimeError, MemoryError) as error:  # of torch, out of memory included; it may fit another recording
@@ -128,7 +128,7 @@ def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> 
         return samples
 
     with SourceWriter(task.folder, task.name, system.sample_rate, job.format) as writer:
-        for block in system.follow(read, recording.num_samples, task.labels):
+        for block in system.stream(read, recording.num_samples, task.labels):
             writer.add(block)
         return writer.finish(
             lambda parts: system.in_order(parts, task.labels),

@@ -22,9 +22,9 @@ from typing import Any
 from s5lib.errors import PluginError, nearest
 from s5lib.plugins import KINDS, Component
 from s5lib.testing import aligner as _aligner
-from s5lib.testing import declared, forward, learning, transport
+from s5lib.testing import capabilities, forward, learning, portability
 from s5lib.testing.outcome import ConformanceError, Report, Skipped, run_checks
-from s5lib.testing.trial import Trial
+from s5lib.testing.subject import Subject
 
 __all__ = [
     "ConformanceError",
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _MODEL_CHECKS = (
-    declared.check_options,
+    capabilities.check_options,
     forward.check_shapes_and_types,
     forward.check_odd_lengths,
     forward.check_batch_invariance,
@@ -49,13 +49,13 @@ _MODEL_CHECKS = (
     learning.check_gradients_of_silence,
     learning.check_set_trainable,
     learning.check_bfloat16,
-    transport.check_save_and_load,
-    transport.check_checkpoint,
-    transport.check_spawned_process,
-    transport.check_gpu,
-    declared.check_numbers_of_sources,
-    declared.check_numbers_of_channels,
-    declared.check_sample_rates,
+    portability.check_save_and_load,
+    portability.check_checkpoint,
+    portability.check_spawned_process,
+    portability.check_gpu,
+    capabilities.check_numbers_of_sources,
+    capabilities.check_numbers_of_channels,
+    capabilities.check_sample_rates,
 )
 _ALIGNER_CHECKS = (
     _aligner.check_valid_assignments,
@@ -122,6 +122,6 @@ def _check(kind, component, options) -> Report:
 def _checks(kind, component, options) -> list[tuple[str, Callable[[], None]]]:
     if kind not in KINDS:
         raise PluginError(f"No kind of component {kind!r}. {nearest(kind, KINDS)}")
-    trial = _aligner.AlignerTrial(component, options) if kind == "aligner" else Trial(kind, component, options)
+    subject = _aligner.AlignerSubject(component, options) if kind == "aligner" else Subject(kind, component, options)
     functions = _ALIGNER_CHECKS if kind == "aligner" else _MODEL_CHECKS
-    return [(function.__name__.removeprefix("check_"), partial(function, trial)) for function in functions]
+    return [(function.__name__.removeprefix("check_"), partial(function, subject)) for function in functions]

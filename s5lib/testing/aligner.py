@@ -18,7 +18,7 @@ from s5lib.testing.outcome import Skipped, require
 SCENES = 60
 
 
-class AlignerTrial:
+class AlignerSubject:
     """An aligner under test, and seeded scenes for it."""
 
     def __init__(self, component: str | Component, options: dict[str, Any]):
@@ -49,10 +49,10 @@ class AlignerTrial:
             yield random.normal(0, 10, (references, estimates)), *labels
 
 
-def check_valid_assignments(trial: AlignerTrial) -> None:
+def check_valid_assignments(subject: AlignerSubject) -> None:
     """Each index once, in pairs or unmatched; no possible pair left out; equal labels only, if declared."""
-    aligner = trial.aligner()
-    for score, references, estimates in trial.scenes():
+    aligner = subject.aligner()
+    for score, references, estimates in subject.scenes():
         made = aligner.align(score, references, estimates)
         scene = f"labels {references} and {estimates}: {made}"
         for side, count, unmatched in (
@@ -62,19 +62,19 @@ def check_valid_assignments(trial: AlignerTrial) -> None:
             seen = sorted([pair[side] for pair in made.pairs] + list(unmatched))
             require(seen == list(range(count)), f"{('references', 'estimates')[side]} are not each there once; {scene}")
         require(list(made.pairs) == sorted(made.pairs), f"pairs are not sorted by reference; {scene}")
-        if trial.declared.within_class:
+        if subject.declared.within_class:
             require(all(references[r] == estimates[e] for r, e in made.pairs), f"unequal labels are paired; {scene}")
-        wanted = len(_all_assignments(references, estimates, trial.declared.within_class)[0])
+        wanted = len(_all_assignments(references, estimates, subject.declared.within_class)[0])
         require(len(made.pairs) == wanted, f"{len(made.pairs)} pairs where {wanted} are possible; {scene}")
 
 
-def check_against_all_assignments(trial: AlignerTrial) -> None:
+def check_against_all_assignments(subject: AlignerSubject) -> None:
     """The sum of the chosen scores is the largest of all assignments."""
-    if not trial.declared.optimal:
+    if not subject.declared.optimal:
         raise Skipped("it does not declare the largest sum (optimal=False)")
-    aligner = trial.aligner()
-    for score, references, estimates in trial.scenes():
-        candidates = _all_assignments(references, estimates, trial.declared.within_class)
+    aligner = subject.aligner()
+    for score, references, estimates in subject.scenes():
+        candidates = _all_assignments(references, estimates, subject.declared.within_class)
         best = max(sum(score[r, e] for r, e in pairs) for pairs in candidates)
         made = sum(score[r, e] for r, e in aligner.align(score, references, estimates).pairs)
         require(
@@ -83,20 +83,20 @@ def check_against_all_assignments(trial: AlignerTrial) -> None:
         )
 
 
-def check_tensors(trial: AlignerTrial) -> None:
+def check_tensors(subject: AlignerSubject) -> None:
     """A torch tensor that needs a gradient gives the same as the numpy array of its values, and stays as it was."""
     import torch
 
-    for score, references, estimates in trial.scenes():
+    for score, references, estimates in subject.scenes():
         tensor = torch.tensor(score, dtype=torch.float32, requires_grad=True)
         values = tensor.detach().numpy().copy()
-        one = trial.aligner().align(tensor, references, estimates)
-        other = trial.aligner().align(values, references, estimates)
+        one = subject.aligner().align(tensor, references, estimates)
+        other = subject.aligner().align(values, references, estimates)
         require(one == other, f"a tensor gives {one}, an array {other}")
         require(np.array_equal(tensor.detach().numpy(), values), "the scores were changed in place")
 
 
-def check_batches(trial: AlignerTrial) -> None:
+def check_batches(subject: AlignerSubject) -> None:
     """``permute`` permutes active slots inside a batch; silent ones stay; as good as ``align`` item by item."""
     import torch
 
@@ -104,7 +104,7 @@ def check_batches(trial: AlignerTrial) -> None:
     for slots in (1, 2, 3, 5):
         score = torch.tensor(random.normal(0, 10, (8, slots, slots)), dtype=torch.float32, requires_grad=True)
         labels = torch.tensor(random.integers(-1, 2, (8, slots)))
-        order = trial.aligner().permute(score, labels)
+        order = subject.aligner().permute(score, labels)
         require(order.shape == labels.shape, f"permute gave {tuple(order.shape)} for labels {tuple(labels.shape)}")
         require(order.dtype == torch.int64, f"permute gave {order.dtype}, expected torch.int64")
         for b, row in enumerate(labels.tolist()):
@@ -112,21 +112,21 @@ def check_batches(trial: AlignerTrial) -> None:
             scene = f"labels {row}: {chosen}"
             require(sorted(chosen) == list(range(slots)), f"permute is no permutation; {scene}")
             require(all(chosen[k] == k for k in range(slots) if row[k] < 0), f"a silent slot has moved; {scene}")
-            if trial.declared.within_class:
+            if subject.declared.within_class:
                 require(all(row[e] == row[r] for r, e in enumerate(chosen)), f"unequal labels are paired; {scene}")
-            if trial.declared.optimal:
-                _require_as_good_as_align(trial, score[b].detach().numpy(), row, chosen)
+            if subject.declared.optimal:
+                _require_as_good_as_align(subject, score[b].detach().numpy(), row, chosen)
 
 
-def _require_as_good_as_align(trial, score, row, chosen):
+def _require_as_good_as_align(subject, score, row, chosen):
     active = [k for k, label in enumerate(row) if label >= 0]
     labels, kept = [row[k] for k in active], score[np.ix_(active, active)]
-    wanted = sum(kept[r, e] for r, e in trial.aligner().align(kept, labels, labels).pairs)
+    wanted = sum(kept[r, e] for r, e in subject.aligner().align(kept, labels, labels).pairs)
     made = sum(score[k, chosen[k]] for k in active)
     require(math.isclose(made, wanted, rel_tol=1e-4, abs_tol=1e-3), f"permute reaches {made:.4f}, align {wanted:.4f}")
 
 
-def check_bad_input(trial: AlignerTrial) -> None:
+def check_bad_input(subject: AlignerSubject) -> None:
     """Scores that are not finite and label lists of another length are refused by a ValueError."""
     bad = [
         (np.array([[1.0, np.nan], [0.0, 1.0]]), ["a", "a"], ["a", "a"], "a NaN score"),
@@ -136,21 +136,21 @@ def check_bad_input(trial: AlignerTrial) -> None:
     ]
     for score, references, estimates, what in bad:
         try:
-            made = trial.aligner().align(score, references, estimates)
+            made = subject.aligner().align(score, references, estimates)
         except ValueError:
             continue
         require(False, f"{what} must raise a ValueError, gave {made}")
 
 
-def check_pickle(trial: AlignerTrial) -> None:
+def check_pickle(subject: AlignerSubject) -> None:
     """It can be sent to another process."""
-    copy = pickle.loads(pickle.dumps(trial.aligner()))
+    copy = pickle.loads(pickle.dumps(subject.aligner()))
     score = np.array([[0.0, 9.0], [1.0, 0.0]])
-    wanted = trial.aligner().align(score, ["a", "b"], ["a", "b"])
+    wanted = subject.aligner().align(score, ["a", "b"], ["a", "b"])
     require(copy.align(score, ["a", "b"], ["a", "b"]) == wanted, "a pickled copy gives another assignment")
 
 
-def check_loss(trial: AlignerTrial) -> None:
+def check_loss(subject: AlignerSubject) -> None:
     """The loss with it is finite and has finite gradients."""
     import torch
 
@@ -163,7 +163,7 @@ def check_loss(trial: AlignerTrial) -> None:
     query[:, :2, 1] = 1
     query[0, 2, 3] = 1
     target[1, 2] = 0
-    loss = AlignedSDRLoss(aligner=trial.aligner())(prediction, target, query)
+    loss = AlignedSDRLoss(aligner=subject.aligner())(prediction, target, query)
     loss.backward()
     require(bool(loss.isfinite()), f"the loss is {loss.item()}")
     require(bool(prediction.grad.isfinite().all()), "the loss has gradients that are not finite")

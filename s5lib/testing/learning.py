@@ -5,34 +5,34 @@ from __future__ import annotations
 import torch
 
 from s5lib.testing.outcome import require
-from s5lib.testing.trial import Trial
+from s5lib.testing.subject import Subject
 
 
-def _gradients(trial: Trial, mixture: torch.Tensor) -> dict[str, torch.Tensor | None]:
-    model = trial.model().train()
+def _gradients(subject: Subject, mixture: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    model = subject.model().train()
     generator = torch.Generator().manual_seed(3)
-    outputs = trial.call(model, mixture)
+    outputs = subject.call(model, mixture)
     sum((output - torch.randn(output.shape, generator=generator)).square().mean() for output in outputs).backward()
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def check_finite_gradients(trial: Trial) -> None:
+def check_finite_gradients(subject: Subject) -> None:
     """Every trainable parameter gets a finite gradient, and not all are zero."""
-    gradients = _gradients(trial, trial.mixture())
+    gradients = _gradients(subject, subject.mixture())
     unused = [name for name, gradient in gradients.items() if gradient is None]
     require(not unused, f"parameters that no output depends on, which stops distributed training: {_some(unused)}")
     _require_finite(gradients, "for noise")
     require(any(bool(gradient.any()) for gradient in gradients.values()), "all gradients are zero")
 
 
-def check_gradients_of_silence(trial: Trial) -> None:
+def check_gradients_of_silence(subject: Subject) -> None:
     """A mixture of zeros gives finite gradients too."""
-    _require_finite(_gradients(trial, torch.zeros_like(trial.mixture())), "for a silent mixture")
+    _require_finite(_gradients(subject, torch.zeros_like(subject.mixture())), "for a silent mixture")
 
 
-def check_set_trainable(trial: Trial) -> None:
+def check_set_trainable(subject: Subject) -> None:
     """``set_trainable("all")`` frees all parameters; an unknown choice is refused."""
-    model = trial.model()
+    model = subject.model()
     model.set_trainable("all")
     frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
     require(not frozen, f"set_trainable('all') leaves frozen: {_some(frozen)}")
@@ -43,11 +43,11 @@ def check_set_trainable(trial: Trial) -> None:
     require(False, "set_trainable('no such layers') must raise a ValueError")
 
 
-def check_bfloat16(trial: Trial) -> None:
+def check_bfloat16(subject: Subject) -> None:
     """Runs under bfloat16 autocast, as ``precision: bfloat16`` trains."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        outputs = trial.infer(trial.model(), trial.mixture())
-    for name, output in zip(trial.names(), outputs, strict=True):
+        outputs = subject.infer(subject.model(), subject.mixture())
+    for name, output in zip(subject.names(), outputs, strict=True):
         require(bool(output.isfinite().all()), f"{name} are not all finite under bfloat16 autocast")
 
 

@@ -10,9 +10,9 @@ import lightning
 import torch
 from safetensors.torch import load_file, save_file
 
-from s5lib.durable import replacing
 from s5lib.errors import S5Error
 from s5lib.models.checkpoint import separate
+from s5lib.provenance.files import atomic_write
 
 __all__ = ["BestWeights"]
 
@@ -63,7 +63,7 @@ class BestWeights(lightning.Callback):
         if trainer.is_global_zero:
             kept = {name for _, name in self.kept}
             if _name(step) in kept:
-                with replacing(self.folder / _name(step)) as temporary:
+                with atomic_write(self.folder / _name(step)) as temporary:
                     save_file(separate(pl_module.model.state_dict()), temporary)
             # What was dropped since the last state was saved stays: a run that resumes there still counts on it.
             self._remove_all_but(kept | self._resumable)

@@ -14,8 +14,8 @@ from typing import TextIO
 import yaml
 
 import s5lib
-from s5lib.durable import write_text
 from s5lib.errors import ConfigError
+from s5lib.provenance.files import write_text
 
 __all__ = ["Experiment"]
 

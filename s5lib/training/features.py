@@ -27,8 +27,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from s5lib.data import DrawnScenes, RecordedScenes, collate
-from s5lib.durable import replacing, write_text
 from s5lib.errors import ConfigError
+from s5lib.provenance.files import atomic_write, write_text
 
 __all__ = [
     "FeatureScenes",
@@ -226,7 +226,7 @@ class FeatureShards:
                 "free. Give a smaller number, or another --expdir."
             )
         try:
-            with replacing(self.folder / f"{number:05d}.npy") as temporary, open(temporary, "wb") as stream:
+            with atomic_write(self.folder / f"{number:05d}.npy") as temporary, open(temporary, "wb") as stream:
                 np.save(stream, table)
         except OSError as error:
             raise self._not_written(error) from None

@@ -8,15 +8,15 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+from s5lib.config.options import fill, options_of
 from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
-from s5lib.durable import replacing
 from s5lib.errors import ConfigError
 from s5lib.plugins import check_capabilities, find
-from s5lib.plugins.options import fill, options_of
+from s5lib.provenance.files import atomic_write
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.cached_data import require_features
+from s5lib.training.error_messages import in_plain_words
 from s5lib.training.experiment import Experiment
-from s5lib.training.faults import in_plain_words
 from s5lib.training.log_file import log_file
 from s5lib.training.processes import Processes, find_processes
 from s5lib.training.run import Run, default_settings, settings_of
@@ -101,7 +101,7 @@ def fit(run: Run) -> Path:
                     training.train(drawn, valid, weights, seed=run.seed + number)
             weights = experiment.model_file
         if processes.is_main:
-            with in_plain_words(step, weights, run.ngpu > 0), replacing(final.model_file) as temporary:
+            with in_plain_words(step, weights, run.ngpu > 0), atomic_write(final.model_file) as temporary:
                 shutil.copyfile(weights, temporary)
     log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
     return final.model_file

@@ -11,7 +11,7 @@ import lightning
 import torch
 from humanfriendly import format_timespan
 
-from s5lib.durable import write_text
+from s5lib.provenance.files import write_text
 
 __all__ = ["History", "read_history"]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from s5lib.errors import ConfigError, nearest
 from s5lib.losses import AlignedSDRLoss, PITCrossEntropy
 from s5lib.metrics import ca_pi_sdri, label_accuracy, pi_sdri
-from s5lib.training.figures import Figures
+from s5lib.training.metric_means import MetricMeans
 from s5lib.training.processes import share_buffers
 from s5lib.training.settings import TrainSettings
 
@@ -55,7 +55,7 @@ class _Training(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         share_buffers(self.model)
-        self._figures = Figures(self.all_figures)
+        self._figures = MetricMeans(self.all_figures)
 
     def validation_step(self, batch: dict, batch_index: int) -> None:
         with torch.no_grad():

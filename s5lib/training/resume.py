@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from s5lib.durable import replacing
 from s5lib.errors import CheckpointError
+from s5lib.provenance.files import atomic_write
 
 __all__ = ["CheckpointFiles", "ResumePoint", "StepRandomness", "Stopped", "resume_step"]
 
@@ -39,7 +39,7 @@ class CheckpointFiles(TorchCheckpointIO):
     """Lightning's reader and writer of checkpoints; a new file replaces the old one when it is complete."""
 
     def save_checkpoint(self, checkpoint, path, storage_options=None):
-        with replacing(path) as temporary, open(temporary, "wb") as stream:
+        with atomic_write(path) as temporary, open(temporary, "wb") as stream:
             torch.save(checkpoint, stream)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from s5lib.plugins.options import fill, options_of
+from s5lib.config.options import fill, options_of
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["Run", "default_settings", "settings_of"]

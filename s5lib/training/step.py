@@ -12,25 +12,25 @@ import lightning
 from lightning import LightningModule
 
 from s5lib.data import DrawnScenes, RecordedScenes
-from s5lib.durable import remove
 from s5lib.models import load_weights, save_checkpoint
 from s5lib.plugins import create
 from s5lib.plugins.component import Component
-from s5lib.report.curves import draw_history
+from s5lib.provenance.files import remove
 from s5lib.training.batch_norm import normalise_over_processes
 from s5lib.training.best import BestWeights
 from s5lib.training.cached_data import CachedData
+from s5lib.training.curves import draw_history
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
-from s5lib.training.guard import Guard
 from s5lib.training.history import History
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
-from s5lib.training.pictures import ValidationScenes
+from s5lib.training.nonfinite_guard import Guard
 from s5lib.training.processes import Processes
 from s5lib.training.resume import ResumePoint, StepRandomness, Stopped, resume_step
 from s5lib.training.run import Run
 from s5lib.training.settings import TrainSettings
 from s5lib.training.snapshots import Snapshots
+from s5lib.training.tensorboard_samples import ValidationScenes
 from s5lib.training.trainer import make_trainer
 
 __all__ = ["Step"]

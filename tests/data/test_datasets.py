@@ -4,15 +4,8 @@ import torch
 from small_corpus import write_wav
 from torch.utils.data import DataLoader
 
-from s5lib.data import (
-    DataDirectory,
-    DrawnScenes,
-    MetadataScenes,
-    RecordedScenes,
-    Recording,
-    collate,
-    data_directory_from_synthesized,
-)
+from s5lib.corpora.layout import data_directory_from_synthesized
+from s5lib.data import DataDirectory, DrawnScenes, MetadataScenes, RecordedScenes, Recording, collate
 from s5lib.errors import DataError
 from s5lib.scenes import Corpus, DrawSettings, draw, render, synthesize, write_metadata
 

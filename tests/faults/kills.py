@@ -31,7 +31,8 @@ import torch
 from safetensors.torch import load_file
 
 from s5lib.bin.main import main
-from s5lib.data import CorpusDescription, data_directory_from_synthesized
+from s5lib.corpora.layout import data_directory_from_synthesized
+from s5lib.data import CorpusDescription
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.training.resume import StepRandomness
 

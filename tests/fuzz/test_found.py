@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from s5lib.audio.decoding import probe
 from s5lib.errors import CheckpointError, DataError
 from s5lib.models import load_model
-from s5lib.scenes.audio import probe
 
 
 def with_header(path, target, **changes):

@@ -16,8 +16,8 @@ import soundfile
 import torch
 
 from s5lib.errors import S5Error
+from s5lib.evaluation.scoring import score_recordings
 from s5lib.models import load_model, read_header
-from s5lib.report.scoring import score_recordings
 from s5lib.systems.outputs import read_sources
 from s5lib.systems.workers import Job, Task, separate
 

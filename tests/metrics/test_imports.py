@@ -7,7 +7,8 @@ import pytest
 
 SCENE = """
 import numpy as np
-from s5lib.metrics import aggregate, ca_pi_sdri
+from s5lib.evaluation import aggregate
+from s5lib.metrics import ca_pi_sdri
 references = np.random.default_rng(0).standard_normal((6, 100))
 score = ca_pi_sdri(0.9 * references, ["a"] * 6, references, ["a"] * 6, references.sum(0))
 assert abs(aggregate([score])[0].sdri.value - score.value) < 1e-9

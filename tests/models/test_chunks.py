@@ -4,9 +4,9 @@ import torch
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig, Separator
-from s5lib.models import separate_chunks, separate_long
 from s5lib.models.configs import ResUNetKConfig
 from s5lib.models.resunetk import ResUNetK
+from s5lib.systems import separate_chunks, separate_long
 
 from . import reference
 
@@ -46,7 +46,7 @@ def test_same_class_sources_do_not_swap():
 
 
 def test_the_pair_would_swap_without_matching(monkeypatch):
-    monkeypatch.setattr("s5lib.models.chunks._match", lambda tail, waveforms, labels: waveforms)
+    monkeypatch.setattr("s5lib.systems.chunks._match", lambda tail, waveforms, labels: waveforms)
     low, high = scene()
     found = separate_long(Bands(), (low + high)[None, None], reference.query([1, 1, 0], 3), 5, 1)
     assert (found[0, 0] - low).square().mean() > 0.3

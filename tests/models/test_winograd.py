@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from s5lib.models.configs import ResUNetKConfig
 from s5lib.models.resunetk import ResUNetK
-from s5lib.models.winograd import convolve_3x3, direct_only, pays_off
+from s5lib.models.winograd import convolve_3x3, direct_only, is_supported
 
 from . import reference
 
@@ -37,13 +37,13 @@ def test_result_is_added_in_place(size):
 
 def test_wide_layers_take_it_and_narrow_ones_and_low_precision_do_not():
     x, weight, _ = tensors(1, 128, 128, 2, 2)
-    assert pays_off(x, weight) == (torch.get_num_threads() <= 4)
+    assert is_supported(x, weight) == (torch.get_num_threads() <= 4)
     with direct_only():
-        assert not pays_off(x, weight)
-    assert not pays_off(x, weight[:64])
-    assert not pays_off(x.bfloat16(), weight.bfloat16())
+        assert not is_supported(x, weight)
+    assert not is_supported(x, weight[:64])
+    assert not is_supported(x.bfloat16(), weight.bfloat16())
     with torch.autocast("cpu", torch.bfloat16):
-        assert not pays_off(x, weight)
+        assert not is_supported(x, weight)
 
 
 @pytest.mark.parametrize("batch", [1, 2])

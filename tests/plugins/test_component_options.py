@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from s5lib.bin.config_file import component_options
 from s5lib.bin.main import build_parser
+from s5lib.config.command_line import component_options
 
 YAML = "separator: resunetk\nseparator_conf: {channels: [8, 16], n_fft: 256}\n"
 

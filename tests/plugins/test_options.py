@@ -7,9 +7,9 @@ from typing import Any, Literal, Optional
 import pytest
 
 from s5lib import plugins
+from s5lib.config.options import REQUIRED, options_of
+from s5lib.config.values import convert
 from s5lib.errors import ConfigError, PluginError
-from s5lib.plugins.options import REQUIRED, options_of
-from s5lib.plugins.values import convert
 
 CONFIG = """
     from __future__ import annotations

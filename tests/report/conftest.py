@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from report_experiment import make_data, make_model, make_outputs
 
-from s5lib.report.results import write_results
-from s5lib.report.scoring import score_recordings
+from s5lib.evaluation.results import write_results
+from s5lib.evaluation.scoring import score_recordings
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pages import read_page
 from report_experiment import EVIL
 
 from s5lib.bin.main import main
-from s5lib.report.page import write_report
+from s5lib.report import write_report
 
 
 @pytest.fixture(scope="module")

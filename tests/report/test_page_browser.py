@@ -3,7 +3,7 @@
 import pytest
 from chromium import EXECUTABLE, Browser
 
-from s5lib.report.page import write_report
+from s5lib.report import write_report
 
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed")
 

@@ -12,14 +12,15 @@ from report_experiment import RATE, SCENES
 
 from s5lib.bin.main import main
 from s5lib.errors import ConfigError, DataError
-from s5lib.metrics import Estimate, FalsePrediction, Pair, SceneScore
-from s5lib.report.page.charts import bars, boxes, shade
-from s5lib.report.page.confusion import confusion
-from s5lib.report.page.experiment import read_experiments
-from s5lib.report.page.listening import choose_scenes
-from s5lib.report.page.spectrogram import audio_uri, mel_picture, spectrogram_chart
-from s5lib.report.page.svg import Axis, nice_ticks
-from s5lib.report.records import SceneResult, read_results
+from s5lib.evaluation import Estimate
+from s5lib.evaluation.records import SceneResult, read_results
+from s5lib.metrics import FalsePrediction, Pair, SceneScore
+from s5lib.report.charts import bars, boxes, shade
+from s5lib.report.confusion import confusion
+from s5lib.report.experiment import read_experiments
+from s5lib.report.listening import choose_scenes
+from s5lib.report.spectrogram import audio_uri, mel_picture, spectrogram_chart
+from s5lib.report.svg import Axis, nice_ticks
 
 
 def decoded(uri):
@@ -161,8 +162,17 @@ def line(**changes):
         (line().replace("2.0]", "NaN]"), "no finite number"),
         (line().replace("[[0,", "[[-1,"), "no index"),
         (
-            line(predicted={"value": 1.0, "tp": 1, "fn": 0, "fp": 1, "pairs": [[0, 0, "Dog", 2.0]], "invented": []}),
-            "invented",
+            line(
+                predicted={
+                    "value": 1.0,
+                    "tp": 1,
+                    "fn": 0,
+                    "fp": 1,
+                    "pairs": [[0, 0, "Dog", 2.0]],
+                    "false_positives": [],
+                }
+            ),
+            "false positives are not",
         ),
     ],
 )
@@ -174,7 +184,7 @@ def test_damaged_results_are_refused_with_their_line(tmp_path, text, message):
 
 
 def test_penalties_are_those_of_the_scores(tmp_path):
-    part = {"value": -4.0, "tp": 1, "fn": 0, "fp": 1, "pairs": [[0, 1, "Dog", 2.0]], "invented": [[0, "Cat"]]}
+    part = {"value": -4.0, "tp": 1, "fn": 0, "fp": 1, "pairs": [[0, 1, "Dog", 2.0]], "false_positives": [[0, "Cat"]]}
     path = tmp_path / "RESULTS.jsonl"
     path.write_text(line(predicted=part, options={"penalty_fn": 0.0, "penalty_fp": -10.0}))
     (result,) = read_results(path, {})

@@ -11,7 +11,7 @@ from small_corpus import write_sofa, write_wav
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.scenes import Corpus, DrawSettings, SceneDrawer, draw
-from s5lib.scenes.choice import loud_starts
+from s5lib.scenes.choice import active_starts
 
 SETTINGS = DrawSettings(duration=2.0, sample_rate=8000)
 
@@ -116,7 +116,7 @@ def test_long_recordings_are_heard_in_part_and_never_silent(own_corpus):
     sound[8000 * 3 : 8000 * 4] = np.random.default_rng(0).standard_normal(8000)
     sound[8000 * 6 : 8000 * 7] = 0.001
     write_wav(path, sound)
-    starts = loud_starts(path, 2.0)
+    starts = active_starts(path, 2.0)
     assert starts.min() == pytest.approx(1.1, abs=0.11) and starts.max() == pytest.approx(3.9, abs=0.11)
     drawer = SceneDrawer(Corpus(own_corpus), SETTINGS)
     found = 0
@@ -128,7 +128,7 @@ def test_long_recordings_are_heard_in_part_and_never_silent(own_corpus):
     assert found > 3
     write_wav(path, 0 * sound)
     with pytest.raises(DataError, match="silent; remove the clip"):
-        loud_starts(path, 2.0)
+        active_starts(path, 2.0)
 
 
 def test_impossible_requests_are_found_at_once(own_corpus, corpus):

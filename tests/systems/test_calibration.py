@@ -11,11 +11,11 @@ from torch import nn
 
 from s5lib.data import DataDirectory, Recording
 from s5lib.errors import CheckpointError, ConfigError, DataError
+from s5lib.evaluation.calibration_gain import describe_gain, gain_report
+from s5lib.evaluation.tuning import tune_calibration
 from s5lib.interfaces import ModelConfig
-from s5lib.report.gain import describe_gain, gain_report
 from s5lib.systems import Calibration, TagThenSeparate
 from s5lib.systems.calibration import calibration_file, decide, find_calibration
-from s5lib.systems.tuning import tune_calibration
 
 LABELS, RATE, SAMPLES, SCENES = ["Cough", "Dog", "Speech"], 8000, 800, 24
 CONFIG = ModelConfig(num_classes=3, num_sources=2, num_channels=1, sample_rate=RATE)

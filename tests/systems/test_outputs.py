@@ -10,9 +10,9 @@ import soundfile
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.systems import Source
-from s5lib.systems.following import Block
+from s5lib.systems.format_summary import format_summary
 from s5lib.systems.outputs import SourceWriter, read_sources, write_sources
-from s5lib.systems.telling import tell
+from s5lib.systems.streaming import Block
 
 RATE = 8000
 
@@ -35,7 +35,7 @@ def test_every_format_gives_the_values_back_loud_ones_too(tmp_path, format, tole
         for entry in record["sources"]:
             samples = soundfile.read(tmp_path / entry["file"])[0]
             assert np.abs(samples).max() < 1 - 2**-23  # nothing is clipped
-    assert ("times as loud as found" in tell("a.wav", {**record, "labels": "given"})) is loud
+    assert ("times as loud as found" in format_summary("a.wav", {**record, "labels": "given"})) is loud
 
 
 def test_what_is_in_the_json(tmp_path):

@@ -13,11 +13,19 @@ from s5lib import plugins
 from s5lib.errors import PluginError
 from s5lib.interfaces import Aligner, Assignment, Separator, Tagger
 from s5lib.plugins import Capabilities, Component, ComponentSpec
-from s5lib.testing import ConformanceError, check_aligner, check_separator, check_tagger, declared, forward, learning
-from s5lib.testing.aligner import AlignerTrial, check_against_all_assignments, check_batches, check_valid_assignments
+from s5lib.testing import (
+    ConformanceError,
+    capabilities,
+    check_aligner,
+    check_separator,
+    check_tagger,
+    forward,
+    learning,
+)
+from s5lib.testing.aligner import AlignerSubject, check_against_all_assignments, check_batches, check_valid_assignments
 from s5lib.testing.outcome import run_checks
-from s5lib.testing.transport import check_save_and_load
-from s5lib.testing.trial import Trial
+from s5lib.testing.portability import check_save_and_load
+from s5lib.testing.subject import Subject
 
 
 def component(kind, target, **capabilities):
@@ -129,8 +137,8 @@ MUTANTS = {
     Unused: (learning.check_finite_gradients, "no output depends on.*spare.weight"),
     ChangesInput: (forward.check_repeatable, "a second call|changed in place"),
     Hides: (check_save_and_load, "after loading: waveforms differ"),
-    OtherConfig: (declared.check_options, "model.config is not"),
-    FourChannels: (declared.check_numbers_of_channels, "RuntimeError"),
+    OtherConfig: (capabilities.check_options, "model.config is not"),
+    FourChannels: (capabilities.check_numbers_of_channels, "RuntimeError"),
     AnyChoice: (learning.check_set_trainable, "must raise a ValueError"),
     Drops: (forward.check_repeatable, "a second call"),
 }
@@ -163,17 +171,17 @@ def s5lib_separators():
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_each_mutant_is_found(mutant):
     check, message = MUTANTS[mutant]
-    trial = Trial("separator", component("separator", mutant), {})
+    subject = Subject("separator", component("separator", mutant), {})
     with pytest.raises(ConformanceError, match=f"(?s)1 failed.*{message}"):
-        run_checks("mutant", [("it", lambda: check(trial))])
+        run_checks("mutant", [("it", lambda: check(subject))])
 
 
 def test_a_true_declaration_helps():
-    for mutant, capabilities, check in (
+    for mutant, claimed, check in (
         (SameForEqualLabels, {"duplicate_labels": False}, forward.check_duplicate_labels),
-        (FourChannels, {"channels": (4,)}, declared.check_numbers_of_channels),
+        (FourChannels, {"channels": (4,)}, capabilities.check_numbers_of_channels),
     ):
-        check(Trial("separator", component("separator", mutant, **capabilities), {}))
+        check(Subject("separator", component("separator", mutant, **claimed), {}))
 
 
 class BadTagger(Tagger):
@@ -232,13 +240,13 @@ class MovesSilence(Greedy):
 )
 def test_mutants_of_aligners(mutant, check, message):
     with pytest.raises(ConformanceError, match=message):
-        check(AlignerTrial(component("aligner", mutant), {}))
+        check(AlignerSubject(component("aligner", mutant), {}))
 
 
 def test_greedy_must_say_that_it_is_not_optimal():
     declared_so = component("aligner", Greedy, optimal=False)
     for check in (check_valid_assignments, check_batches):
-        check(AlignerTrial(declared_so, {}))
+        check(AlignerSubject(declared_so, {}))
     with pytest.raises(ConformanceError, match="(?s)1 failed.*bad_input: .*must raise a ValueError"):
         check_aligner(declared_so)
 

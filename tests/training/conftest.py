@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from s5lib.data import CorpusDescription, data_directory_from_synthesized
+from s5lib.corpora.layout import data_directory_from_synthesized
+from s5lib.data import CorpusDescription
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 
 

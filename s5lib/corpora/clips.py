@@ -1,0 +1,99 @@
+"""Recordings of other data sets as clips of a corpus, by the rules of the DCASE 2026 Task 4 set.
+
+A clip is left out if its peak is below 0.02, if it lasts less than 0.1 s, with or without the zeros at its ends, or if
+it stays below 0.02 for 10 s (looked at every 0.1 s).  The zeros at both ends are cut, channels averaged, the rate
+changed to 32 kHz.  Written with 16 bits; one whose peak would be above 1 is scaled down, which changes nothing, since
+every sound is scaled again when it is put into a scene.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from s5lib.audio.decoding import read_audio, resample
+from s5lib.errors import DataError
+
+__all__ = ["ClipJob", "check_clip", "write_clip", "write_clips"]
+
+RATE = 32000
+LEAST_PEAK = 0.02
+LEAST_SECONDS = 0.1
+WINDOW_SECONDS = 10.0
+SHIFT_SECONDS = 0.1
+
+
+class ClipJob(NamedTuple):
+    """A recording, and the clip to make of it."""
+
+    source: str
+    target: str
+
+
+def check_clip(samples: np.ndarray, rate: int) -> tuple[np.ndarray, str | None]:
+    """Return ``samples [T]`` without the zeros at both ends, and why the clip is left out, or None.
+
+    >>> import numpy as np
+    >>> check_clip(np.full(1000, 0.01), 32000)[1]
+    'peak below 0.02'
+    >>> clip, reason = check_clip(np.pad(np.ones(8000), 100), 32000)
+    >>> len(clip), reason
+    (8000, None)
+    """
+    if np.abs(samples).max(initial=0) < LEAST_PEAK:
+        return samples, f"peak below {LEAST_PEAK:g}"
+    samples = np.trim_zeros(samples)
+    if len(samples) < LEAST_SECONDS * rate:
+        return samples, f"shorter than {LEAST_SECONDS:g} s"
+    window, shift = int(WINDOW_SECONDS * rate), int(SHIFT_SECONDS * rate)
+    starts = np.arange(0, len(samples) - window + 1, shift)
+    loud = np.append(np.flatnonzero(np.abs(samples) >= LEAST_PEAK), len(samples) + window)
+    if np.any(loud[np.searchsorted(loud, starts)] >= starts + window):
+        return samples, f"below {LEAST_PEAK:g} for {WINDOW_SECONDS:g} s"
+    return samples, None
+
+
+def write_clip(job: ClipJob) -> str | None:
+    """Make a clip, unless it is there; return why it is left out, or None.
+
+    Raises:
+        DataError: the recording is missing or damaged, or the clip cannot be written.
+    """
+    target = Path(job.target)
+    if target.is_file():
+        return None
+    samples, rate = read_audio(job.source)
+    samples, reason = check_clip(samples.mean(axis=0), rate)
+    if reason:
+        return reason
+    samples = resample(samples, rate, RATE)
+    samples = samples / max(1.0, float(np.abs(samples).max()))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(temporary, samples, RATE, subtype="PCM_16", format="WAV")
+        os.replace(temporary, target)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"{target}: cannot be written ({error}). Is there room on the disk?") from error
+    return None
+
+
+def write_clips(jobs: list[ClipJob], nj: int = 1, progress=None) -> dict[str, list[str]]:
+    """Make clips over ``nj`` processes; return the recordings left out, under the reason.
+
+    ``progress(iterable, total=n)`` wraps the work; ``tqdm``, for one.
+    """
+    left_out: dict[str, list[str]] = {}
+    with ProcessPoolExecutor(nj) as pool:
+        results = pool.map(write_clip, jobs, chunksize=8)
+        rows = progress(results, total=len(jobs)) if progress else results
+        for job, reason in zip(jobs, rows, strict=True):
+            if reason:
+                left_out.setdefault(reason, []).append(job.source)
+    return left_out

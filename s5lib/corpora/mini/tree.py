@@ -1,0 +1,142 @@
+"""Builds the corpus's folder: below a temporary name, in parallel, renamed when all of it stands."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm import tqdm
+
+from s5lib.corpora.mini.jobs import Job, all_jobs, run_job
+from s5lib.errors import ConfigError, DataError
+
+__all__ = ["STAMP", "VERSION", "build"]
+
+VERSION = 1
+"""Raised when the same seed gives other sounds than before."""
+STAMP = "mini.json"
+"""The file in ``dev_set`` that says which corpus it is; it is written last."""
+
+log = logging.getLogger(__name__)
+
+
+def build(root: str | os.PathLike, seed: int = 0, nj: int = 1) -> Path:
+    """Make the mini corpus in ``root/dev_set``, in the layout of the DCASE 2026 development set, 32 kHz.
+
+    The same seed gives the same bytes, whatever ``nj`` is.  A whole tree of the same seed and version is left as it is.
+    An interrupted run leaves nothing behind that a later one could take for a corpus.
+
+    Args:
+        root: the data root; made if it is not there.
+        seed: not negative.
+        nj: number of processes.
+
+    Returns:
+        ``root/dev_set``.
+
+    Raises:
+        ConfigError: ``seed`` or ``nj`` is out of range.
+        DataError: ``root/dev_set`` holds something else, or is damaged, or ``root`` cannot be written to.
+    """
+    for option, value, least in (("seed", seed, 0), ("nj", nj, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigError(f"{option} is {value!r}; expected a whole number of at least {least}.")
+    root, jobs = Path(root), list(all_jobs())
+    target = root / "dev_set"
+    partial = None
+    try:
+        if _is_built(target, seed, jobs):
+            log.info("%s: the mini corpus of seed %d is there already", target, seed)
+            return target
+        root.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".dev_set-", dir=root))
+        partial.chmod(0o755)  # mkdtemp's own mode would keep the corpus from everyone else
+        for _ in tqdm(_run(partial, seed, jobs, nj), total=len(jobs), desc="mini corpus", unit="source", disable=None):
+            pass
+        _write_stamp(partial, seed, jobs)
+        _put_in_place(partial, target, seed, jobs)
+    except OSError as error:
+        raise DataError(
+            f"Could not make the mini corpus below {root}: {error}. "
+            "Choose a folder that can be written to, on a disk with 200 MB free."
+        ) from error
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"Could not make the mini corpus below {root}: one of {nj} processes ended early, perhaps for want of "
+            "memory, or as the calling script has no 'if __name__ == \"__main__\":'. Try nj=1."
+        ) from error
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _run(root: Path, seed: int, jobs: list[Job], nj: int) -> Iterator[None]:
+    """Run all jobs, yielding once per finished one."""
+    if nj == 1:
+        for job in jobs:
+            yield run_job(root, seed, job)
+        return
+    # spawned, not forked: safe beside the threads of a numerical library in the caller
+    pool = ProcessPoolExecutor(
+        nj,
+        mp_context=get_context("spawn"),
+        # Ctrl-C goes to every process of the terminal: only this one is to answer it
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        for done in as_completed([pool.submit(run_job, root, seed, job) for job in jobs]):
+            yield done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _put_in_place(partial: Path, target: Path, seed: int, jobs: list[Job]) -> None:
+    """Rename the whole tree; one that another run has finished meanwhile is as good."""
+    try:
+        partial.rename(target)
+    except OSError:
+        if not _is_built(target, seed, jobs):
+            raise
+
+
+def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:
+    stamp = {"corpus": "mini", "version": VERSION, "seed": seed, "files": sum(len(job.paths) for job in jobs)}
+    (root / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+
+
+def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
+    """Tell whether ``target`` is the corpus asked for; raise a DataError if it is something else."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return False
+    try:
+        stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
+        found = {key: stamp[key] for key in ("corpus", "version", "seed")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{target} exists and is no mini corpus (it has no readable {STAMP}); nothing was changed. "
+            "Choose another folder for the mini corpus, or use this one as a corpus of its own with --data_root."
+        ) from None
+    wanted = {"corpus": "mini", "version": VERSION, "seed": seed}
+    if found != wanted:
+        difference = ", ".join(f"{k} {found[k]!r} instead of {wanted[k]!r}" for k in wanted if found[k] != wanted[k])
+        raise DataError(
+            f"{target} holds another mini corpus: {difference}; nothing was changed. "
+            "Choose another folder, or remove this one to build it anew."
+        )
+    missing = [path for job in jobs for path in job.paths if not (target / path).is_file()]
+    if missing:
+        raise DataError(
+            f"{target} lacks {len(missing)} of its files, such as {missing[0]}. Remove the folder and build it anew."
+        )
+    return True

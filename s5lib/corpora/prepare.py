@@ -1,0 +1,205 @@
+"""The data stage: from a corpus to data directories for validation and test, and ``corpus.json``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from s5lib.config.options import fill, options_of
+from s5lib.corpora import mini
+from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
+from s5lib.data.description import CorpusDescription
+from s5lib.data.directory import DataDirectory
+from s5lib.errors import ConfigError, DataError
+from s5lib.provenance.files import write_text
+from s5lib.scenes import Corpus, DrawSettings, synthesize
+from s5lib.scenes.corpus import metadata_files
+
+__all__ = ["Preparation", "prepare"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What to prepare, and where."""
+
+    corpus: str
+    """``"mini"``, or any name"""
+    data_root: Path | None
+    """holds the corpus; of mini: where it is made, by default in :attr:`dump_dir`"""
+    data_dir: Path
+    dump_dir: Path
+    duration: float | None = None
+    """of drawn scenes, in s; None: the corpus's own where its metadata tell one, else 10"""
+    scene_options: dict = field(default_factory=dict)
+    """further options of :class:`s5lib.scenes.DrawSettings`, for the scenes drawn here and in training"""
+    max_sources: int = 3
+    test_scenes: int = 3000
+    valid_scenes: int = 500
+    zero_target: int = 100
+    seed: int = 0
+    nj: int = 1
+
+    def as_json(self) -> dict:
+        """Return what decides the outcome: all but the number of processes."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "nj"}
+        return {key: str(value.absolute()) if isinstance(value, Path) else value for key, value in values.items()}
+
+
+def prepare(request: Preparation) -> CorpusDescription:
+    """Prepare a corpus; what an earlier call for the same has finished is kept.
+
+    Raises:
+        DataError: the corpus is missing, incomplete or damaged.
+        ConfigError: a folder cannot be written, or ``data_dir`` holds another preparation.
+    """
+    stamp = request.data_dir / "prepared.json"
+    try:
+        request.data_dir.mkdir(parents=True, exist_ok=True)
+        if stamp.exists():
+            _compare(json.loads(stamp.read_text(encoding="utf-8")), request.as_json(), request.data_dir)
+            log.info("finished already: %s", request.data_dir)
+            return CorpusDescription.read(request.data_dir)
+        description = _prepare(request)
+        write_text(stamp, json.dumps(request.as_json(), indent=1) + "\n")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {error.filename or request.data_dir}: {error.strerror}. Choose other folders by --data_dir "
+            "and --dump_dir (run.sh: --datadir, --dumpdir), or make room."
+        ) from error
+    return description
+
+
+def _compare(old: dict, new: dict, folder: Path) -> None:
+    different = [f"{key} was {old.get(key)}, now {value}" for key, value in new.items() if old.get(key) != value]
+    if different:
+        raise ConfigError(
+            f"{folder} was prepared with other options: {'; '.join(different)}. Choose another --data_dir (run.sh: "
+            "--datadir), or delete that folder and what was made for it in the dump folder."
+        )
+
+
+def _prepare(request: Preparation) -> CorpusDescription:
+    data_root = request.data_root
+    if request.corpus == "mini":
+        data_root = data_root or request.dump_dir / "corpus"
+        mini.build(data_root, seed=request.seed, nj=request.nj)
+    elif data_root is None:
+        raise ConfigError(f"--corpus {request.corpus} needs --data_root DIR, the folder that holds it.")
+    train = Corpus(data_root, "train")
+    options = {
+        "duration": request.duration or _duration(data_root),
+        "max_targets": request.max_sources,
+        **request.scene_options,
+    }
+    settings = DrawSettings(
+        sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes")
+    )
+    _report(train)
+    valid = _scenes(request, data_root, "valid", settings)
+    test = _scenes(request, data_root, "test", settings)
+    for data in (valid, test):
+        _check(data, request.max_sources)
+    description = CorpusDescription(
+        root=str(train.root.absolute()),
+        labels=train.labels,
+        sample_rate=settings.sample_rate,
+        num_channels=train.num_channels,
+        max_sources=request.max_sources,
+        draw_options=options,
+    )
+    description.write(request.data_dir)
+    return description
+
+
+def _scenes(request: Preparation, data_root: Path, split: str, settings: DrawSettings) -> DataDirectory:
+    """Make the data directory of a split from what the corpus has: rendered scenes, metadata, or sounds to draw from."""
+    root, out, dump = Corpus(data_root, "train").root, request.data_dir / split, request.dump_dir / split
+    bar = partial(tqdm, unit="scene", desc=split, disable=None)
+    if (root / "synthesized" / split / "soundscape").is_dir():
+        data = data_directory_from_synthesized(root / "synthesized" / split, out)
+        log.info("%s: %d rendered mixtures of the corpus", split, len(data))
+        return data
+    if (root / "metadata" / split).is_dir():
+        _require_space(request.dump_dir, len(metadata_files(data_root, split)), settings)
+        data = data_directory_from_metadata(data_root, split, out, dump, progress=bar)
+        log.info("%s: %d mixtures rendered from the corpus's metadata", split, len(data))
+        return data
+    number, empty = (request.test_scenes, request.zero_target) if split == "test" else (request.valid_scenes, 0)
+    _require_space(request.dump_dir, number + empty, settings)
+    synthesize(
+        data_root,
+        split,
+        dump,
+        number,
+        zero_target=empty,
+        seed=request.seed,
+        settings=settings,
+        nj=request.nj,
+        progress=bar,
+    )
+    data = data_directory_from_synthesized(dump, out, Corpus(data_root, "train").labels)
+    log.info("%s: %d mixtures drawn", split, len(data))
+    return data
+
+
+def _require_space(folder: Path, scenes: int, settings: DrawSettings) -> None:
+    """Refuse to begin what would fill the disk: five channels of mixture and sources, float32, at the most 4 + K."""
+    from humanfriendly import format_size
+
+    folder.mkdir(parents=True, exist_ok=True)
+    needed = scenes * (4 + settings.max_targets) * settings.duration * settings.sample_rate * 4
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{folder} has {format_size(free)} free; {scenes} scenes need up to {format_size(needed)}. Choose another "
+            "--dump_dir (run.sh: --dumpdir), or fewer scenes."
+        )
+
+
+def _duration(data_root: Path) -> float:
+    """Return the duration that the corpus's own validation scenes have, else the challenge's 10 s."""
+    try:
+        first = metadata_files(data_root, "valid")[0]
+        return float(json.loads(first.read_text(encoding="utf-8"))["config"]["duration"])
+    except DataError:
+        return DrawSettings.duration
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{first}: no scene metadata ({error!r}); expected config.duration in seconds.") from None
+
+
+def _sample_rate(corpus: Corpus) -> int:
+    return corpus.noises[0].info.sample_rate
+
+
+def _report(corpus: Corpus) -> None:
+    from humanfriendly import format_timespan
+
+    clips = [clip for clips in corpus.events.values() for clip in clips]
+    seconds = sum(clip.info.duration for clip in clips)
+    log.info(
+        "%s: %d classes, %d training sounds (%s), %d rooms, %d interfering sounds, %d noises",
+        corpus.root,
+        len(corpus.labels),
+        len(clips),
+        format_timespan(round(seconds)),
+        len(corpus.room_paths),
+        sum(map(len, corpus.interferences.values())),
+        len(corpus.noises),
+    )
+
+
+def _check(data: DataDirectory, max_sources: int) -> None:
+    for recording in data:
+        if recording.labels is not None and len(recording.labels) > max_sources:
+            raise DataError(
+                f"{data.path}: {recording.id} has {len(recording.labels)} sources, the recipe is for {max_sources}: "
+                "raise --max_sources."
+            )

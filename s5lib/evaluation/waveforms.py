@@ -1,0 +1,132 @@
+"""Reading waveforms for scoring: each file opened once, decoded straight to where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from s5lib.audio.entries import ARCHIVE, read_recording
+from s5lib.errors import DataError
+
+__all__ = ["Workspace", "check_finite", "looks_clipped", "read_mixture", "read_rows"]
+
+_FULL_SCALE = 1 - 2**-15
+_CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
+
+
+class Workspace:
+    """Memory that is used again for the next mixture: getting it anew takes as long as reading files."""
+
+    def __init__(self):
+        self._buffers: dict[str, np.ndarray] = {}
+
+    def __call__(self, name: str, *shape: int) -> np.ndarray:
+        """Return a float32 array of this shape, of any content; what the name had before is lost."""
+        size = int(np.prod(shape))
+        if self._buffers.get(name, _NOTHING).size < size:
+            self._buffers[name] = np.empty(size, np.float32)
+        return self._buffers.get(name, _NOTHING)[:size].reshape(shape)
+
+
+_NOTHING = np.empty(0, np.float32)
+
+
+def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
+    """Return the first channel ``[T]`` float32 of a recording, and its sampling rate.
+
+    Raises:
+        DataError: the recording cannot be read or is empty.
+    """
+    if ARCHIVE.fullmatch(entry):
+        samples, rate = read_recording(entry)
+        return samples[0], rate
+    with _opened(entry, "mixture") as file:
+        try:
+            samples = memory("mixture", file.frames, file.channels)
+        except MemoryError:
+            raise DataError(f"{entry}: its header tells of {file.frames} samples: too many for the memory.") from None
+        _decode(file, samples, entry)
+        rate = file.samplerate
+    if not len(samples):
+        raise DataError(f"{entry}: holds no samples.")
+    return samples[:, 0], rate
+
+
+def read_rows(
+    files: Sequence[str], num_samples: int, sample_rate: int, what: str, memory: Workspace
+) -> tuple[np.ndarray, list[str]]:
+    """Return sources ``[len(files), T]`` float32, and the files that look clipped.
+
+    Args:
+        files: of one channel each.
+        num_samples, sample_rate: of the mixture, which the sources must have.
+        what: ``"estimate"`` or ``"reference"``, for messages.
+
+    Raises:
+        DataError: a file cannot be read, or has several channels, another length or another rate.
+    """
+    waveforms, clipped = memory(what, len(files), num_samples), []
+    for waveform, entry in zip(waveforms, files, strict=True):
+        if ARCHIVE.fullmatch(entry):
+            samples, rate = read_recording(entry)
+            _check_fits(entry, what, samples.shape[0], samples.shape[1], rate, num_samples, sample_rate)
+            waveform[:] = samples[0]
+            continue
+        with _opened(entry, what) as file:
+            _check_fits(entry, what, file.channels, file.frames, file.samplerate, num_samples, sample_rate)
+            _decode(file, waveform, entry)
+            whole_numbers = file.subtype.startswith("PCM")
+        if whole_numbers and looks_clipped(waveform):
+            clipped.append(entry)
+    return waveforms, clipped
+
+
+def check_finite(waveforms: Sequence[np.ndarray], files: Sequence[str]) -> None:
+    """Raise DataError that names the first of ``files`` whose waveform has a sample that is not finite."""
+    for waveform, entry in zip(waveforms, files, strict=True):
+        if not np.isfinite(waveform).all():
+            bad = int(np.argmin(np.isfinite(waveform)))
+            raise DataError(f"{entry}: sample {bad} is {waveform[bad]}, not a finite number.")
+
+
+def looks_clipped(waveform: np.ndarray) -> bool:
+    """Whether several neighbouring samples of ``waveform [T]`` are at full scale.
+
+    >>> looks_clipped(np.clip(2 * np.sin(np.arange(100) / 10), -1, 1)), looks_clipped(np.sin(np.arange(100) / 10))
+    (True, False)
+    """
+    if not len(waveform) or max(waveform.max(), -waveform.min()) < _FULL_SCALE:  # most waveforms: two fast passes
+        return False
+    full = np.flatnonzero(np.abs(waveform) >= _FULL_SCALE)
+    return bool((full[_CLIPPED - 1 :] - full[: 1 - _CLIPPED] == _CLIPPED - 1).any())
+
+
+def _opened(entry: str, what: str) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(entry)
+    except (OSError, RuntimeError, TypeError) as error:  # TypeError: a .raw file
+        reason = "no such file" if not Path(entry).exists() else str(error).rpartition(": ")[2].rstrip(".")
+        raise DataError(f"{entry}: the {what} cannot be read ({reason}).") from None
+
+
+def _decode(file: soundfile.SoundFile, out: np.ndarray, entry: str) -> None:
+    try:
+        count = len(file.read(out=out))
+    except RuntimeError as error:
+        raise DataError(f"{entry}: cannot be read ({str(error).rpartition(': ')[2].rstrip('.')}).") from None
+    if count != len(out):
+        raise DataError(f"{entry}: truncated, it ends before the {file.frames} samples that its header tells of.")
+
+
+def _check_fits(entry, what, channels, frames, rate, num_samples, sample_rate) -> None:
+    if channels != 1:
+        raise DataError(f"{entry}: the {what} has {channels} channels; expected one.")
+    if rate != sample_rate:
+        raise DataError(f"{entry}: the {what} has {rate} Hz, its mixture {sample_rate} Hz; resample it.")
+    if frames != num_samples:
+        raise DataError(
+            f"{entry}: the {what} has {frames} samples; expected {num_samples} samples, as the mixture has."
+        )

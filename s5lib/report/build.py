@@ -1,0 +1,155 @@
+"""Put the page together and write it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+import s5lib
+from s5lib.data.directory import DataDirectory
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.provenance.files import write_text
+from s5lib.report import views
+from s5lib.report.experiment import Experiment, System, read_experiments
+from s5lib.report.listening import ListeningScene, choose_scenes, listening_scene
+from s5lib.report.model_versions import curve_views, made_of
+from s5lib.report.spectrogram import AUDIO_FORMATS
+
+__all__ = ["write_report"]
+
+log = logging.getLogger(__name__)
+
+
+def write_report(
+    paths: Sequence[str | Path],
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    scenes: Sequence[str] = (),
+    audio: str = "mp3",
+    title: str | None = None,
+) -> Path:
+    """Write one HTML page about experiments and return its path.
+
+    Args:
+        paths: experiment folders of the recipe, or single ``RESULTS.jsonl``.
+        out: the page; an older one is replaced when the new one is complete.
+        data_dir: of the test set, with the references; None: ``data/NAME/test`` beside ``exp/NAME``, if it is there.
+        scenes: names of the scenes to listen to; empty: chosen automatically.
+        audio: ``mp3``, ``flac`` or ``none``.
+        title: of the page; None: made of the experiments' names.
+
+    Raises:
+        DataError: nothing was found, or what was found is damaged.
+        ConfigError: ``audio`` is another word, or ``out`` cannot be written.
+    """
+    if audio not in AUDIO_FORMATS:
+        raise ConfigError(f"--audio {audio}. {nearest(audio, AUDIO_FORMATS)}")
+    experiments = read_experiments(paths)
+    text = _render(experiments, data_dir, scenes, audio, title)
+    try:
+        write_text(out, text)
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another file.") from None
+    log.info("written to %s (%.1f MB)", out, out.stat().st_size / 1e6)
+    return out
+
+
+def _render(experiments, data_dir, scenes, audio, title) -> str:
+    found = [views.scored(system) for experiment in experiments for system in experiment.systems]
+    listening, silent = _listening(experiments, data_dir, scenes, audio)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("s5lib.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = (Markup(_asset(name)) for name in ("style.css", "script.js"))
+    names = [experiment.name for experiment in experiments]
+    return environment.get_template("template.html").render(
+        title=title or f"Report of {', '.join(names)}",
+        version=s5lib.__version__,
+        today=date.today().isoformat(),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        systems=found,
+        several=len(found) > 1,
+        same=len({frozenset(scene.id for scene in item.system.scenes) for item in found}) < 2,
+        measures=views.MEASURES,
+        made=[
+            (
+                experiment,
+                [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
+                or [(None, made_of(experiment, None, experiments))],
+            )
+            for experiment in experiments
+        ],
+        tiles=views.score_rows(found[:1], ("set",))[:1] if len(found) == 1 else [],
+        score_rows=views.score_rows(found, ("set", "sources")),
+        class_rows=views.score_rows(found, ("class",)),
+        score_charts=views.score_charts(found),
+        distributions=views.distribution_charts(found),
+        separation_oracle=all(any(scene.oracle for scene in item.system.scenes) for item in found),
+        confusions=views.confusion_views(found),
+        plane=views.plane_view(found),
+        curves=curve_views(experiments),
+        listening=listening,
+        silent=silent,
+        audio=audio,
+    )
+
+
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
+
+
+def _hash(text: str) -> str:
+    """Return what the content security policy allows ``text`` by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
+
+
+def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScene], str]:
+    """Return the scenes to listen to, and what is lacking there."""
+    systems = [system for experiment in experiments for system in experiment.systems]
+    if not systems:
+        return [], "nothing was scored yet"
+    place = data_dir or _data_directory(experiments)
+    if place is None:
+        if scenes:
+            raise DataError(
+                "--scenes needs the test set's data directory: give --data_dir DIR, such as data/mini/test."
+            )
+        return [], "the test set's data directory was not found: give it by --data_dir"
+    data = DataDirectory.read(place)
+    log.info("found %s (%d recordings with references)", place, len(data))
+    chosen = choose_scenes(systems[0].scenes, scenes)
+    shown = [system for system in systems if _holds(system, chosen)]
+    silent = [system.name for system in systems if system not in shown]
+    told = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
+    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], told
+
+
+def _holds(system: System, names) -> bool:
+    return system.infer_dir is not None and any(
+        all((system.infer_dir / kind / f"{name}.json").is_file() for name in names) for kind in ("predicted", "oracle")
+    )
+
+
+def _data_directory(experiments: Sequence[Experiment]) -> Path | None:
+    """Return the recipe's ``data/NAME/test`` that belongs to ``exp/NAME``."""
+    for experiment in experiments:
+        folder = experiment.folder.resolve()
+        for place in (folder.parent.parent / "data" / folder.name / "test", folder.parent / "data/test"):
+            if (place / "wav.scp").is_file():
+                return place
+    return None

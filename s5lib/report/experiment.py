@@ -1,0 +1,192 @@
+"""What an experiment folder holds: trained models with their curves, systems with their scores and outputs.
+
+The layout is the recipe's::
+
+    EXPDIR/{tagger,separator,joint_model}*/config.yaml, model.safetensors, STEP/history.jsonl
+    EXPDIR/RESULTS*.jsonl, infer*/SET/{predicted,oracle}/NAME.json
+
+A system is one ``RESULTS*.jsonl``; its outputs are those of the ``infer*`` with the same ending, and its models those
+whose digest stands in the outputs' JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from s5lib.errors import DataError, nearest
+from s5lib.evaluation.records import SceneResult, read_labels, read_results
+from s5lib.provenance.digest import file_digest
+from s5lib.systems.outputs import read_record
+
+__all__ = ["Experiment", "System", "TrainedModel", "read_experiments"]
+
+KINDS = ("tagger", "separator", "joint_model")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that was trained, or still is."""
+
+    name: str
+    """Of its folder: ``tagger``, ``separator_pi``."""
+    folder: Path
+    config: dict
+    """What ``config.yaml`` says."""
+    history: dict[str, list[dict]]
+    """By step: what was logged, line by line."""
+
+    @property
+    def kind(self) -> str:
+        """``tagger``, ``separator`` or ``joint_model``."""
+        return str(self.config.get("kind") or next(kind for kind in KINDS if self.name.startswith(kind)))
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the weights, and the step that left them; the last step's stand for the whole."""
+        found = {}
+        for path in [*sorted(self.folder.glob("*/model.safetensors")), self.folder / "model.safetensors"]:
+            if path.is_file():
+                found[file_digest(path)] = path.parent.name if path.parent != self.folder else ""
+        return found
+
+
+@dataclass(frozen=True)
+class System:
+    """A system that was scored."""
+
+    name: str
+    results: Path
+    scenes: tuple[SceneResult, ...]
+    infer_dir: Path | None
+    """With ``predicted`` and ``oracle``; None where there are no outputs."""
+    made_by: dict = field(default_factory=dict)
+    """What its outputs say of how they were made; empty where they say nothing."""
+
+    @property
+    def models(self) -> dict[str, dict]:
+        """By kind: ``file`` and ``sha256`` of the weights it ran with."""
+        found = self.made_by.get("models")
+        return (
+            {kind: model for kind, model in found.items() if isinstance(model, dict)} if isinstance(found, dict) else {}
+        )
+
+    @property
+    def settings(self) -> list[tuple[str, str]]:
+        """What it ran with beside the models: name and value."""
+        return [(str(key), str(value)) for key, value in self.made_by.items() if key != "models"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that was found in one place."""
+
+    name: str
+    folder: Path
+    models: tuple[TrainedModel, ...]
+    systems: tuple[System, ...]
+
+
+def read_experiments(paths: Sequence[str | Path]) -> list[Experiment]:
+    """Read experiment folders, or single ``RESULTS.jsonl`` (or the ``.md`` beside it) of one.
+
+    Raises:
+        DataError: a path is missing, nothing in it is of an experiment, or a file in it is damaged.
+    """
+    places: dict[Path, list[Path] | None] = {}  # folder -> results, None: all
+    for path in map(Path, paths):
+        if path.is_dir():
+            places[path] = None
+        else:
+            results = path.with_suffix(".jsonl")
+            if not results.is_file():
+                beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+                raise DataError(
+                    f"{path}: no such experiment folder or RESULTS.jsonl. In {path.parent}/: "
+                    f"{nearest(path.name, beside)}"
+                )
+            listed = places.setdefault(path.parent, [])
+            if listed is not None and results not in listed:
+                listed.append(results)
+    names = _names(list(places))
+    return [_read(folder, names[folder], results, len(places) > 1) for folder, results in places.items()]
+
+
+def _names(folders: list[Path]) -> dict[Path, str]:
+    """Return a short name for each folder: its own, or with as many above it as tell it from the others."""
+    full = {folder: folder.resolve().parts for folder in folders}
+    for depth in range(1, 1 + max(map(len, full.values()))):
+        names = {folder: "/".join(parts[-depth:]) for folder, parts in full.items()}
+        if len(set(names.values())) == len(names):
+            break
+    return names
+
+
+def _read(folder: Path, name: str, results: list[Path] | None, several: bool) -> Experiment:
+    models = tuple(
+        _model(path) for kind in KINDS for path in sorted(folder.glob(f"{kind}*")) if (path / "config.yaml").is_file()
+    )
+    found = sorted(folder.glob("RESULTS*.jsonl")) if results is None else results
+    if not models and not found:
+        raise DataError(
+            f"{folder}: nothing to report, neither a trained model (tagger/config.yaml, ...) nor RESULTS.jsonl. "
+            "Give the folder that the recipe calls --expdir, such as exp/mini."
+        )
+    return Experiment(name, folder, models, tuple(_system(path, name, several) for path in found))
+
+
+def _model(folder: Path) -> TrainedModel:
+    path = folder / "config.yaml"
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
+    if not isinstance(config, dict):
+        raise DataError(f"{path}: expected names and values, as 's5lib train' writes; found {type(config).__name__}.")
+    steps = config.get("steps") if isinstance(config.get("steps"), dict) else {}
+    found = {path.parent.name: path for path in folder.glob("*/history.jsonl")}
+    order = [step for step in steps if step in found] + sorted(set(found) - set(steps))
+    return TrainedModel(folder.name, folder, config, {step: _history(found[step]) for step in order})
+
+
+def _history(path: Path) -> list[dict]:
+    """Read what a training logged; a last line that is not finished is of a training that goes on."""
+    rows, text = [], path.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        try:
+            row = json.loads(line)
+            numbers = {key: value for key, value in row.items() if isinstance(value, (int, float))}
+            rows.append({"step": int(row["step"]), **{k: v for k, v in numbers.items() if math.isfinite(v)}})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}, line {number}: not what training logs ({error!r}). Remove the line.") from None
+    return rows
+
+
+def _system(results: Path, experiment: str, several: bool) -> System:
+    suffix = results.stem.removeprefix("RESULTS")
+    variant = suffix.strip("_")
+    name = f"{experiment}: {variant}" if several and variant else variant or experiment
+    infer = results.parent / f"infer{suffix}"
+    sets = [path for path in sorted(infer.glob("*")) if (path / "predicted").is_dir() or (path / "oracle").is_dir()]
+    folder = next((path for path in sets if path.name == "test"), sets[0] if len(sets) == 1 else None)
+    scenes = read_results(results, read_labels(folder / "predicted") if folder else {})
+    return System(name, results, scenes, folder, _made_by(folder))
+
+
+def _made_by(folder: Path | None) -> dict:
+    """Return what the first recording's JSON says; that of predicted labels names the tagger, too."""
+    for kind in ("predicted", "oracle"):
+        for path in sorted((folder / kind).glob("*.json"))[:1] if folder else ():
+            try:
+                made_by = read_record(path).get("made_by")
+            except DataError:
+                continue
+            if isinstance(made_by, dict):
+                return made_by
+    return {}
