@@ -26,7 +26,7 @@ from plain_renderer import plain_render
 from scipy import fft
 
 from s5lib.corpora import mini
-from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer
+from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, compose_metadata
 
 
 def seconds_each(function, items) -> float:
@@ -67,24 +67,24 @@ def against_plain(corpus: Corpus, duration: float, scenes: int) -> dict:
     """Time both ways on the same scenes; ours with warm caches, as in any but the first minutes of training."""
     drawer = SceneDrawer(corpus, DrawSettings(duration=duration, sample_rate=corpus.noises[0].info.sample_rate))
     renderer = Renderer(corpus.root)
-    metadata = [drawer(0, index) for index in range(scenes)]
-    few = metadata[: max(3, scenes // 10)]
+    drawn = [drawer(0, index) for index in range(scenes)]
+    few = [compose_metadata(scene, corpus, drawer.settings) for scene in drawn[: max(3, scenes // 10)]]
     error = 0.0
-    for scene in few:
-        reference = plain_render(scene, corpus.root)[0]
+    for scene, metadata in zip(drawn, few, strict=False):
+        reference = plain_render(metadata, corpus.root)[0]
         error = max(error, np.abs(renderer(scene).mixture - reference).max() / np.abs(reference).max())
-    cold = seconds_each(Renderer(corpus.root), metadata)
-    for scene in metadata:
+    cold = seconds_each(Renderer(corpus.root), drawn)
+    for scene in drawn:
         renderer(scene)
-    warm = seconds_each(renderer, metadata)
+    warm = seconds_each(renderer, drawn)
     with FFTClock() as clock:
-        total = seconds_each(renderer, metadata) * scenes
+        total = seconds_each(renderer, drawn) * scenes
     return {
         "duration_s": duration,
-        "plain_mixtures_per_s": 1 / seconds_each(lambda scene: plain_render(scene, corpus.root), few),
+        "plain_mixtures_per_s": 1 / seconds_each(lambda metadata: plain_render(metadata, corpus.root), few),
         "first_pass_mixtures_per_s": 1 / cold,
         "mixtures_per_s": 1 / warm,
-        "tagger_mixtures_per_s": 1 / seconds_each(lambda scene: renderer(scene, sources=False), metadata),
+        "tagger_mixtures_per_s": 1 / seconds_each(lambda scene: renderer(scene, sources=False), drawn),
         "drawing_ms": 1000 * seconds_each(lambda index: drawer(1, index), range(200)),
         "fft_share": clock.seconds / total,
         "largest_difference_of_peak": float(error),

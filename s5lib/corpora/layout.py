@@ -14,7 +14,7 @@ from s5lib.audio.decoding import probe
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels, find_root, metadata_files
-from s5lib.scenes.metadata import read_metadata, write_metadata
+from s5lib.scenes.dcase_json import parse_metadata, read_metadata, write_metadata
 from s5lib.scenes.render import Renderer
 from s5lib.scenes.writing import write_scene
 
@@ -126,7 +126,8 @@ def data_directory_from_metadata(
     renderer = Renderer(root, preset)
     for path in progress(metadata_files(data_root, name)):
         if not (Path(audio_dir) / "metadata" / path.name).is_file():
-            scene = renderer(path)
+            metadata = read_metadata(path)
+            scene = renderer(parse_metadata(metadata, root))
             write_scene(audio_dir, path.stem, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
-            write_metadata(read_metadata(path), Path(audio_dir) / "metadata" / path.name)
+            write_metadata(metadata, Path(audio_dir) / "metadata" / path.name)
     return data_directory_from_synthesized(audio_dir, out, class_labels(root))

@@ -25,6 +25,7 @@ from s5lib.audio.entries import read_recording
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.corpus import Corpus, class_labels, find_root, metadata_files
+from s5lib.scenes.dcase_json import parse_metadata
 from s5lib.scenes.draw import SceneDrawer
 from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
 from s5lib.scenes.settings import DrawSettings
@@ -151,7 +152,7 @@ class MetadataScenes(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         path = self.files[index]
-        scene = self.renderer(path)
+        scene = self.renderer(parse_metadata(path, self.renderer.root))
         return scene_item(path.stem, scene.mixture, scene.sources, scene.labels, self.classes, self.num_sources)
 
 

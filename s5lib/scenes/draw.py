@@ -1,4 +1,4 @@
-"""Drawing scenes: metadata as a pure function of (corpus, settings, seed, index).
+"""Drawing scenes: descriptions as a pure function of (corpus, settings, seed, index).
 
 Any scene of any epoch can be made again alone, and a run that was killed goes on with the scenes that it would have
 seen.  The rules are the paper's (arXiv 2601.22504, section 4.1) and the challenge's: sources of one class come from
@@ -14,8 +14,8 @@ import numpy as np
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.scenes.choice import active_starts, positions_apart
-from s5lib.scenes.compose import compose_metadata
 from s5lib.scenes.corpus import Clip, Corpus
+from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
 from s5lib.scenes.sofa import Room
 
@@ -95,14 +95,19 @@ class SceneDrawer:
 
     # -- drawing
 
-    def __call__(self, seed: int, index: int, targets: int | None = None, same_class: bool | None = None) -> dict:
-        """Return the metadata of scene ``index``.
+    def __call__(
+        self, seed: int, index: int, targets: int | None = None, same_class: bool | None = None
+    ) -> SceneDescription:
+        """Draw scene ``index``; its events are sorted by time.
 
         Args:
             seed: not negative.
             index: not negative.
             targets: number of targets in place of a drawn one.
             same_class: whether several of them are of one class, in place of a drawn choice.
+
+        Raises:
+            ConfigError: ``seed`` or ``index`` is negative.
         """
         if seed < 0 or index < 0:
             raise ConfigError(f"seed is {seed} and index {index}; neither can be negative.")
@@ -122,7 +127,7 @@ class SceneDrawer:
             for source, position in zip(chosen, positions, strict=True):
                 clips = self.sources[label][names[source]]
                 clip = clips[rng.integers(len(clips))]
-                events.append(self._event(rng, label, clip, room, position, settings.target_snr, "foreground"))
+                events.append(self._event(rng, label, clip, room, position, settings.target_snr))
         most = settings.interferences[1] if self.corpus.interferences else 0
         interferences = []
         for _ in range(rng.integers(settings.interferences[0], most + 1)):
@@ -130,12 +135,19 @@ class SceneDrawer:
             label = known[rng.integers(len(known))]
             clips = self.corpus.interferences[label]
             clip, position = clips[rng.integers(len(clips))], int(rng.integers(len(room)))
-            interferences.append(
-                self._event(rng, label, clip, room, position, settings.interference_snr, "interference")
-            )
+            interferences.append(self._event(rng, label, clip, room, position, settings.interference_snr))
         noise = self.noises[rng.integers(len(self.noises))]
         noise_time = rng.uniform(0.0, noise.info.duration - settings.duration)
-        return compose_metadata(settings, self.corpus.split, room, events, interferences, noise.file, noise_time)
+        return SceneDescription(
+            duration=settings.duration,
+            sample_rate=int(settings.sample_rate),
+            ref_db=settings.ref_db,
+            targets=_by_onset(events),
+            interferences=_by_onset(interferences),
+            noises=(Event(None, noise.path, noise_time, 0.0, settings.duration, 0.0, None),),
+            room_path=Path(room.path),
+            direct_range_ms=settings.direct_range_ms,
+        )
 
     def _draw_count(self, rng: np.random.Generator) -> int:
         empty, share = rng.random() < self.settings.zero_probability, rng.random()
@@ -170,26 +182,18 @@ class SceneDrawer:
         return [label for label, count in counts.items() for _ in range(count)]
 
     def _event(
-        self,
-        rng: np.random.Generator,
-        label: str,
-        clip: Clip,
-        room: Room,
-        position: int,
-        snr: tuple[float, float],
-        role: str,
-    ) -> dict:
+        self, rng: np.random.Generator, label: str, clip: Clip, room: Room, position: int, snr: tuple[float, float]
+    ) -> Event:
         duration = min(clip.info.duration, self.settings.event_limit)
-        return {
-            "label": label,
-            "source_file": clip.file,
-            "source_time": self._source_time(rng, clip, duration),
-            "event_time": rng.uniform(0.0, self.settings.duration - duration),
-            "event_duration": duration,
-            "event_position": [room.positions[position].tolist()],
-            "snr": rng.uniform(*snr),
-            "role": role,
-        }
+        return Event(
+            label=label,
+            path=clip.path,
+            source_time=self._source_time(rng, clip, duration),
+            onset=rng.uniform(0.0, self.settings.duration - duration),
+            duration=duration,
+            position=tuple(room.positions[position].tolist()),
+            snr=rng.uniform(*snr),
+        )
 
     def _source_time(self, rng: np.random.Generator, clip: Clip, duration: float) -> float:
         """Draw what part of a recording is heard; its peak is within 20 dB of the whole recording's."""
@@ -209,13 +213,14 @@ def _by_source(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:
     return groups
 
 
-def draw(corpus: Corpus, settings: DrawSettings, seed: int, index: int) -> dict:
-    """Draw the metadata of one scene, a pure function of its arguments.
+def _by_onset(events: list[Event]) -> tuple[Event, ...]:
+    return tuple(sorted(events, key=lambda event: event.onset))
+
+
+def draw(corpus: Corpus, settings: DrawSettings, seed: int, index: int) -> SceneDescription:
+    """Draw one scene, a pure function of its arguments.
 
     For many scenes make one :class:`SceneDrawer`, which looks at the corpus once.
-
-    Returns:
-        The scene's metadata in the DCASE 2026 format, for :func:`s5lib.scenes.render`.
 
     Raises:
         DataError: the corpus cannot give what the settings ask for.

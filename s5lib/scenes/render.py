@@ -1,4 +1,4 @@
-"""From scene metadata to waveforms, as the DCASE 2026 Task 4 set was made.
+"""From scene descriptions to waveforms, as the DCASE 2026 Task 4 set was made.
 
 A sound is cut from its recording, divided by its peak and convolved with the impulse responses ``h [M, N]`` of its
 position.  It is scaled so that the mean of the squared result, over all channels and the whole convolved length, lies
@@ -24,7 +24,8 @@ import numpy as np
 from s5lib.audio.decoding import AudioStore
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.convolution import add_filtered, block_spectra, convolved_energy, overlap_add
-from s5lib.scenes.metadata import Event, SceneDescription, parse_metadata
+from s5lib.scenes.dcase_json import parse_metadata
+from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.rooms import ResponseSpectra, RoomStore
 
 __all__ = ["PRESETS", "Preset", "Renderer", "Scene", "Stems", "render"]
@@ -35,7 +36,7 @@ DEFAULT_MEMORY = 1 << 30
 
 @dataclass(frozen=True)
 class Preset:
-    """What differs between the public sets; what a scene's metadata says comes before it."""
+    """What differs between the public sets; what a scene's description says takes precedence."""
 
     ref_db: float
     """Level of the noise, dB relative to full scale."""
@@ -67,7 +68,7 @@ class Stems:
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered scene.  M channels, T samples, K targets in the order of the metadata's events."""
+    """A rendered scene.  M channels, T samples, K targets in the order of the description's."""
 
     mixture: np.ndarray
     """[M, T] float32."""
@@ -130,19 +131,17 @@ class Renderer:
     def __getstate__(self):
         return {**self.__dict__, "_stores": {}}  # a data loader's workers fill their own
 
-    def __call__(self, metadata: Mapping | str | os.PathLike, sources: bool = True) -> Scene:
+    def __call__(self, scene: SceneDescription, sources: bool = True) -> Scene:
         """Render a scene; without ``sources`` only the mixture, which is faster, and ``Scene.sources`` is [0, T].
 
         Raises:
-            DataError: the metadata is not valid, or one of its files is missing or not usable.
+            DataError: a file is missing or not usable, or does not fit the description.
         """
-        scene = parse_metadata(metadata, self.root)
         mixture = self._noise(scene)
-        events = scene.targets + scene.interferences
         dry = np.zeros((len(scene.targets) if sources else 0, scene.num_samples), np.float32)
-        if events:
+        if scene.events:
             total = None
-            for index, event in enumerate(events):
+            for index, event in enumerate(scene.events):
                 first, spectra, response = self._scaled(scene, event)
                 block = response.block
                 if total is None:
@@ -159,7 +158,7 @@ class Renderer:
         """Render the parts of a scene one by one."""
         noise = self._noise(scene)
         parts = []
-        for event in scene.targets + scene.interferences:
+        for event in scene.events:
             first, spectra, response = self._scaled(scene, event)
             wet = np.zeros_like(noise)
             _add(wet, first * response.block, overlap_add(spectra * response.channels[:, None], response.block))
@@ -254,11 +253,13 @@ def _renderer(root: str, preset: str) -> Renderer:
     return Renderer(root, preset)
 
 
-def render(metadata: Mapping | str | os.PathLike, root: str | os.PathLike, preset: str = "dcase2026") -> Scene:
+def render(
+    metadata: SceneDescription | Mapping | str | os.PathLike, root: str | os.PathLike, preset: str = "dcase2026"
+) -> Scene:
     """Render one scene.
 
     Args:
-        metadata: a JSON file of the DCASE 2026 format, or its content.
+        metadata: a JSON file of the DCASE 2026 format, its content, or a drawn description.
         root: the corpus's ``dev_set`` folder; what follows ``dev_set/`` in the metadata's paths is taken below it.
         preset: ``dcase2026``, ``dcase2025`` or ``paper``: the reference level where the metadata gives none, and
             where the direct path is.
@@ -270,4 +271,5 @@ def render(metadata: Mapping | str | os.PathLike, root: str | os.PathLike, prese
         DataError: the metadata is not valid, or one of its files is missing or not usable.
         ConfigError: there is no such preset.
     """
-    return _renderer(os.path.abspath(root), preset)(metadata)
+    scene = metadata if isinstance(metadata, SceneDescription) else parse_metadata(metadata, root)
+    return _renderer(os.path.abspath(root), preset)(scene)

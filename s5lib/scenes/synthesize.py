@@ -22,8 +22,8 @@ import numpy as np
 from s5lib.errors import ConfigError, DataError
 from s5lib.parallel import over_dask, over_processes
 from s5lib.scenes.corpus import Corpus, find_root
+from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.draw import SceneDrawer
-from s5lib.scenes.metadata import write_metadata
 from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
 from s5lib.scenes.settings import DrawSettings
 from s5lib.scenes.writing import write_scene
@@ -168,9 +168,9 @@ def _state(request: SynthesisRequest) -> tuple[SceneDrawer, Renderer, list[tuple
 def _write(request: SynthesisRequest, index: int) -> int:
     drawer, renderer, plan = _state(request)
     targets, same_class = plan[index]
-    metadata = drawer(request.seed, index, targets, same_class)
-    scene = renderer(metadata)
+    scene = renderer(drawer(request.seed, index, targets, same_class))
     name = request.name(index)
     write_scene(request.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
+    metadata = compose_metadata(scene.description, drawer.corpus, drawer.settings)
     write_metadata(metadata, Path(request.out, "metadata", f"{name}.json"))
     return index

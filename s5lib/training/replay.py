@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s5lib.errors import DataError, S5Error
-from s5lib.scenes import Corpus, DrawSettings, Scene
-from s5lib.scenes.draw import SceneDrawer
-from s5lib.scenes.metadata import write_metadata
-from s5lib.scenes.render import Renderer
+from s5lib.scenes import Corpus, DrawSettings, Renderer, Scene, SceneDrawer
+from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.writing import write_scene
 
 __all__ = ["replay"]
@@ -31,7 +29,7 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
         path: of the file that the run has written.
 
     Yields:
-        the scene's id, its metadata (what it is made of), and the scene: mixture, dry sources, labels.
+        The scene's id, its metadata as in the challenge's files, and the scene: mixture, dry sources, labels.
 
     Raises:
         DataError: the file is none of these, or the corpus has changed so that a scene cannot be drawn.
@@ -49,8 +47,8 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
         raise DataError(f"{path}: not a bad_batch.json of a training run ({error!r}).") from None
     drawer, renderer = SceneDrawer(corpus, settings), Renderer(corpus.root)
     for name, index in scenes:
-        metadata = drawer(seed, index)
-        yield name, metadata, renderer(metadata)
+        scene = renderer(drawer(seed, index))
+        yield name, compose_metadata(scene.description, corpus, settings), scene
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -68,24 +66,13 @@ def main(argv: list[str] | None = None) -> int:
             write_scene(args.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
             write_metadata(metadata, Path(args.out, "metadata", f"{name}.json"))
             print(f"{name}  peak {abs(scene.mixture).max():.3g}  {', '.join(scene.labels) or 'no target'}")
-            for recording in _recordings(metadata):
-                print(f"  {recording}")
+            described = scene.description
+            for path in (*(event.path for event in described.events + described.noises), described.room_path):
+                print(f"  {path}")
     except S5Error as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _recordings(value) -> Iterator[str]:
-    """Yield every audio file that a scene's metadata names."""
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _recordings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _recordings(item)
-    elif isinstance(value, str) and value.lower().endswith((".wav", ".flac", ".sofa")):
-        yield value
 
 
 if __name__ == "__main__":

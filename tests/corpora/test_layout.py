@@ -9,7 +9,7 @@ from small_corpus import write_wav
 from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
 from s5lib.data import DataDirectory
 from s5lib.errors import DataError
-from s5lib.scenes import Corpus, DrawSettings, draw, render, synthesize, write_metadata
+from s5lib.scenes import Corpus, DrawSettings, compose_metadata, draw, render, synthesize, write_metadata
 from s5lib.scenes.corpus import metadata_files
 
 SETTINGS = DrawSettings(duration=1.5, sample_rate=8000)
@@ -94,7 +94,8 @@ def corpus_with_metadata(own_corpus):
     folder = own_corpus / "dev_set/metadata"
     corpus = Corpus(own_corpus, "valid")
     for index in range(3):
-        write_metadata(draw(corpus, SETTINGS, 0, index), folder / f"valid/v_{index}.json")
+        metadata = compose_metadata(draw(corpus, SETTINGS, 0, index), corpus, SETTINGS)
+        write_metadata(metadata, folder / f"valid/v_{index}.json")
     rows = [{"metadata_path": f"valid/v_{index}.json"} for index in range(2)]
     (folder / "valid.json").write_text(json.dumps(rows))
     return own_corpus

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 from s5lib.corpora.layout import data_directory_from_synthesized
 from s5lib.data import DataDirectory, DrawnScenes, MetadataScenes, RecordedScenes, Recording, collate
 from s5lib.errors import DataError
-from s5lib.scenes import Corpus, DrawSettings, draw, render, synthesize, write_metadata
+from s5lib.scenes import Corpus, DrawSettings, compose_metadata, draw, render, synthesize, write_metadata
 
 SETTINGS = DrawSettings(duration=1.5, sample_rate=8000, zero_probability=0.2)
 CLASSES = ("Bell", "Dog", "Rain", "Speech")
@@ -73,13 +73,14 @@ def test_without_sources(corpus, drawn):
 def test_metadata_scenes(own_corpus, corpus):
     folder = own_corpus / "dev_set/metadata/valid"
     for index in range(3):
-        write_metadata(draw(corpus, SETTINGS, 4, index), folder / f"v_{index}.json")
+        write_metadata(compose_metadata(draw(corpus, SETTINGS, 4, index), corpus, SETTINGS), folder / f"v_{index}.json")
     scenes = MetadataScenes(own_corpus, "valid")
     batch = collate([scenes[index] for index in range(len(scenes))])
     assert_contract(batch, 3)
     assert batch["id"] == ["v_0", "v_1", "v_2"]
     np.testing.assert_array_equal(batch["mixture"][1], render(folder / "v_1.json", own_corpus / "dev_set").mixture)
-    metadata = draw(corpus, DrawSettings(duration=1.5, sample_rate=8000, min_targets=3), 4, 0)
+    three = DrawSettings(duration=1.5, sample_rate=8000, min_targets=3)
+    metadata = compose_metadata(draw(corpus, three, 4, 0), corpus, three)
     metadata["fg_events"][0]["label"] = "Dgo"
     write_metadata(metadata, folder / "v_0.json")
     with pytest.raises(DataError, match="v_0: unknown label 'Dgo'.*Did you mean 'Dog'"):

@@ -1,8 +1,9 @@
 import itertools
-import json
+import pickle
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -28,40 +29,39 @@ def drawer(corpus):
 
 def check_rules(scene, corpus, settings):
     """Every rule of section 4.1 of the paper, looked at from outside."""
-    assert scene["config"]["sr"] == settings.sample_rate and scene["config"]["duration"] == settings.duration
-    targets, others, (noise,) = scene["fg_events"], scene["int_events"], scene["bg_events"]
+    assert scene.sample_rate == settings.sample_rate and scene.duration == settings.duration
+    targets, others, (noise,) = scene.targets, scene.interferences, scene.noises
     assert len(targets) in range(settings.min_targets, settings.max_targets + 1) or not targets
     assert settings.interferences[0] <= len(others) <= settings.interferences[1]
     limit = min(settings.duration, settings.max_event_duration or settings.duration)
-    files = {clip.file: clip for clips in [*corpus.events.values(), *corpus.interferences.values()] for clip in clips}
-    for event, (low, high) in [
-        *((event, settings.target_snr) for event in targets),
-        *((event, settings.interference_snr) for event in others),
+    clips = {clip.path: clip for group in (*corpus.events.values(), *corpus.interferences.values()) for clip in group}
+    for event, folder, (low, high) in [
+        *((event, "sound_event", settings.target_snr) for event in targets),
+        *((event, "interference", settings.interference_snr) for event in others),
     ]:
-        clip = files[event["source_file"]]
-        assert event["label"] == event["source_file"].split("/")[0]
-        assert low <= event["snr"] <= high
-        assert 0 < event["event_duration"] <= limit
-        assert 0 <= event["event_time"] <= settings.duration - event["event_duration"] + 1e-9
-        assert 0 <= event["source_time"] <= clip.info.duration - event["event_duration"] + 1e-9
-    assert set(event["label"] for event in targets) <= set(corpus.labels)
-    assert [event["event_time"] for event in targets] == sorted(event["event_time"] for event in targets)
+        assert event.label == event.path.relative_to(corpus.root / folder / corpus.split).parts[0]
+        assert low <= event.snr <= high
+        assert 0 < event.duration <= limit
+        assert 0 <= event.onset <= settings.duration - event.duration + 1e-9
+        assert 0 <= event.source_time <= clips[event.path].info.duration - event.duration + 1e-9
+    assert {event.label for event in targets} <= set(corpus.labels)
+    assert [event.onset for event in targets] == sorted(event.onset for event in targets)
     for one, other in itertools.combinations(targets, 2):
-        if one["label"] == other["label"]:
-            a, b = (np.array(event["event_position"][0]) for event in (one, other))
+        if one.label == other.label:
+            a, b = np.array(one.position), np.array(other.position)
             cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
             assert np.degrees(np.arccos(np.clip(cosine, -1, 1))) >= settings.min_angle - 1e-6
-            assert files[one["source_file"]].source != files[other["source_file"]].source
-    noise_clip = {clip.file: clip for clip in corpus.noises}[noise["source_file"]]
-    assert 0 <= noise["source_time"] <= noise_clip.info.duration - settings.duration
-    positions = {tuple(position) for room in corpus.rooms for position in room.positions}
-    assert all(tuple(event["event_position"][0]) in positions for event in [*targets, *others])
+            assert clips[one.path].source != clips[other.path].source
+    (noise_clip,) = (clip for clip in corpus.noises if clip.path == noise.path)
+    assert 0 <= noise.source_time <= noise_clip.info.duration - settings.duration
+    (room,) = (room for room in corpus.rooms if Path(room.path) == scene.room_path)
+    positions = {tuple(position) for position in room.positions}
+    assert all(event.position in positions for event in scene.events)
 
 
 def kind(scene):
     """Number of targets, and of distinct classes."""
-    labels = [event["label"] for event in scene["fg_events"]]
-    return len(labels), len(set(labels))
+    return len(scene.targets), len({event.label for event in scene.targets})
 
 
 def test_rules_and_proportions(corpus, drawer):
@@ -95,14 +95,20 @@ def test_presets(corpus):
 
 def test_same_scene_in_another_process(small_corpus, corpus, drawer):
     script = (
-        "import json, sys; from s5lib.scenes import *; settings = DrawSettings(duration=2.0, sample_rate=8000); "
-        "print(json.dumps([draw(Corpus(sys.argv[1]), settings, 5, index) for index in (7, 3)]))"
+        "import pickle, sys; from s5lib.scenes import *; settings = DrawSettings(duration=2.0, sample_rate=8000); "
+        "scenes = [draw(Corpus(sys.argv[1]), settings, 5, index) for index in (7, 3)]; "
+        "sys.stdout.buffer.write(pickle.dumps(scenes))"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", script, str(small_corpus)], check=True, capture_output=True, text=True
-    ).stdout
-    assert json.loads(output) == [drawer(5, 7), drawer(5, 3)]
+    output = subprocess.run([sys.executable, "-c", script, str(small_corpus)], check=True, capture_output=True).stdout
+    assert pickle.loads(output) == [drawer(5, 7), drawer(5, 3)]
     assert drawer(5, 7) != drawer(6, 7) != drawer(5, 8)
+
+
+def test_descriptions_are_values(drawer):
+    scene = drawer(0, 0)
+    assert {scene: 1}[drawer(0, 0)] == 1
+    with pytest.raises(FrozenInstanceError):
+        scene.targets[0].snr = 0.0
 
 
 def test_other_splits_give_other_scenes(small_corpus, drawer):
@@ -121,10 +127,10 @@ def test_long_recordings_are_heard_in_part_and_never_silent(own_corpus):
     drawer = SceneDrawer(Corpus(own_corpus), SETTINGS)
     found = 0
     for index in range(300):
-        for event in drawer(0, index)["fg_events"]:
-            if event["source_file"] == "Dog/source0/0_0.wav":
+        for event in drawer(0, index).targets:
+            if event.path == path:
                 found += 1
-                assert event["source_time"] in starts and event["event_duration"] == 2.0
+                assert event.source_time in starts and event.duration == 2.0
     assert found > 3
     write_wav(path, 0 * sound)
     with pytest.raises(DataError, match="silent; remove the clip"):
@@ -149,9 +155,9 @@ def test_impossible_requests_are_found_at_once(own_corpus, corpus):
     SceneDrawer(Corpus(own_corpus), DrawSettings(duration=2, same_class_probability=0))
     for path in [*root.glob("sound_event/train/*/source[12]/*"), *root.glob("sound_event/train/Rain/*_1.wav")]:
         path.unlink()
+    (root / "sound_event/train/Rain/1_0.wav").unlink()
+    (root / "sound_event/train/Rain/2_0.wav").unlink()
     with pytest.raises(DataError, match="no label has 2 SOURCE folders .* Bell has the most, 1"):
-        (root / "sound_event/train/Rain/1_0.wav").unlink()
-        (root / "sound_event/train/Rain/2_0.wav").unlink()
         SceneDrawer(Corpus(own_corpus), DrawSettings(duration=2))
     (root / "interference").rename(root / "other")
     with pytest.raises(DataError, match="at least 1 \\(interferences=\\(1, 2\\)\\)"):
@@ -165,7 +171,7 @@ def test_rooms_that_cannot_hold_a_scene_are_left_out_of_it(own_corpus):
     for index in range(100):
         scene = drawer(0, index)
         number, distinct = kind(scene)
-        rooms[number > distinct].add(scene["room"]["args"]["metadata"]["sofa_path"][-6:])
+        rooms[number > distinct].add(scene.room_path.name)
     assert rooms == {True: {"b.sofa"}, False: {"a.sofa", "b.sofa"}}
 
 

@@ -79,6 +79,10 @@ def test_spectra_stay_under_the_memory_limit_and_do_not_change(tmp_path, respons
     assert roomy.nbytes > 30_000
 
 
+def read_room(path):
+    return open_room(path), read_responses(path, 8000)
+
+
 def delete(name):
     return lambda file: file.__delitem__(name)
 
@@ -122,8 +126,7 @@ def test_bad_rooms(tmp_path, responses, action, message):
     write_sofa(path, responses, CARTESIAN)
     change(path, action)
     with pytest.raises(DataError, match=message):
-        open_room(path)
-        read_responses(path, 8000)
+        read_room(path)
 
 
 def test_missing_truncated_and_other_files(tmp_path, responses):

@@ -21,7 +21,7 @@ def test_same_files_whatever_the_number_of_processes(small_corpus, tmp_path):
     one = synthesize(small_corpus, "valid", tmp_path / "one", 10, zero_target=2, settings=SETTINGS)
     two = synthesize(small_corpus, "valid", tmp_path / "two", 10, zero_target=2, settings=SETTINGS, nj=2)
     assert len(files(one)) == len(files(two)) > 12 * 2
-    same, different, missing = filecmp.cmpfiles(one, two, files(one), shallow=False)
+    _, different, missing = filecmp.cmpfiles(one, two, files(one), shallow=False)
     assert not different and not missing
     kinds = []
     for path in sorted((one / "metadata").iterdir()):

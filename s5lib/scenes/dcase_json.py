@@ -1,4 +1,4 @@
-"""Scene metadata: the JSON files of the DCASE 2026 Task 4 set, which tell exactly how a scene is put together.
+"""Scene descriptions as the JSON files of the DCASE 2026 Task 4 set, read and written.
 
 ::
 
@@ -19,46 +19,19 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from s5lib.errors import DataError
+from s5lib.scenes.corpus import Corpus
+from s5lib.scenes.description import Event, SceneDescription
+from s5lib.scenes.settings import DrawSettings
 
-__all__ = ["Event", "SceneDescription", "parse_metadata", "read_metadata", "write_metadata"]
+__all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadata"]
 
 ROLES = {"fg_events": "foreground_dir", "int_events": "interference_dir", "bg_events": "background_dir"}
 
-
-@dataclass(frozen=True)
-class Event:
-    """One sound of a scene."""
-
-    label: str | None
-    path: Path
-    source_time: float
-    onset: float
-    duration: float
-    snr: float
-    position: tuple[float, float, float] | None
-
-
-@dataclass(frozen=True)
-class SceneDescription:
-    """A scene's metadata, checked, with paths that can be opened."""
-
-    duration: float
-    sample_rate: int
-    ref_db: float | None
-    targets: tuple[Event, ...]
-    interferences: tuple[Event, ...]
-    noises: tuple[Event, ...]
-    room_path: Path | None
-    direct_range_ms: tuple[float, float] | None
-
-    @property
-    def num_samples(self) -> int:
-        """T, the scene's length."""
-        return int(round(self.duration * self.sample_rate))
+ROOM_MODULE = "src.modules.spatial_audio_synthesizer.room"
+"""What the challenge's own tools look for in the files."""
 
 
 def read_metadata(path: str | os.PathLike) -> dict:
@@ -199,3 +172,53 @@ def _below(folder: Path, written: str, where: str) -> Path:
             f"{where}: the path {written!r} leads out of the corpus; expected one below {folder} without '..'."
         )
     return folder.joinpath(*parts)
+
+
+def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSettings) -> dict:
+    """Return the metadata of a scene drawn from ``corpus`` with ``settings``; :func:`parse_metadata` gives it back."""
+    split = corpus.split
+    sofa_path = f"dev_set/room_ir/{split}/{scene.room_path.name}"
+    direct = list(settings.direct_range_ms)
+    room = next(room for room in corpus.rooms if Path(room.path) == scene.room_path)
+    room_metadata = {
+        "sofa_path": sofa_path,
+        "sr": settings.sample_rate,
+        "nchan": room.num_channels,
+        "nrir": len(room),
+        "rir_len": math.ceil(room.num_samples * settings.sample_rate / room.sample_rate),
+        "direct_range_ms": direct,
+    }
+    room_config = {"path": sofa_path, "direct_range_ms": direct}
+    return {
+        "config": {
+            "duration": settings.duration,
+            "sr": settings.sample_rate,
+            "max_event_overlap": settings.max_targets,
+            "max_event_dur": settings.event_limit,
+            "ref_db": settings.ref_db,
+            "foreground_dir": f"dev_set/sound_event/{split}",
+            "background_dir": f"dev_set/noise/{split}",
+            "interference_dir": f"dev_set/interference/{split}",
+            "verbose": False,
+            "room_config": {"module": ROOM_MODULE, "main": "SofaRoom", "args": room_config},
+        },
+        "fg_events": [_written(event, corpus.root / "sound_event" / split, "foreground") for event in scene.targets],
+        "bg_events": [_written(event, corpus.root / "noise" / split, "background") for event in scene.noises],
+        "int_events": [
+            _written(event, corpus.root / "interference" / split, "interference") for event in scene.interferences
+        ],
+        "room": {"module": ROOM_MODULE, "main": "SofaRoom.from_metadata", "args": {"metadata": room_metadata}},
+    }
+
+
+def _written(event: Event, folder: Path, role: str) -> dict:
+    return {
+        "label": event.label,
+        "source_file": event.path.relative_to(folder).as_posix(),
+        "source_time": event.source_time,
+        "event_time": event.onset,
+        "event_duration": event.duration,
+        "event_position": None if event.position is None else [list(event.position)],
+        "snr": event.snr,
+        "role": role,
+    }

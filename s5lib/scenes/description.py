@@ -1,0 +1,61 @@
+"""A scene as a value: which part of which recording is heard when, from where and how loud, in which room.
+
+:class:`s5lib.scenes.SceneDrawer` draws descriptions, :mod:`s5lib.scenes.dcase_json` reads them from the challenge's
+files, and a renderer turns them into waveforms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Event", "SceneDescription"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One sound of a scene."""
+
+    label: str | None
+    """Class of a target or an interference; None for noise."""
+    path: Path
+    """The recording."""
+    source_time: float
+    """Where the sound begins in the recording, seconds."""
+    onset: float
+    """Where it begins in the scene, seconds."""
+    duration: float
+    """In seconds, without reverberation."""
+    snr: float
+    """Level above the scene's ``ref_db``, dB."""
+    position: tuple[float, float, float] | None
+    """A position of the room, as in its SOFA file or Cartesian; None for noise."""
+
+
+@dataclass(frozen=True)
+class SceneDescription:
+    """All that determines a scene; paths can be opened as they are."""
+
+    duration: float
+    """In seconds."""
+    sample_rate: int
+    """In Hz."""
+    ref_db: float | None
+    """Level of the noise, dB relative to full scale; None: the renderer's."""
+    targets: tuple[Event, ...]
+    interferences: tuple[Event, ...]
+    noises: tuple[Event, ...]
+    room_path: Path | None
+    """SOFA file; None for a scene of noise alone."""
+    direct_range_ms: tuple[float, float] | None
+    """What belongs to the direct path, before and after the response's peak; None: the renderer's."""
+
+    @property
+    def num_samples(self) -> int:
+        """T, the scene's length."""
+        return round(self.duration * self.sample_rate)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Targets, then interferences: the sounds that have a position in the room."""
+        return self.targets + self.interferences
