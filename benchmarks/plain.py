@@ -1,6 +1,6 @@
 """The paper's networks written down plainly, in eager float32: what ``benchmarks/models.py`` compares with.
 
-One operation after the other as the papers have them: a Fourier transform per channel, normalisation, bias and rectifier
+One operation after the other, as in the papers: a Fourier transform per channel, normalisation, bias and rectifier
 apart, magnitude, cosine and sine of each bin, attention by its formula.  Parameters are those of s5lib's models.
 """
 

@@ -18,12 +18,13 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-import numpy as np
-import soundfile
+# The libraries read these variables when they are imported.
+import numpy as np  # noqa: E402
+import soundfile  # noqa: E402
 
-from s5lib.corpora.layout import read_synthesized
-from s5lib.evaluation.scoring import list_outputs, score_listed
-from s5lib.metrics import ca_pi_sdri
+from s5lib.corpora.layout import read_synthesized  # noqa: E402
+from s5lib.evaluation.scoring import list_outputs, score_listed  # noqa: E402
+from s5lib.metrics import ca_pi_sdri  # noqa: E402
 
 LABELS = ("Cough", "Dishes", "Speech")
 RATE = 32000

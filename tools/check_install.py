@@ -165,7 +165,7 @@ def report_devices():
 
 def report():
     """Print everything and return the exit status."""
-    print("python\n  {}.{}.{}  {}".format(*(sys.version_info[:3] + (sys.executable,))))
+    print("python\n  {}.{}.{}  {}".format(*sys.version_info[:3], sys.executable))
     if sys.version_info < OLDEST_PYTHON:
         print("\nThis Python is too old: s5lib needs 3.10 or newer. PYTHON=python3.12 tools/install.sh uses another.")
         return 1

@@ -27,8 +27,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--data_dir",
         metavar="DIR",
-        help="the evaluation set: a data directory, or a folder of soundscapes; tells names, lengths, and labels (without "
-        "it, --check knows the challenge's labels alone)",
+        help="the evaluation set: a data directory, or a folder of soundscapes; gives names, lengths and labels "
+        "(without it, --check knows the challenge's labels only)",
     )
     parser.add_argument("--check", metavar="FILE.zip", help="check this package")
 

@@ -1,10 +1,11 @@
 """Combine the scores of many systems into the plane of accuracy against separation, coloured by CA-PI-SDRi.
 
-  s5lib plane --system tagger_100 separator_50 exp/p/RESULTS_100_50.jsonl exp/p/RESULTS_50.jsonl --system ... --out plane.md
+  s5lib plane --out plane.md \\
+    --system tagger_100 separator_50 exp/p/RESULTS_100_50.jsonl exp/p/RESULTS_50.jsonl --system ...
 
---system, once for each: names of its tagger and its separator, its scores with predicted labels, and the separator's with
-oracle labels, as 's5lib score' has written them.  Says how well CA-PI-SDRi follows either axis while the other is held
-fixed, and writes --out, with the picture beside it (.png).
+--system, once for each: names of its tagger and its separator, its scores with predicted labels, and the separator's
+with oracle labels, as written by 's5lib score'.  Reports how well CA-PI-SDRi follows either axis while the other is
+held fixed, and writes --out, with the picture beside it (.png).
 """
 
 from __future__ import annotations

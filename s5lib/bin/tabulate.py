@@ -3,8 +3,8 @@
   s5lib tabulate ca_pi=exp/a/RESULTS.jsonl ca_pi=exp/b/RESULTS.jsonl ca=exp/c/RESULTS.jsonl ca=exp/d/RESULTS.jsonl \\
       --figures pi_sdri --out losses.md
 
-NAME=FILE.jsonl is what 's5lib score' has written of one run; runs of one name differ in their seed.  Writes --out, and a
-picture beside it (.png).
+NAME=FILE.jsonl: the scores of one run, as written by 's5lib score'; runs of one name differ in their seed.  Writes
+--out, and a picture beside it (.png).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def add_arguments(parser):
         nargs="+",
         default=[],
         metavar="FIGURE",
-        help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy, mixture_accuracy (all that a run has)",
+        help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy, mixture_accuracy "
+        "(default: all that a run has)",
     )
     parser.add_argument("--title", default="Runs side by side", help="of the table")
     parser.add_argument("--note", default="", help="a sentence below the table")

@@ -46,7 +46,7 @@ def add_arguments(parser):
         action="append",
         default=[],
         metavar="NAME={KEY: VALUE}",
-        help="a training step with options of its own; several run one after the other, each from the weights of the last",
+        help="a training step with its own options; several run one after the other, each from the weights of the last",
     )
     parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
     parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")

@@ -1,4 +1,4 @@
-"""YAML files with a level of nesting for ``--config``: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``."""
+"""YAML files for ``--config``, nested one level: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``."""
 
 from __future__ import annotations
 

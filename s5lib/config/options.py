@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import textwrap
 import typing
 from collections.abc import Mapping
@@ -100,7 +101,7 @@ def _strings_below_fields(target: type) -> dict[str, str]:
             body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body
         except (OSError, TypeError, SyntaxError, IndexError):
             continue
-        for statement, below in zip(body, body[1:], strict=False):
+        for statement, below in itertools.pairwise(body):
             if isinstance(statement, ast.AnnAssign) and isinstance(below, ast.Expr):
                 text = getattr(below.value, "value", None)
                 if isinstance(text, str):

@@ -127,7 +127,7 @@ def _first_of(value, members):
 
 def _sequence(value, kind, arguments):
     if isinstance(value, str):
-        value = [item for item in value.strip("()[] ").replace(",", " ").split()]
+        value = value.strip("()[] ").replace(",", " ").split()
     elif not isinstance(value, (list, tuple)):
         value = [value]
     if not arguments:

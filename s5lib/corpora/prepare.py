@@ -120,7 +120,7 @@ def _prepare(request: Preparation) -> CorpusDescription:
 
 
 def _scenes(request: Preparation, data_root: Path, split: str, settings: DrawSettings) -> DataDirectory:
-    """Make the data directory of a split from what the corpus has: rendered scenes, metadata, or sounds to draw from."""
+    """Make the data directory of a split from what the corpus has: rendered scenes, metadata or sounds to draw from."""
     root, out, dump = Corpus(data_root, "train").root, request.data_dir / split, request.dump_dir / split
     bar = partial(tqdm, unit="scene", desc=split, disable=None)
     if (root / "synthesized" / split / "soundscape").is_dir():

@@ -53,7 +53,7 @@ def load_backbone(tagger: nn.Module, path: str | Path) -> None:
     if theirs is not None and theirs.shape[1] != own.shape[1] and theirs.shape[2] == own.shape[2]:
         frames = (theirs.shape[1] - 1) // backbone.bands * tagger.config.patch_size
         raise CheckpointError(
-            f"{path} was trained on chunks of {frames} frames, the tagger has chunk_frames={tagger.config.chunk_frames}: "
-            f"give it the option chunk_frames={frames}."
+            f"{path} was trained on chunks of {frames} frames, but the tagger has "
+            f"chunk_frames={tagger.config.chunk_frames}. Set its option chunk_frames={frames}."
         )
     load_state(backbone, state, path)

@@ -143,7 +143,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a safetensors file is not iterable
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({error}).") from error
 
@@ -165,14 +165,15 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     model = component.create(**header["config"])
     if len(header["labels"]) != model.config.num_classes:
         raise CheckpointError(
-            f"{path}: the s5lib header has {len(header['labels'])} labels, the model {model.config.num_classes} classes."
+            f"{path}: the s5lib header has {len(header['labels'])} labels, but the model has "
+            f"{model.config.num_classes} classes."
         )
     load_state(model, state, path)
     return model.eval(), header
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Give ``model`` the weights of a checkpoint of its kind: s5lib's own, an official one, or M2D's published backbone.
+    """Load a checkpoint of ``model``'s kind into it: s5lib's own, an official one, or M2D's published backbone.
 
     Raises:
         CheckpointError: the file is unreadable or unsafe, or its weights do not fit; all differences are listed.

@@ -28,7 +28,7 @@ class Cost:
     bytes: int
     """Size of parameters and buffers."""
     macs: int
-    """Multiply-accumulate operations of convolutions, matrix products and attention; Fourier transforms are not counted."""
+    """Multiply-accumulate operations of convolutions, matrix products and attention, without Fourier transforms."""
     seconds: float
     """Duration of the input."""
     elapsed: float
@@ -53,7 +53,7 @@ def example_input(model: nn.Module, kind: str, seconds: float, device: str = "cp
 
 
 def measure_cost(model: nn.Module, kind: str, seconds: float = 10.0, device: str = "cpu") -> Cost:
-    """Run ``model`` on ``device`` for an input of ``seconds`` and return what it costs; one recording, all slots used."""
+    """Run ``model`` on one recording of ``seconds`` on ``device``, with all slots used, and return what it costs."""
     model = model.to(device).eval()
     inputs = example_input(model, kind, seconds, device)
     with torch.no_grad():

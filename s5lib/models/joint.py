@@ -8,6 +8,8 @@ what teaches a slot that has no source to be silent.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -34,7 +36,7 @@ class ResUNetJoint(JointModel):
 
     @property
     def time_grid(self) -> int:
-        """In samples: parts of a recording that begin at multiples of it are seen in the same frames as in the whole."""
+        """Samples: parts of a recording that begin at multiples of it are split into the same frames as the whole."""
         return self.base.fourier.hop_length * self.base.frames_unit
 
     def forward(self, mixture: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +68,7 @@ class _LabelHead(nn.Module):
         widths = (2, *config.label_channels)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
-            for inputs, outputs in zip(widths, widths[1:])
+            for inputs, outputs in pairwise(widths)
         )
         bands = config.n_mels >> (len(config.label_channels) - 1)
         self.classify = nn.Linear(2 * bands * widths[-1], config.num_classes + 1)

@@ -103,7 +103,7 @@ class M2DTagger(Tagger):
         return self.head(features)
 
     def set_trainable(self, layers: str) -> None:
-        """Let ``"head"``, ``"lastN"`` (the head, the last N blocks and the backbone's last normalisation) or ``"all"`` train.
+        """Make ``layers`` train: ``"head"``, ``"lastN"`` (head, last N blocks, final normalisation) or ``"all"``.
 
         What is frozen stays in eval mode, whatever :meth:`train` is called with, and its gradients are not computed.
 

@@ -182,7 +182,7 @@ def load_official(path: str | Path) -> Tagger | Separator:
     """Return the model of an official checkpoint, in eval mode.
 
     Args:
-        path: of a ``.ckpt`` file (a ``state_dict`` whose names begin with ``model.``), or of its tensors as safetensors.
+        path: a ``.ckpt`` file (a ``state_dict`` whose names begin with ``model.``), or its tensors as safetensors.
 
     Raises:
         CheckpointError: the file is unreadable, would run code, or is no official checkpoint.

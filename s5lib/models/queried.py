@@ -84,11 +84,11 @@ class QueriedUNet(Separator):
 
     @property
     def time_grid(self) -> int:
-        """In samples: parts of a recording that begin at multiples of it are seen in the same frames as in the whole."""
+        """Samples: parts of a recording that begin at multiples of it are split into the same frames as the whole."""
         return self.base.fourier.hop_length * self.base.frames_unit
 
     def set_labels(self, labels: Sequence[str]) -> None:
-        """Let the classes of queries be ``labels``, in this order; known ones keep their meaning, new ones can be learned.
+        """Make ``labels`` the classes of queries, in order; known ones keep their meaning, new ones can be learned.
 
         Raises:
             ConfigError: the separator was not made with ``query=text``.

@@ -1,7 +1,7 @@
 """ResUNet: the residual U-Net asked for one label at a time (Kong et al., https://arxiv.org/abs/2305.07447).
 
-Slots of the same class get the same waveform, because nothing tells them apart: what :mod:`s5lib.models.resunetk`, which
-sees the whole query, is for.  A comparison, and a choice where no two sources share a class.
+Slots of the same class get the same waveform, because nothing distinguishes them; :mod:`s5lib.models.resunetk`, which
+sees the whole query, solves this.  For comparison, and for data where no two sources share a class.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ResUNet(QueriedUNet):
         super().__init__(config, slots=1)
 
     def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
-        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; a silent slot's is exactly zero.
+        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; silent slots are exactly zero.
 
         Outside of training, silent slots cost nothing.
 

@@ -3,8 +3,8 @@
 Slots may ask for the same class; which of that class's sources each gives is then open, and the loss has to allow it
 (:class:`s5lib.losses.AlignedSDRLoss`).
 
-The network sees the slots sorted by class (:mod:`s5lib.models.slots`), which takes far less training; doc/experiments.md
-has the numbers.
+The network sees the slots sorted by class (:mod:`s5lib.models.slots`), which takes far less training; for numbers see
+doc/experiments.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ResUNetK(QueriedUNet):
         super().__init__(config, slots=config.num_sources)
 
     def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
-        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; a silent slot's is exactly zero.
+        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; silent slots are exactly zero.
 
         Raises:
             DataError: the mixture's or the query's shape is not the configuration's; outside of training also where a

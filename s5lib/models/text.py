@@ -1,8 +1,8 @@
 """Labels as text: a separator that is asked for them by their words, so that its label set can grow.
 
 Each label is cut into pieces by sentencepiece (Kudo and Richardson, https://arxiv.org/abs/1808.06226), and its query
-vector is the mean of the pieces' embeddings.  No weight depends on the number of labels, and labels share what they have
-in common ("DoorKnock" and "Doorbell"); what a new word means still has to be learned from some recordings.
+vector is the mean of the pieces' embeddings.  No weight depends on the number of labels, and labels share their common
+pieces ("DoorKnock" and "Doorbell"); what a new word means still has to be learned from some recordings.
 """
 
 from __future__ import annotations

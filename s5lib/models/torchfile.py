@@ -1,4 +1,4 @@
-"""Reads weights from files that torch.save wrote, and nothing else from them: they are pickles, which could hold code."""
+"""Reads the tensors, and nothing else, of files that torch.save wrote: they are pickles, which could hold code."""
 
 from __future__ import annotations
 

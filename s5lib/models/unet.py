@@ -117,7 +117,7 @@ class DecoderBlock(nn.Module):
         return {"beta1": self.bn1.num_features, **inner}
 
     def forward(self, x: Tensor, skips: list[Tensor], beta1: Tensor, inner1: Tensor, inner2: Tensor) -> Tensor:
-        """Map ``x`` of the layer below and the last of ``skips``, ``[B, outputs, frames, bins]``, to the latter's shape.
+        """Map ``x`` from below and the last of ``skips``, ``[B, outputs, frames, bins]``, to that skip's shape.
 
         It is taken off the list, so that its memory is free again as soon as it is copied.
         """
@@ -177,7 +177,7 @@ class UNet(nn.Module):
         return {f"{b}->{name}": width for b, block in blocks.items() for name, width in block.film_widths().items()}
 
     def forward(self, magnitude: Tensor, betas: dict[str, Tensor]) -> Tensor:
-        """Map ``magnitude [B, inputs, frames, bins]`` to ``[B, outputs, frames, bins - 1]``: all bins but the highest."""
+        """Map ``magnitude [B, inputs, frames, bins]`` to ``[B, outputs, frames, bins - 1]``; the highest bin goes."""
         frames = magnitude.shape[2]
         x = self.bn0(magnitude.flatten(0, 2)).view_as(magnitude)[..., :-1]
         x = self.pre_conv(F.pad(x, (0, 0, 0, -frames % self.frames_unit)))

@@ -33,7 +33,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], path: str | Path) 
     for name, _ in getattr(model, "_orig_mod", model).named_parameters():
         if not state[name].isfinite().all():
             raise CheckpointError(
-                f"{path}: the weights {name} are not all finite numbers: the file is damaged, or its training went wrong."
+                f"{path}: the weights {name} are not all finite; the file is damaged, or its training went wrong."
             )
     with torch.no_grad():
         for name, tensor in own.items():

@@ -24,11 +24,16 @@ __all__ = ["convolve_3x3", "direct_only", "is_supported"]
 _LEAST_CHANNELS = 128
 _MOST_THREADS = 4
 _TILES = 128  # of a block, per thread
-# kept as a matrix
-_AROUND = torch.tensor([
-    [4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
-    [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1],
-]).double()  # fmt: skip
+_AROUND = torch.tensor(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
+).double()
 _KERNEL = torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]).double() / 24
 _INSIDE = torch.tensor([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]).double()
 # For both directions at once: [36, 36], [36, 9] and [16, 36].
@@ -107,7 +112,7 @@ def _block(source: Tensor, kernel: Tensor, top: int, bottom: int) -> Tensor:
 
 
 def _put(part: Tensor, tiles: Tensor, is_sum: bool) -> None:
-    """Write ``tiles [down, 4, across, 4, outputs]`` to, or add them to, ``part [H, W, outputs]``, which may be smaller."""
+    """Write or add ``tiles [down, 4, across, 4, outputs]`` to ``part [H, W, outputs]``, which may be smaller."""
     down, _, across, _, _ = tiles.shape
     if part.shape[:2] == (4 * down, 4 * across):
         part = part.unflatten(1, (across, 4)).unflatten(0, (down, 4))

@@ -39,8 +39,8 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
     """
     if not NAME_PATTERN.fullmatch(name):
         raise ConfigError(
-            f"--name {name!r} is no name of a package; expected AUTHOR_AFFILIATION_task4_N of letters, digits and '-', N from 1 "
-            "to 99, such as Suzuki_NTT_task4_1."
+            f"--name {name!r}: expected AUTHOR_AFFILIATION_task4_N of letters, digits and '-', N from 1 to 99, such as "
+            "Suzuki_NTT_task4_1."
         )
     infer_dir = infer_dir / "predicted" if (infer_dir / "predicted").is_dir() else infer_dir
     records = {key: read_record(infer_dir / f"{key}.json") for key in sorted(rules.soundscapes or {})}
@@ -116,7 +116,7 @@ def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:
     """Return what made all recordings.
 
     Raises:
-        DataError: some were made by another system than the others, with labels that were given, or by nobody knows what.
+        DataError: they come from different systems, were made with given labels, or do not say where they come from.
     """
     first = next(iter(records))
     made_by = records[first].get("made_by")
@@ -177,8 +177,8 @@ def _development(scores: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise DataError(
-            f"--scores {scores}: line {len(details) + 1} has no scores with predicted labels ({error!r}); expected the .jsonl "
-            "that 's5lib score' writes beside its table."
+            f"--scores {scores}: line {len(details) + 1} has no scores with predicted labels ({error!r}); expected the "
+            ".jsonl that 's5lib score' writes beside its table."
         ) from None
     values = [scene["CAPI-SDRi"] for scene in details if scene["CAPI-SDRi"] is not None]
     if not values:

@@ -22,12 +22,12 @@ _CLIPPED_RUN = 3  # so many samples in a row at full scale are no chance
 _EVAL, _DEV = "eval_results.json", "dev_set_test_results.json"
 
 
-def check_package(path: str | Path, rules: Rules = Rules()) -> list[Violation]:
+def check_package(path: str | Path, rules: Rules | None = None) -> list[Violation]:
     """Return everything in the zip file ``path`` that is against the rules, nothing where all is well.
 
     Whatever the file holds: nothing is written to the disk, and no more is read than a package can have.
     """
-    return _Check(Package(path), rules).run()
+    return _Check(Package(path), rules or Rules()).run()
 
 
 class _Check:
@@ -246,7 +246,7 @@ def _close(name: str, choices) -> str:
     text = nearest(name, choices)
     if len(choices) <= 30:
         return text
-    known, hint, guess = text.partition(" Did you mean")
+    _, hint, guess = text.partition(" Did you mean")
     return f"The set has {len(choices)}.{hint}{guess}"
 
 

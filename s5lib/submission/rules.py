@@ -7,8 +7,8 @@
         eval_out/NAME_I_LABEL.wav       one channel, an estimate of soundscape NAME; I tells estimates apart
         eval_results.json               nparams, config, probabilities: [{soundscape, estimate: [{filename, label,
                                         probability}]}]
-        dev_set_test_results.json       CAPI-SDRi: {mean}, label_metrics: {accuracy_mix, accuracy_src}, nparams, details,
-                                        config
+        dev_set_test_results.json       CAPI-SDRi: {mean}, label_metrics: {accuracy_mix, accuracy_src}, nparams,
+                                        details, config
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Rules:
     def of(cls, data_dir: str | Path) -> Rules:
         """Return the rules for a data directory with ``wav.scp``, or for a folder of soundscapes.
 
-        Labels, rate and most sources are those of ``corpus.json`` beside a data directory, the challenge's where there is
-        none.
+        Labels, sample rate and the maximum number of sources come from ``corpus.json`` beside a data directory, or else
+        from the challenge.
 
         Raises:
             DataError: there are no recordings, or one cannot be read.

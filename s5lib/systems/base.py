@@ -85,7 +85,7 @@ class System(ABC):
     def _check_labels(self, labels: Sequence[str]) -> None:
         if len(labels) > self.num_sources:
             raise ConfigError(
-                f"{len(labels)} labels were asked for ({', '.join(labels)}), the separator has {self.num_sources} slots."
+                f"{len(labels)} labels were given ({', '.join(labels)}); the separator has {self.num_sources} slots."
             )
         for label in labels:
             if label not in self.labels:
@@ -96,8 +96,8 @@ class System(ABC):
         if channels != self.num_channels:
             raise DataError(
                 f"the recording has {channels} channel{'s' * (channels != 1)}, the system needs {self.num_channels}"
-                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}; take other models "
-                "or another recording."
+                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}; use other "
+                "models or another recording."
             )
 
     def _prepare(self, waveform, sample_rate) -> np.ndarray:

@@ -5,8 +5,8 @@ label; each round lets either profit from the other.  What a round may change is
 source which was extracted *as* Speech is inclined to hear speech: a new label has to be likely by itself and clearly
 likelier than the old one, and a slot is given up only where the tagger is nearly sure of silence.
 
-The tagger knows mixtures, not estimates: of all the channels that it was trained on, an estimate has one, and it is dry.
-So it hears the mixture's own channels, each time-frequency bin scaled by the share that the estimate has of it.  The
+The tagger was trained on mixtures, not on estimates, which have a single channel and no reverberation.  So it hears the
+mixture's own channels, each time-frequency bin scaled by the estimate's share of it.  The
 same factor for all channels keeps their ratios, in which the direction is.
 """
 
@@ -89,7 +89,7 @@ class Iterative(TagThenSeparate):
 
     @torch.inference_mode()
     def tag_again(self, mixture: np.ndarray, sources: Sequence[Source]) -> list[tuple[str, float]]:
-        """Return ``(label, probability)`` of what is left of ``sources`` and now seems right, in the order of the labels.
+        """Return ``(label, probability)`` of the ``sources`` that remain and new ones, in the order of the labels.
 
         A source that keeps its label keeps the probability, too.
         """

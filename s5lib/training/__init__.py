@@ -1,4 +1,4 @@
-"""Training: Lightning modules, loaders, checkpoints, and :func:`s5lib.training.fit.fit`, the one entry for all models."""
+"""Training: Lightning modules, loaders, checkpoints, and one entry for all models, :func:`s5lib.training.fit.fit`."""
 
 from s5lib.training.settings import TrainSettings
 

@@ -40,13 +40,13 @@ def require_features(kind: str, component: Component) -> None:
         )
     if not has_features(component.load()):
         raise ConfigError(
-            f"--tagger_cache: {component} does not offer features(mixture) and classify(features), which together are its "
-            "forward(mixture). Leave --tagger_cache out, or add both methods to it."
+            f"--tagger_cache: {component} lacks features(mixture) and classify(features), which together are its "
+            "forward(mixture). Leave out --tagger_cache, or add both methods."
         )
 
 
 class CachedData(TrainingData):
-    """As :class:`TrainingData`, from the features of ``settings.tagger_cache`` mixtures, which are gone through in turn.
+    """Like :class:`TrainingData`, from the features of ``settings.tagger_cache`` mixtures, visited in turn.
 
     Where the features depend on what trains, scenes are drawn as without a cache, and the log says so.
 

@@ -67,10 +67,10 @@ def _memory(error: Exception, settings: TrainSettings, on_gpu: bool) -> S5Error 
         return None
     precision = " --precision bfloat16 in place of float32;" if on_gpu and settings.precision == "float32" else ""
     return S5Error(
-        f"out of memory on the {'GPU' if on_gpu else 'machine'} ({_first_sentence(text)}). In this order: share each "
-        f"step's mixtures over more parts, --accumulate {2 * settings.accumulate} in place of {settings.accumulate}, with "
-        f"the same --batch_size;{precision} a smaller --batch_size than {settings.batch_size}; shorter scenes, "
-        "--scenes_conf duration=5. Another --expdir is needed, as it is another run then."
+        f"out of memory on the {'GPU' if on_gpu else 'machine'} ({_first_sentence(text)}). Try in this order: split "
+        f"each step into more parts, --accumulate {2 * settings.accumulate} instead of {settings.accumulate}, with the "
+        f"same --batch_size;{precision} a smaller --batch_size than {settings.batch_size}; shorter scenes, "
+        "--scenes_conf duration=5. Use a new --expdir, because the options are part of a run."
     )
 
 

@@ -157,7 +157,7 @@ class FeatureShards:
             raise self._not_written(error) from None
 
     def shard(self, number: int, count: int) -> np.ndarray | None:
-        """Return shard ``number`` of a pool of ``count`` mixtures, mapped into memory; None if it is not there whole."""
+        """Return shard ``number`` of a pool of ``count`` mixtures, memory-mapped; None if missing or incomplete."""
         path = self.folder / f"{number:05d}.npy"
         try:
             rows = np.load(path, mmap_mode="r")
@@ -222,8 +222,8 @@ class FeatureShards:
         free, needed = shutil.disk_usage(self.folder).free, to_come * table.dtype.itemsize
         if needed > free:
             raise ConfigError(
-                f"--tagger_cache: the features need {format_size(needed)} in {self.folder}, where {format_size(free)} are "
-                "free. Give a smaller number, or another --expdir."
+                f"--tagger_cache: the features need {format_size(needed)} in {self.folder}, which has "
+                f"{format_size(free)} free. Use a smaller number or another --expdir."
             )
         try:
             with atomic_write(self.folder / f"{number:05d}.npy") as temporary, open(temporary, "wb") as stream:
@@ -233,7 +233,7 @@ class FeatureShards:
 
     def _not_written(self, error: OSError) -> ConfigError:
         return ConfigError(
-            f"--tagger_cache: {self.folder} cannot be written ({error.strerror}). Make room, or choose another --expdir."
+            f"--tagger_cache: cannot write {self.folder} ({error.strerror}). Free some space or use another --expdir."
         )
 
     def scenes(self, count: int, name: str) -> FeatureScenes:

@@ -45,4 +45,4 @@ class MetricMeans:
         """
         table = torch.tensor([list(self._sums.values()), list(self._counts.values())], dtype=torch.float64)
         sums, counts = add_up(table).tolist()
-        return {name: total / count for name, total, count in zip(self._sums, sums, counts) if count}
+        return {name: total / count for name, total, count in zip(self._sums, sums, counts, strict=True) if count}

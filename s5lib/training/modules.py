@@ -143,7 +143,11 @@ class SeparatorTraining(_Training):
         estimates = self.model(batch["mixture"], batch["query"]).float().cpu().numpy()
         values = []
         for estimate, source, labels, mixture in zip(
-            estimates, batch["sources"].cpu().numpy(), batch["labels"].tolist(), batch["mixture"][:, 0].cpu().numpy()
+            estimates,
+            batch["sources"].cpu().numpy(),
+            batch["labels"].tolist(),
+            batch["mixture"][:, 0].cpu().numpy(),
+            strict=True,
         ):
             active = [k for k, label in enumerate(labels) if label >= 0]
             if active:

@@ -121,7 +121,7 @@ def _check(ngpu: int, num_processes: int | None, num_nodes: int | None) -> None:
 def _agree(starter: str, asked: int | None, asked_nodes: int | None, per_node: int, nodes: int) -> None:
     if asked not in (None, 0, per_node):
         raise ConfigError(
-            f"{starter} has started {per_node} processes per machine, but {asked} are asked for; give --ngpu {per_node} "
+            f"{starter} started {per_node} processes per machine, but {asked} were requested; pass --ngpu {per_node} "
             f"(or --num_processes {per_node} on the CPU), or start {asked}."
         )
     if asked_nodes not in (None, nodes):

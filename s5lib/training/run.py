@@ -30,8 +30,8 @@ class Run:
     train_options: dict = field(default_factory=dict)
     """options of :class:`TrainSettings`"""
     steps: dict[str, dict] = field(default_factory=dict)
-    """name -> train options of that step; what :attr:`train_options` says holds for all steps and goes before.  Each step
-    starts from the weights of the one before, and from nothing else of it"""
+    """name -> train options of that step; :attr:`train_options` apply to all steps and take precedence.  Each step
+    starts from the weights of the previous one, and from nothing else"""
     init: Path | None = None
     """checkpoint whose weights the first step starts from"""
     seed: int = 0

@@ -37,8 +37,8 @@ class TrainSettings:
     layers: str = "all"
     """which layers train: all, or what the model names, as head or last2 of m2d"""
     tagger_cache: int = 0
-    """of a tagger whose backbone does not train: mixtures whose features are computed once and gone through in turn; 0: every
-    mixture is new"""
+    """for a tagger with a frozen backbone: number of mixtures whose features are computed once and then reused in turn;
+    0: every mixture is new"""
     aligner: str = "ca_pi"
     """who pairs estimates and references in the loss: ca_pi, ca, pi or a plugin's; a joint model's default is pi"""
     average: Literal["active", "slots"] = "active"

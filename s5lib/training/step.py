@@ -101,7 +101,7 @@ class Step:
         """Give ``model`` its weights; return after how many steps the training goes on, None where it is new."""
         resume_file = self.experiment.resume_file
         first_step = resume_step(resume_file) if resume_file.exists() else None
-        # Those of a resumed training replace them again; but what is cached is known by the weights that it is made with.
+        # A resumed training replaces them again, but cached features are identified by the weights they were made with.
         if weights is not None and (self.settings.tagger_cache or first_step is None):
             load_weights(model, weights)
         if first_step is not None:

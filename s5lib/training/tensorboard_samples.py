@@ -97,7 +97,8 @@ def draw_spectrograms(rows: Sequence[tuple[str, np.ndarray]], sample_rate: int) 
     loudest = max(1e-20, max(float(power.max()) for power in powers))
     figure = Figure(figsize=(7, 1.5 * len(rows)), dpi=80, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    for axis, (title, samples), power in zip(np.atleast_1d(figure.subplots(len(rows), sharex=True)), rows, powers):
+    axes = np.atleast_1d(figure.subplots(len(rows), sharex=True))
+    for axis, (title, samples), power in zip(axes, rows, powers, strict=True):
         axis.imshow(
             10 * np.log10(power / loudest + 1e-10),
             origin="lower",

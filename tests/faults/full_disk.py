@@ -3,8 +3,8 @@
   sudo python tests/faults/full_disk.py --folder /tmp/full_disk
 
 The disk is a ``tmpfs`` of the size, mounted on a folder, hence root.  Each time the command has to end with status 1
-and a message of its own, and what is on the disk has to load: the state to resume from, the best weights, the models.  Then
-the disk is enlarged, and the same command has to end like a run that had room from the beginning.
+and a message of its own, and what is on the disk has to load: the state to resume from, the best weights, the models.
+Then the disk is enlarged, and the same command has to end like a run that had room from the beginning.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ SECONDS, BYTES = 20, 3 << 30
 
 @contextlib.contextmanager
 def limits():
-    """Raise TimeoutError after a while, and MemoryError or the like where far more memory is asked for than is needed."""
+    """Raise TimeoutError after a while, and MemoryError or the like where far more memory is requested than needed."""
 
     def stop(*_):
         raise TimeoutError(f"took more than {SECONDS} s")

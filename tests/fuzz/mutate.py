@@ -35,7 +35,7 @@ _VALUES = (
 
 
 def mutate_bytes(content: bytes, generator: np.random.Generator, head: int = 128) -> bytes:
-    """Return ``content`` with one to four faults; every other one lies in the first ``head`` bytes, where headers are."""
+    """Return ``content`` with one to four faults, half of them in the first ``head`` bytes, where headers are."""
     spoilt = bytearray(content)
     for _ in range(generator.integers(1, 5)):
         if not spoilt:

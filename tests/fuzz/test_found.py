@@ -31,7 +31,7 @@ def with_header(path, target, **changes):
         ({"version": 1.5}, "one is no text"),
         ({"labels": ["Bell", "Dog", None]}, "one is no text"),
         ({"labels": ["Bell", "Dog", "\ud800"]}, "one is no text"),
-        ({"labels": ["Bell", "Dog"]}, "has 2 labels, the model 3 classes"),
+        ({"labels": ["Bell", "Dog"]}, "2 labels.* 3 classes"),
         ({"labels": ["Bell", "Dog", "Dog"]}, "are not distinct"),
     ],
 )
@@ -44,7 +44,7 @@ def test_weights_that_are_no_numbers(seeds, tmp_path):
     content = bytearray((seeds / "separator.safetensors").read_bytes())
     content[-4:] = b"\xff\xff\xff\x7f"  # NaN
     (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(CheckpointError, match="are not all finite numbers"):
+    with pytest.raises(CheckpointError, match="not all finite"):
         load_model(tmp_path / "a.safetensors")
 
 

@@ -6,6 +6,7 @@ seed: ``FUZZ_SEEDS=17 tools/test.sh tests/fuzz -k wav`` tries that one alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -90,10 +91,8 @@ def a_checkpoint(seeds, folder, generator):
         spoilt = len(header).to_bytes(8, "little") + header + content[8 + length :]
     path = folder / source.name
     path.write_bytes(spoilt)
-    try:
+    with contextlib.suppress(S5Error):
         read_header(path)
-    except S5Error:
-        pass
     check_model(path)
 
 
@@ -116,7 +115,7 @@ def attempt(kind, seed, seeds, folder):
         with limits():
             KINDS[kind](seeds, folder, generator)
     except S5Error as error:
-        assert str(error).strip()
+        assert str(error).strip()  # noqa: PT017 - an error is allowed here, not required
     assert [path.name for path in folder.parent.iterdir()] == ["inside"]  # nothing has left the folder
     shutil.rmtree(folder.parent)
 

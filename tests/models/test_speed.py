@@ -86,5 +86,5 @@ def test_unknown_precision():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc can")
 def test_keeping_freed_memory():
-    program = "from s5lib.models import keep_freed_memory; import torch; assert keep_freed_memory() in (True, False); torch.ones(10**7).add(1)"
+    program = "from s5lib.models import keep_freed_memory; import torch; keep_freed_memory(); torch.ones(10**7).add(1)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,7 +1,7 @@
 """The blocks of the guides run, page by page and in order, on a tiny corpus and tiny models.
 
-Commands of `s5lib` are run as they stand, scripts of the recipe as dry runs.  A comment ``<!-- shown -->`` above a block says
-that it can't be run in a test (it takes hours, a network or a cluster); its commands are then parsed, and no more.
+Commands of `s5lib` are run as they stand, scripts of the recipe as dry runs.  ``<!-- shown -->`` above a block
+says that it can't be run in a test (it takes hours, a network or a cluster); its commands are then only parsed.
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ def test_models_that_fail_on_one_recording_stop_no_other(models, tmp_path, monke
 
 
 def test_killed_in_the_middle_of_a_folder(models, tmp_path):
-    """What was written stays, whole; the next run does the rest, and the files are those of a run that nobody killed."""
+    """What was written stays, whole; the next run does the rest, and the files are those of an uninterrupted run."""
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(60):

@@ -125,7 +125,7 @@ def test_read_only_folder(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path, number):
-    """A signal to all processes in the middle, then the same command again: the weights of a run that was not stopped."""
+    """A signal to all processes halfway, then the same command again: the weights of a run that was not stopped."""
     from safetensors.torch import load_file
 
     more = ["--max_steps", "12", "--valid_interval", "6", "--num_workers", "1"]

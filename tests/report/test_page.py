@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -127,7 +128,7 @@ def test_all_can_be_read_without_seeing(single, several):
         assert len(page.all("svg")) == len(page.all("svg", role="img")) > 5
         assert all(div.attributes["tabindex"] == "0" for div in page.all("div", class_="scroll"))
         levels = [int(node.tag[1]) for node in page.all() if re.fullmatch("h[1-6]", node.tag)]
-        assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+        assert levels[0] == 1 and all(b <= a + 1 for a, b in itertools.pairwise(levels))
 
 
 def test_models_are_found_by_their_weights(several):

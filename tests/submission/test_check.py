@@ -61,8 +61,8 @@ def write(path, content):
     return path
 
 
-def told(path, rules=Rules()):
-    return [str(violation) for violation in check_package(path, rules)]
+def told(path, *rules):
+    return [str(violation) for violation in check_package(path, *rules)]
 
 
 def test_a_package_without_fault(tmp_path, content, capsys):

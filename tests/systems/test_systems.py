@@ -45,7 +45,9 @@ class Gain(Separator):
         self.asked = []
 
     def forward(self, mixture, query):
-        self.asked.append([LABELS[c] for row, c in zip(query[0], query[0].argmax(-1).tolist()) if row.any()])
+        self.asked.append(
+            [LABELS[c] for row, c in zip(query[0], query[0].argmax(-1).tolist(), strict=True) if row.any()]
+        )
         return mixture[:, :1] * (query * torch.arange(1, 4)).sum(-1, keepdim=True) / 8
 
 

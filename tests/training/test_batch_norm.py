@@ -71,7 +71,7 @@ def test_two_batches_in_a_row(monkeypatch, shares):
         (whole(x) * target).sum().backward()
         outputs = [None] * len(shares)
 
-        def step(number):
+        def step(number, parts=parts, outputs=outputs):
             outputs[number] = models[number](parts[number])
             (outputs[number] * target.split(shares)[number]).sum().backward()
 

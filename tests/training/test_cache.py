@@ -168,7 +168,7 @@ def test_models_without_features_are_told(tiny_data, tmp_path, capsys, monkeypat
     assert "--tagger_cache is for taggers" in capsys.readouterr().err
     monkeypatch.delattr(M2DTagger, "classify")
     assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 1
-    assert "tagger m2d does not offer features(mixture) and classify(features)" in capsys.readouterr().err
+    assert "tagger m2d lacks features(mixture) and classify(features)" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -127,7 +127,7 @@ def test_loss_that_is_not_finite(tiny_data, tmp_path, capsys):
     assert replay.main([str(path), "--out", str(tmp_path / "bad")]) == 0
     shown = capsys.readouterr().out
     for scene in batch["scenes"]:  # the very scenes: peaks are equal to the bit, and the metadata renders them again
-        rate, samples = wavfile.read(tmp_path / f"bad/soundscape/{scene['id']}.wav")
+        _, samples = wavfile.read(tmp_path / f"bad/soundscape/{scene['id']}.wav")
         assert np.abs(samples).max() == np.float32(scene["peak"]) and scene["id"] in shown
         again = render(tmp_path / f"bad/metadata/{scene['id']}.json", batch["corpus"])
         assert np.array_equal(again.mixture.T, samples)

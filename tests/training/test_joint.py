@@ -46,7 +46,7 @@ def sdr(estimate, source):
 
 
 def expected(batch, logits, waveforms, weight):
-    """Per item the order with the largest sum of SDRs of the active slots, then both parts of the loss in that order."""
+    """Per item, the order with the largest sum of SDRs of the active slots, and both parts of the loss in it."""
     losses = []
     for b, labels in enumerate(batch["labels"].tolist()):
         active = [k for k, label in enumerate(labels) if label >= 0]

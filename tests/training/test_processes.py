@@ -24,8 +24,8 @@ STEPS, BATCH = 3, 4
 
 
 def command(data, expdir, *more):
-    """The arguments of a short training, whose learning rate is so small that the weights stay what they were: Adam's first
-    steps would make differences of rounding large."""
+    """Arguments of a short training, with a learning rate so small that the weights stay the same: Adam's first steps
+    would amplify rounding differences."""
     options = [word for option in MODEL for word in ("--separator_conf", option)] if "--separator" not in more else []
     return [
         "train",
@@ -102,7 +102,7 @@ def difference(found, expected):
 
 def test_gradients_are_those_of_one_process(one, two):
     """To 1e-3 of their norm at the first step, where the weights are equal: in another order the batch of one process
-    gives gradients that differ by 5e-5, and the normalisations' sums over processes are of another order in each layer."""
+    gives gradients that differ by 5e-5, and the normalisations sum over processes in another order in each layer."""
     (first, *_), (shared, *_), (other, *_) = (notes(*which)["gradients"] for which in ((one,), (two,), (two, 1)))
     assert shared.keys() == first.keys() and difference(other, shared) == 0
     assert difference(shared, first) <= 1e-3
@@ -172,9 +172,9 @@ def test_who_has_started_the_processes():
 @pytest.mark.parametrize(
     ("options", "environ", "message"),
     [
-        ({"ngpu": 2}, SLURM, "srun has started 4 processes per machine, but 2 are asked for; give --ngpu 4"),
+        ({"ngpu": 2}, SLURM, "srun started 4 processes per machine, but 2 were requested; pass --ngpu 4"),
         ({"ngpu": 4, "num_nodes": 3}, SLURM, "srun works on 2 machines, but --num_nodes is 3"),
-        ({"num_processes": 2}, TORCHRUN, "torchrun has started 4 processes per machine, but 2 are asked for"),
+        ({"num_processes": 2}, TORCHRUN, "torchrun started 4 processes per machine, but 2 were requested"),
         ({"ngpu": 8}, {"SLURM_STEP_NUM_TASKS": "8"}, "without --ntasks-per-node"),
     ],
 )
@@ -193,7 +193,7 @@ def wait_for(path, process):
 @pytest.mark.slow
 @pytest.mark.parametrize("starter", ["s5lib", "torchrun"])
 def test_a_signal_stops_all_processes_after_the_same_step(tiny_data, tmp_path, starter):
-    """SIGTERM to the main process alone; then the same command again, and one that was not stopped: the same weights."""
+    """SIGTERM to the main process only; then the same command again, and an uninterrupted one: the same weights."""
     more = ["--max_steps", "40", "--valid_interval", "20", "--save_interval", "1"]
     if starter == "s5lib":
         start = [sys.executable, "-m", "s5lib.bin.main"]

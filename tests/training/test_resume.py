@@ -47,9 +47,10 @@ def stop_at(monkeypatch, hook, number):
     ],
 )
 def test_same_end_with_dropout(tiny_data, whole, tmp_path, monkeypatch, hook, number, step):
-    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
+    with monkeypatch.context() as patched:
         stop_at(patched, hook, number)
-        main(command("tagger", tiny_data, tmp_path / "cut"))
+        with pytest.raises(SystemExit) as stopped:
+            main(command("tagger", tiny_data, tmp_path / "cut"))
     assert stopped.value.code == 128 + signal.SIGTERM
     assert resume_step(tmp_path / "cut/train/resume.ckpt") == step
     assert main(command("tagger", tiny_data, tmp_path / "cut")) == 0
@@ -59,9 +60,10 @@ def test_same_end_with_dropout(tiny_data, whole, tmp_path, monkeypatch, hook, nu
 def test_stopped_between_accumulated_parts(tiny_data, tmp_path, monkeypatch):
     options = {"accumulate": 2, "max_steps": 4, "num_workers": 1}
     assert main(command("tagger", tiny_data, tmp_path / "whole", **options, batch_size=4)) == 0
-    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+    with monkeypatch.context() as patched:
         stop_at(patched, "on_train_batch_start", 5)
-        main(command("tagger", tiny_data, tmp_path / "cut", **options, batch_size=4))
+        with pytest.raises(SystemExit):
+            main(command("tagger", tiny_data, tmp_path / "cut", **options, batch_size=4))
     assert resume_step(tmp_path / "cut/train/resume.ckpt") == 3
     assert main(command("tagger", tiny_data, tmp_path / "cut", **options, batch_size=4)) == 0
     assert_same(tmp_path / "whole", tmp_path / "cut")
@@ -86,9 +88,10 @@ def test_killed_process_goes_on_and_a_second_one_is_refused(tiny_data, tmp_path,
 
 
 def test_damaged_state_is_told(tiny_data, tmp_path, capsys, monkeypatch):
-    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+    with monkeypatch.context() as patched:
         stop_at(patched, "on_train_batch_start", 1)
-        main(command("tagger", tiny_data, tmp_path))
+        with pytest.raises(SystemExit):
+            main(command("tagger", tiny_data, tmp_path))
     path = tmp_path / "train/resume.ckpt"
     path.write_bytes(path.read_bytes()[:5000])
     assert main(command("tagger", tiny_data, tmp_path)) == 1
