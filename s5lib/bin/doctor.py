@@ -12,9 +12,9 @@ import os
 import platform
 import sys
 
-import s5lib
 from s5lib.errors import PluginError
 from s5lib.plugins import plugins, register_plugin
+from s5lib.version import __version__
 
 PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "numpy", "scipy", "pluggy", "safetensors", "h5py")
 EXTRAS = ("kaldiio", "sentencepiece", "distributed", "sofar")
@@ -33,7 +33,7 @@ def run(args):
     """Print the report; return 1 when something does not load."""
     refused = [problem for source in args.plugin if (problem := _refusal(source))]
     report = {
-        "s5lib": s5lib.__version__,
+        "s5lib": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "packages": {name: _version(name) for name in PACKAGES},
         "extras": {name: _version(name) for name in EXTRAS},

@@ -13,9 +13,9 @@ import sys
 
 import configargparse
 
-import s5lib
 from s5lib.config.command_line import NestedYAMLParser
 from s5lib.errors import S5Error, nearest
+from s5lib.version import __version__
 
 COMMANDS = {
     # name: (module, summary); in the order of the recipe's stages, then the tools around it
@@ -45,7 +45,7 @@ def usage() -> str:
     return (
         "usage: s5lib COMMAND [options]\n\nSpatial semantic segmentation of sound scenes: from a multichannel "
         f"recording to labelled sources.\n\ncommands:\n{rows}\n\n's5lib COMMAND --help' tells a command's options. "
-        f"Version {s5lib.__version__}."
+        f"Version {__version__}."
     )
 
 
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
         print(usage())
         return 0 if argv else 2
     if argv[0] in ("-V", "--version"):
-        print(f"s5lib {s5lib.__version__}")
+        print(f"s5lib {__version__}")
         return 0
     command = argv[0]
     if command not in COMMANDS:

@@ -3,8 +3,11 @@
 The datasets need torch and are imported on first use; all else needs none.
 """
 
+from typing import TYPE_CHECKING
+
 from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory, Recording
+from s5lib.lazy import lazy_names
 
 __all__ = [
     "CorpusDescription",
@@ -16,10 +19,7 @@ __all__ = [
     "collate",
 ]
 
-
-def __getattr__(name):
-    if name in ("DrawnScenes", "MetadataScenes", "RecordedScenes", "collate"):
-        from s5lib.data import datasets
-
-        return getattr(datasets, name)
-    raise AttributeError(f"module 's5lib.data' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from s5lib.data.datasets import DrawnScenes, MetadataScenes, RecordedScenes, collate
+else:
+    __getattr__, __dir__ = lazy_names(__name__)

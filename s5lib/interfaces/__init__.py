@@ -4,15 +4,15 @@
 imported on first use.
 """
 
+from typing import TYPE_CHECKING
+
 from s5lib.interfaces.aligner import Aligner, Assignment
 from s5lib.interfaces.config import ModelConfig
+from s5lib.lazy import lazy_names
 
 __all__ = ["Aligner", "Assignment", "JointModel", "ModelConfig", "Separator", "Tagger"]
 
-
-def __getattr__(name):
-    if name in ("Tagger", "Separator", "JointModel"):
-        from s5lib.interfaces import models
-
-        return getattr(models, name)
-    raise AttributeError(f"module 's5lib.interfaces' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from s5lib.interfaces.models import JointModel, Separator, Tagger
+else:
+    __getattr__, __dir__ = lazy_names(__name__)

@@ -6,12 +6,13 @@ of sources and class.  The classes (``CAPISDRi``, ...) are torchmetrics, and the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from s5lib.lazy import lazy_names
 from s5lib.metrics.labels import label_accuracy
 from s5lib.metrics.scene import FalsePrediction, LabelAccuracy, Pair, SceneScore, ScoreTotal
 from s5lib.metrics.sdr import MAX_SDR
 from s5lib.metrics.sdri import LabelledScene, aligned_sdri, ca_pi_sdri, ca_sdri, pi_sdri
-
-_MODULES = ("CAPISDRi", "CASDRi", "MixtureAccuracy", "PISDRi", "SourceAccuracy")
 
 __all__ = [
     "MAX_SDR",
@@ -33,10 +34,7 @@ __all__ = [
     "pi_sdri",
 ]
 
-
-def __getattr__(name):
-    if name in _MODULES:
-        from s5lib.metrics import modules
-
-        return getattr(modules, name)
-    raise AttributeError(f"module 's5lib.metrics' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from s5lib.metrics.modules import CAPISDRi, CASDRi, MixtureAccuracy, PISDRi, SourceAccuracy
+else:
+    __getattr__, __dir__ = lazy_names(__name__)

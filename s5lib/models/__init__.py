@@ -3,21 +3,9 @@
 Models are made by :func:`s5lib.plugins.create`; one file holds one model.
 """
 
-import importlib
+from typing import TYPE_CHECKING
 
-_WHERE = {
-    "accelerate": "speed",
-    "keep_freed_memory": "speed",
-    "load_backbone": "backbone",
-    "load_checkpoint": "checkpoint",
-    "load_model": "checkpoint",
-    "load_official": "official",
-    "load_weights": "checkpoint",
-    "read_header": "checkpoint",
-    "save_checkpoint": "checkpoint",
-    "sort_slots": "slots",
-    "unsort_slots": "slots",
-}
+from s5lib.lazy import lazy_names
 
 __all__ = [
     "accelerate",
@@ -33,8 +21,11 @@ __all__ = [
     "unsort_slots",
 ]
 
-
-def __getattr__(name):
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"s5lib.models.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 's5lib.models' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from s5lib.models.backbone import load_backbone
+    from s5lib.models.checkpoint import load_checkpoint, load_model, load_weights, read_header, save_checkpoint
+    from s5lib.models.official import load_official
+    from s5lib.models.slots import sort_slots, unsort_slots
+    from s5lib.models.speed import accelerate, keep_freed_memory
+else:
+    __getattr__, __dir__ = lazy_names(__name__)

@@ -13,12 +13,12 @@ from typing import Any
 
 from torch import Tensor
 
-import s5lib
 from s5lib.errors import CheckpointError, ConfigError
 from s5lib.interfaces import Separator, Tagger
 from s5lib.models.configs import M2DConfig, ResUNetKConfig
 from s5lib.models.torchfile import read_tensors
 from s5lib.models.weights import load_state
+from s5lib.version import __version__
 
 __all__ = ["LABELS", "is_official", "load_official", "load_official_model", "official_config", "official_state"]
 
@@ -171,7 +171,7 @@ def load_official_model(path: str | Path) -> tuple[Tagger | Separator, dict[str,
         "kind": kind,
         "name": name,
         "distribution": "s5lib",
-        "version": s5lib.__version__,
+        "version": __version__,
         "config": asdict(config),
         "labels": labels,
     }

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s5lib.plugins.capabilities import check_capabilities
-from s5lib.plugins.component import Component
+from s5lib.plugins.component import Component, check_capabilities
 from s5lib.plugins.loading import Plugin
 from s5lib.plugins.registry import Registry
 from s5lib.plugins.spec import KINDS, Capabilities, ComponentSpec

@@ -13,11 +13,11 @@ import re
 import sys
 from pathlib import Path
 
-import s5lib
 from s5lib.errors import PluginError, nearest
 from s5lib.plugins.component import Component
 from s5lib.plugins.loading import Plugin
 from s5lib.plugins.spec import KINDS
+from s5lib.version import __version__
 
 __all__ = ["DISABLE_AUTOLOAD", "ENTRY_POINT_GROUP", "PLUGINS_VARIABLE", "Registry"]
 
@@ -33,7 +33,7 @@ class Registry:
 
     def __init__(self):
         self._installed = {plugin.source: plugin for plugin in _installed_plugins()}
-        self._plugins = [Plugin("s5lib", "s5lib.plugins.builtin", "s5lib", s5lib.__version__)]
+        self._plugins = [Plugin("s5lib", "s5lib.plugins.builtin", "s5lib", __version__)]
         for source in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)):
             self._add(self._named(source))
         if os.environ.get(DISABLE_AUTOLOAD, "0") in ("", "0"):

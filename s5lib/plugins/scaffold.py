@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-import s5lib
 from s5lib.errors import ConfigError, nearest
 from s5lib.plugins import builtin
 from s5lib.plugins.spec import KINDS
+from s5lib.version import __version__
 
 __all__ = ["write_plugin"]
 
@@ -82,7 +82,7 @@ def _files(kind: str, name: str):
         "module": module,
         "class_name": class_name,
         "summary": _SUMMARIES[kind],
-        "s5lib_version": s5lib.__version__,
+        "s5lib_version": __version__,
         "options_row": "" if kind == "aligner" else f"| `{package}/config.py` | its options |\n",
         "spec_lines": capabilities.get(
             kind,

@@ -12,7 +12,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-import s5lib
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.provenance.files import write_text
@@ -21,6 +20,7 @@ from s5lib.report.experiment import Experiment, System, read_experiments
 from s5lib.report.listening import ListeningScene, choose_scenes, listening_scene
 from s5lib.report.model_versions import curve_views, made_of
 from s5lib.report.spectrogram import AUDIO_FORMATS
+from s5lib.version import __version__
 
 __all__ = ["write_report"]
 
@@ -76,7 +76,7 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
     names = [experiment.name for experiment in experiments]
     return environment.get_template("template.html").render(
         title=title or f"Report of {', '.join(names)}",
-        version=s5lib.__version__,
+        version=__version__,
         today=date.today().isoformat(),
         style=style,
         style_hash=_hash(style),

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from scipy.io import wavfile
 
-import s5lib
 from s5lib.errors import ConfigError, DataError
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import atomic_write
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import file_label, read_record, read_sources
+from s5lib.version import __version__
 
 __all__ = ["build_package"]
 
@@ -47,7 +47,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
     if not records:
         raise DataError("there are no recordings: the rules name no soundscape.")
     made_by = _one_system(records, infer_dir)
-    nparams, config = _count_parameters(made_by), {"s5lib": s5lib.__version__, **made_by}
+    nparams, config = _count_parameters(made_by), {"s5lib": __version__, **made_by}
     probabilities = []
     for key, record in records.items():
         if record.get("sample_rate") != rules.sample_rate:

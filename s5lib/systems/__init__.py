@@ -1,18 +1,8 @@
 """Systems: from a recording to labelled sources, by whatever models.  Importing this package loads no torch."""
 
-import importlib
+from typing import TYPE_CHECKING
 
-_WHERE = {
-    "Calibration": "calibration",
-    "Iterative": "iterative",
-    "Joint": "joint",
-    "Source": "source",
-    "System": "base",
-    "TagThenSeparate": "tag_separate",
-    "load_system": "load",
-    "separate_chunks": "chunks",
-    "separate_long": "chunks",
-}
+from s5lib.lazy import lazy_names
 
 __all__ = [
     "Calibration",
@@ -26,8 +16,14 @@ __all__ = [
     "separate_long",
 ]
 
-
-def __getattr__(name):
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"s5lib.systems.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 's5lib.systems' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from s5lib.systems.base import System
+    from s5lib.systems.calibration import Calibration
+    from s5lib.systems.chunks import separate_chunks, separate_long
+    from s5lib.systems.iterative import Iterative
+    from s5lib.systems.joint import Joint
+    from s5lib.systems.load import load_system
+    from s5lib.systems.source import Source
+    from s5lib.systems.tag_separate import TagThenSeparate
+else:
+    __getattr__, __dir__ = lazy_names(__name__)

@@ -13,7 +13,6 @@ from typing import Any
 from humanfriendly import format_timespan
 from tqdm import tqdm
 
-import s5lib
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.provenance.digest import file_digest
@@ -21,6 +20,7 @@ from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.outputs import FORMATS, read_record
 from s5lib.systems.workers import Job, Task, separate_all
+from s5lib.version import __version__
 
 __all__ = ["infer_data_directory", "infer_files"]
 
@@ -189,7 +189,7 @@ def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]
     if system.get("tagger"):
         settings["calibration"] = system["calibration"].as_json() if system["calibration"] else "none"
     return {
-        "s5lib": s5lib.__version__,
+        "s5lib": __version__,
         "models": models,
         **settings,
         "window_seconds": window_seconds,

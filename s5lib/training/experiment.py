@@ -13,9 +13,9 @@ from typing import TextIO
 
 import yaml
 
-import s5lib
 from s5lib.errors import ConfigError
 from s5lib.provenance.files import write_text
+from s5lib.version import __version__
 
 __all__ = ["Experiment"]
 
@@ -132,7 +132,7 @@ def _differences(old, new, defaults, name=""):
 def versions() -> dict[str, str]:
     """Return the versions that decide a result, and the state of the working copy that s5lib runs from."""
     names = ("torch", "torchaudio", "lightning", "numpy", "scipy")
-    found = {"s5lib": s5lib.__version__, "python": platform.python_version()}
+    found = {"s5lib": __version__, "python": platform.python_version()}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)

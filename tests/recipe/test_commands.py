@@ -20,8 +20,7 @@ def test_the_command_of_each_stage_parses(bench, stage):
     printed = bench(*line.split(), "--stage", str(stage), "--stop_stage", str(stage)).stdout.splitlines()
     (command,) = [shlex.split(line) for line in printed if not line.startswith("#")]
     name, *arguments = command[1:]
-    if name not in COMMANDS:
-        pytest.skip(f"s5lib {name} is not there yet")
+    assert name in COMMANDS
     args = build_parser(name).parse_args(arguments)
     if name == "train":
         kind = args.kind

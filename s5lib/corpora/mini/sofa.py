@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-import s5lib
+from s5lib.version import __version__
 
 __all__ = ["write_sofa"]
 
@@ -25,9 +25,9 @@ def _attributes(title: str, room: str) -> dict[str, str]:
         "SOFAConventions": "GeneralFIR",
         "SOFAConventionsVersion": "1.0",
         "APIName": "s5lib",
-        "APIVersion": s5lib.__version__,
+        "APIVersion": __version__,
         "ApplicationName": "s5lib",
-        "ApplicationVersion": s5lib.__version__,
+        "ApplicationVersion": __version__,
         "AuthorContact": "",
         "Comment": "receivers: W, Y, Z, X (first-order Ambisonics, ACN order, SN3D)",
         "DataType": "FIR",
