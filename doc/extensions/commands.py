@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 from docutils import nodes
@@ -20,10 +21,17 @@ class Commands(Directive):
             section = nodes.section(ids=[f"s5lib-{name}"], names=[f"s5lib {name}"])
             section += nodes.title(text=f"s5lib {name}")
             section += nodes.paragraph(text=f"{summary[0].upper()}{summary[1:]}.")
-            text = build_parser(name).format_help()
-            section += nodes.literal_block(text, text, language="text")
+            for parser in with_sub_commands(build_parser(name)):
+                text = parser.format_help()
+                section += nodes.literal_block(text, text, language="text")
             sections.append(section)
         return sections
+
+
+def with_sub_commands(parser):
+    """Return the parser and those of its sub-commands."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return [parser, *(sub for group in groups for sub in group.choices.values())]
 
 
 def setup(app):

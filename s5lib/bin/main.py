@@ -11,9 +11,7 @@ import logging
 import os
 import sys
 
-import configargparse
-
-from s5lib.config.command_line import NestedYAMLParser
+from s5lib.config.parser import CommandParser
 from s5lib.errors import S5Error, nearest
 from s5lib.version import __version__
 
@@ -26,6 +24,7 @@ COMMANDS = {
     "calibrate": ("s5lib.bin.calibrate", "tune a tagger's decisions on the validation set"),
     "tabulate": ("s5lib.bin.tabulate", "put the scores of several runs into one table and picture"),
     "plane": ("s5lib.bin.plane", "draw many systems by accuracy, separation and CA-PI-SDRi"),
+    "sweep": ("s5lib.bin.sweep", "the paper's experiments: train and score many variants, several at a time"),
     "report": ("s5lib.bin.report", "show experiments in one HTML page"),
     "package": ("s5lib.bin.package", "stage 6: make or check the challenge's submission package"),
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
@@ -49,18 +48,10 @@ def usage() -> str:
     )
 
 
-def build_parser(command: str) -> configargparse.ArgumentParser:
+def build_parser(command: str) -> CommandParser:
     """Return the parser of one command."""
     module = importlib.import_module(COMMANDS[command][0])
-    parser = configargparse.ArgumentParser(
-        prog=f"s5lib {command}",
-        description=module.__doc__,
-        formatter_class=configargparse.RawDescriptionHelpFormatter,
-        config_file_parser_class=NestedYAMLParser,
-        allow_abbrev=False,
-        add_env_var_help=False,
-        add_config_file_help=False,
-    )
+    parser = CommandParser(prog=f"s5lib {command}", description=module.__doc__)
     module.add_arguments(parser)
     parser.set_defaults(_run=module.run)
     return parser

@@ -1,10 +1,13 @@
-"""YAML files for ``--config``, nested one level: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``."""
+"""YAML for ``--config``, nested by one level: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``."""
 
 from __future__ import annotations
 
 import json
 import logging
+from argparse import Namespace
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, TextIO
 
 import configargparse
 import yaml
@@ -16,87 +19,94 @@ __all__ = ["NestedYAMLParser", "assignments", "component_options", "parse_assign
 log = logging.getLogger(__name__)
 
 
-class NestedYAMLParser(configargparse.ConfigFileParser):
+class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
     """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one."""
 
-    def get_syntax_description(self):
+    def get_syntax_description(self) -> str:
+        """Describe the format, for a command's help."""
         return "YAML: option names without dashes as keys."
 
-    def parse(self, stream):
+    def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
+        """Return the options of an open file."""
         try:
             content = yaml.safe_load(stream)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise configargparse.ConfigFileParserException(f"{stream.name}: not YAML: {error}") from error
-        if content is None:
-            return OrderedDict()
-        if not isinstance(content, dict):
+        if content is not None and not isinstance(content, dict):
             raise configargparse.ConfigFileParserException(
                 f"{stream.name}: expected 'option: value' lines, found a {type(content).__name__}"
             )
-        return OrderedDict((key, self._value(value)) for key, value in content.items() if value is not None)
-
-    @staticmethod
-    def _value(value):
-        if isinstance(value, dict):
-            return [f"{key}={json.dumps(item)}" for key, item in value.items()]
-        if isinstance(value, list):
-            return [str(item) for item in value]
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        return OrderedDict((str(key), _words(value)) for key, value in (content or {}).items() if value is not None)
 
 
-def parse_assignments(pairs: list[str]) -> dict:
+def _words(value: Any) -> str | list[str]:
+    """Return a YAML value as it would be written on the command line."""
+    if isinstance(value, dict):
+        return [f"{key}={json.dumps(item)}" for key, item in value.items()]
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
     """Turn ``["base=16", "query=onehot"]`` into a dict, the values read as YAML; the last of equal keys holds.
 
     >>> parse_assignments(["base=16", "name=a=b"])
     {'base': 16, 'name': 'a=b'}
 
+    Args:
+        pairs: what the user gave.
+        option: the option they were given to, for the message.
+
     Raises:
-        ValueError: an item has no ``=``.
+        ConfigError: an item has no ``=`` or its value is not YAML.
     """
     result = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise ValueError(f"expected key=value, got {pair!r}")
-        result[key.strip()] = yaml.safe_load(value)
+        if not equals or not key.strip():
+            raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {pair!r}.")
+        try:
+            result[key.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise ConfigError(
+                f"{option and f'--{option}: '}the value in {pair!r} is not valid YAML. Quote a value that has spaces: "
+                "'key=[1, 2]'."
+            ) from None
     return result
 
 
-def assignments(args, option: str) -> dict:
-    """Return :func:`parse_assignments` of the command's ``--option``, its error told as the option's.
-
-    Raises:
-        ConfigError: an item has no ``=`` or a value is not YAML.
-    """
-    try:
-        return parse_assignments(getattr(args, option))
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"--{option}: {error}.") from None
+def assignments(args: Namespace, option: str) -> dict[str, Any]:
+    """Return :func:`parse_assignments` of what ``args`` have for ``--option``."""
+    return parse_assignments(getattr(args, option), option)
 
 
-def component_options(given: list[str], name: str, kind: str, default: str, config: str | None) -> dict:
-    """Join the options of a component from a configuration file and from the command line, which go before.
+def component_options(given: Sequence[str], name: str, kind: str, default: str, config: str | None) -> dict[str, Any]:
+    """Join the options of a component from a configuration file and from the command line, which takes precedence.
 
-    The file's are those of the file's component: for another one, they say nothing.
+    The file's options belong to the file's component and are ignored for any other.
 
     Args:
         given: ``key=value`` as the parser has them: the command line's, or the file's where that has none.
-        name: the component that is asked for.
+        name: the component to make.
         kind: ``"separator"``, whose options stand under ``separator_conf``.
         default: the component that the file means if it names none.
         config: path of the YAML file, or None.
 
     Raises:
-        ValueError: an item has no ``=``.
+        ConfigError: as :func:`parse_assignments`.
     """
-    content = {}
+    content: dict[str, Any] = {}
     if config is not None:
         with open(config, encoding="utf-8") as stream:
             content = yaml.safe_load(stream) or {}
-    in_file = content.get(f"{kind}_conf") or {}
-    if given == NestedYAMLParser._value(in_file):
+    option = f"{kind}_conf"
+    in_file = content.get(option) or {}
+    if not isinstance(in_file, dict):
+        raise ConfigError(f"{config}: {option} is {in_file!r}; expected a mapping, such as {{channels: [8, 16]}}.")
+    if given == _words(in_file):
         given = []
     of_another = content.get(kind, default) != name
     if of_another and in_file:
-        log.info("%s: its %s_conf is that of %s; %s is made without", config, kind, content.get(kind, default), name)
-    return {**({} if of_another else in_file), **parse_assignments(given)}
+        log.info("%s: its %s is for %s; %s is made without it", config, option, content.get(kind, default), name)
+    return {**({} if of_another else in_file), **parse_assignments(given, option)}

@@ -1,0 +1,163 @@
+"""Run one of the paper's experiments: train and score many variants, several at a time, and tabulate them.
+
+  s5lib sweep losses    --recipe egs/dcase26_s5      # Fig. 4: the losses ca_pi, ca and pi
+  s5lib sweep taggers   --recipe egs/dcase26_s5      # Table 1: one channel and four
+  s5lib sweep plane     --recipe egs/dcase26_s5      # Fig. 5: many systems by accuracy and separation
+  s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, refined, one label at a time, joint
+
+'s5lib sweep EXPERIMENT --help' lists the options of each.  Before training, the time it takes is estimated by trials.
+The same command, given again, continues with what is not done yet.  If a run fails, the others go on; the exit status
+is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from humanfriendly import format_timespan
+
+from s5lib.config.argument_types import assignment, count, file_name, integer, positive_int, process_count, seed
+from s5lib.errors import ConfigError
+from s5lib.sweep import experiments
+from s5lib.sweep.execute import execute, training_seconds
+from s5lib.sweep.recipe import Recipe, visible_gpu
+from s5lib.sweep.runs import Command, Common, SweepRun, as_typed
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add a sub-command for each experiment."""
+    commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
+    losses = commands.add_parser("losses", help="the separator trained with several losses (Fig. 4)")
+    taggers = commands.add_parser("taggers", help="the tagger with one channel and with four (Table 1)")
+    plane = commands.add_parser("plane", help="many systems by accuracy, separation and CA-PI-SDRi (Fig. 5)")
+    systems = commands.add_parser("systems", help="asked once, refined, one label at a time, joint")
+    names = ["ca_pi", "ca", "pi"]
+    losses.add_argument("--aligners", nargs="+", default=names, metavar="NAME", help="losses to compare (ca_pi ca pi)")
+    _add_assignments(losses, "separator_conf", "options of the separator: slot_order=given")
+    taggers.add_argument(
+        "--channels", nargs="+", type=positive_int, default=[1, 4], metavar="N", help="of the tagger's input (1 4)"
+    )
+    plane.add_argument("--points", type=integer(3), default=5, metavar="N", help="models kept of each training (5)")
+    for command, kinds in (
+        (losses, ["separator"]),
+        (taggers, ["tagger"]),
+        (plane, ["tagger", "separator"]),
+        (systems, ["resunet", "joint_model"]),
+    ):
+        for kind in kinds:
+            command.add_argument(f"--{kind}_config", type=Path, metavar="YAML", help=f"(conf/CORPUS/{kind}.yaml)")
+    for command, kinds in ((taggers, ["separator"]), (systems, ["tagger", "separator"])):
+        for kind in kinds:
+            text = f"a trained {kind} (exp/CORPUS/{kind}/model.safetensors)"
+            command.add_argument(f"--{kind}_model", type=Path, metavar="FILE", help=text)
+    for name, command in commands.choices.items():
+        command.description = "Defaults are in brackets; default paths are below --recipe."
+        _add_common_arguments(command, name)
+
+
+def _add_common_arguments(parser: argparse.ArgumentParser, experiment: str) -> None:
+    seeds = [0, 1, 2] if experiment == "losses" else [0]
+    number = 1 if experiment == "plane" else "+"
+    parser.add_argument("--recipe", type=Path, default=Path(), metavar="DIR", help="the recipe's folder (.)")
+    parser.add_argument("--corpus", type=file_name, default="mini", metavar="NAME", help="(mini)")
+    parser.add_argument("--data_root", metavar="DIR", help="holds the corpus's dev_set (as db.sh says)")
+    parser.add_argument("--data_config", type=Path, metavar="YAML", help="of 's5lib prepare' (conf/CORPUS/data.yaml)")
+    parser.add_argument("--datadir", type=Path, metavar="DIR", help="data directories (data/CORPUS)")
+    parser.add_argument("--dumpdir", type=Path, metavar="DIR", help="rendered audio (dump/CORPUS)")
+    parser.add_argument("--expdir", type=Path, metavar="DIR", help=f"holds all runs (exp/CORPUS/{experiment})")
+    shown = " ".join(map(str, seeds))
+    parser.add_argument("--seeds", nargs=number, type=seed, default=seeds, metavar="N", help=f"({shown})")
+    _add_assignments(parser, "train_conf", "training options in place of the configuration's: max_steps=500")
+    parser.add_argument(
+        "--jobs", type=process_count, metavar="N", help="runs at a time (with GPUs 1, else 1 per core, <= 4)"
+    )
+    parser.add_argument("--ngpu", type=count, metavar="N", help="GPUs of each run (1 where there is a GPU, else 0)")
+    parser.add_argument("--dry_run", action="store_true", help="print the commands, run nothing")
+
+
+def _add_assignments(parser: argparse.ArgumentParser, name: str, text: str) -> None:
+    parser.add_argument(
+        f"--{name}", nargs="+", action="extend", type=assignment, default=[], metavar="KEY=VALUE", help=text
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the experiment that ``args`` ask for."""
+    cores = len(os.sched_getaffinity(0))
+    ngpu = visible_gpu() if args.ngpu is None else args.ngpu
+    jobs = args.jobs or (1 if ngpu else min(4, cores))
+    threads = max(1, cores // jobs)  # a run on a core of its own is as fast as one that shares two
+    recipe = Recipe(args.recipe, args.corpus)
+    common = Common(
+        corpus=args.corpus,
+        data_dir=args.datadir or args.recipe / "data" / args.corpus,
+        expdir=args.expdir or args.recipe / "exp" / args.corpus / args.experiment,
+        ngpu=ngpu,
+        nj=threads,
+        train_options=[word for pair in args.train_conf for word in _option(pair)],
+    )
+    data = SweepRun("data", common.expdir / "data", [_prepare(args, recipe, common, cores)])
+    phases = _phases(args, recipe, common)
+    if args.dry_run:
+        _print_commands([[data], *phases])
+        return
+    launchers = recipe.launchers(ngpu, threads)
+    execute([data], 1, cores, launchers)
+    for runs in phases:
+        if seconds := training_seconds(runs, threads):
+            side_by_side = min(jobs, len(runs))
+            duration = format_timespan(round(seconds / side_by_side), max_units=2)
+            log.info("%d runs, %d at a time: training takes about %s in all", len(runs), side_by_side, duration)
+        execute(runs, jobs, threads, launchers)
+    print((common.expdir / "RESULTS.md").read_text(encoding="utf-8"))
+
+
+def _option(pair: str) -> tuple[str, str]:
+    key, _, value = pair.partition("=")
+    return f"--{key}", value
+
+
+def _prepare(args: argparse.Namespace, recipe: Recipe, common: Common, cores: int) -> Command:
+    data_root = args.data_root or recipe.data_root()
+    own = args.recipe / f"conf/{args.corpus}/data.yaml"
+    config = args.data_config or (own if own.is_file() else None)
+    command = ["prepare", "--corpus", args.corpus]
+    command += ["--config", str(config)] if config else []
+    command += ["--data_root", data_root] if data_root else []
+    dump = args.dumpdir or args.recipe / "dump" / args.corpus
+    return [*command, "--data_dir", str(common.data_dir), "--dump_dir", str(dump), "--nj", str(cores), "--seed", "0"]
+
+
+def _phases(args: argparse.Namespace, recipe: Recipe, common: Common) -> experiments.Phases:
+    def config(kind: str) -> Path:
+        return recipe.config(kind, getattr(args, f"{kind}_config"))
+
+    def model(kind: str) -> Path:
+        file = recipe.model(kind, getattr(args, f"{kind}_model"))
+        if not (args.dry_run or file.is_file()):
+            raise ConfigError(f"there is no trained {kind} {file}. Train one with run.sh, or give --{kind}_model FILE.")
+        return file
+
+    if args.experiment == "losses":
+        return experiments.losses(common, args.seeds, config("separator"), args.separator_conf, args.aligners)
+    if args.experiment == "taggers":
+        return experiments.taggers(common, args.seeds, config("tagger"), model("separator"), args.channels)
+    if args.experiment == "plane":
+        return experiments.plane(common, args.seeds[0], config("tagger"), config("separator"), args.points)
+    models = model("tagger"), model("separator")
+    return experiments.systems(common, args.seeds, *models, config("resunet"), config("joint_model"))
+
+
+def _print_commands(phases: Iterable[Sequence[SweepRun]]) -> None:
+    for runs in phases:
+        if not runs:
+            print("# then each tagger with each separator: s5lib infer, s5lib score; s5lib plane")
+            return
+        for one in runs:
+            print(f"# {one.name}", *map(as_typed, one.commands), sep="\n")

@@ -1,0 +1,106 @@
+"""Types of command-line values, one per kind: each rejects what no command can use and says what is expected."""
+
+from __future__ import annotations
+
+import math
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+__all__ = [
+    "assignment",
+    "count",
+    "decibels",
+    "file_name",
+    "integer",
+    "label_list",
+    "positive_int",
+    "process_count",
+    "seconds",
+    "seed",
+]
+
+
+def integer(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return the type of integers from ``least`` to ``most`` (None: no upper limit).
+
+    >>> integer(1)("8")
+    8
+    >>> integer(1)("-3")
+    Traceback (most recent call last):
+    argparse.ArgumentTypeError: '-3' is not an integer of 1 or more
+    """
+    expected = f"an integer of {least} or more" if most is None else f"an integer from {least} to {most}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least or (most is not None and value > most):
+            raise ArgumentTypeError(f"{text[:80]!r} is not {expected}")
+        return value
+
+    return parse
+
+
+count = integer(0)
+positive_int = integer(1)
+process_count = integer(1, 4096)
+"""Processes or threads; the limit keeps a typing error from filling the process table."""
+seed = integer(0, 2**32 - 1)
+"""What NumPy and Lightning both take."""
+
+
+def seconds(text: str) -> float:
+    """Return a finite duration above 0.
+
+    >>> seconds("2.5")
+    2.5
+    """
+    value = _finite(text)
+    if value is None or value <= 0:
+        raise ArgumentTypeError(f"{text[:80]!r} is not a duration in seconds above 0")
+    return value
+
+
+def decibels(text: str) -> float:
+    """Return a finite number of dB."""
+    value = _finite(text)
+    if value is None:
+        raise ArgumentTypeError(f"{text[:80]!r} is not a finite number of dB")
+    return value
+
+
+def file_name(text: str) -> str:
+    """Return a word that is safe as a part of file names."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+        raise ArgumentTypeError(f"{text[:80]!r} becomes part of file names; expected letters, digits, '.', '_' and '-'")
+    return text
+
+
+def assignment(text: str) -> str:
+    """Return ``KEY=VALUE`` as it is, the key being an option's name."""
+    if not re.match(r"[A-Za-z]\w*=.", text):
+        raise ArgumentTypeError(f"{text[:80]!r} is not KEY=VALUE, such as max_steps=500")
+    return text
+
+
+def label_list(text: str) -> str:
+    """Return ``LABEL,LABEL,...`` without spaces around the commas; a single word, such as ``predicted``, is one too.
+
+    >>> label_list("Speech, Door bell")
+    'Speech,Door bell'
+    """
+    labels = [label.strip() for label in text.split(",")]
+    if not all(labels):
+        raise ArgumentTypeError(f"{text[:80]!r} has an empty label; expected LABEL,LABEL,...")
+    return ",".join(labels)
+
+
+def _finite(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
