@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from scipy.signal import resample_poly
 
+from s5lib.audio.decoding import resample
 from s5lib.audio.reader import check_sample_rate
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.interfaces import ModelConfig
@@ -49,9 +49,8 @@ class System(ABC):
             ConfigError: a label is unknown, there are more of them than the system has slots, or it takes none.
         """
         mixture = self._prepare(waveform, sample_rate)
-        return self.in_order(
-            concat(self.stream(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)), labels
-        )
+        blocks = self.stream(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)
+        return self.in_order(concat(blocks), labels)
 
     def stream(
         self, read: Callable[[int, int], np.ndarray], num_samples: int, labels: Sequence[str] | None = None
@@ -109,7 +108,5 @@ class System(ABC):
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             raise DataError(f"the recording is not finite: channel {channel}, sample {sample}.")
         if sample_rate != self.sample_rate:
-            sample_rate = check_sample_rate(sample_rate, "the recording")
-            divisor = np.gcd(int(sample_rate), self.sample_rate)
-            waveform = resample_poly(waveform, self.sample_rate // divisor, int(sample_rate) // divisor, axis=1)
+            waveform = resample(waveform, check_sample_rate(sample_rate, "the recording"), self.sample_rate)
         return np.ascontiguousarray(waveform, np.float32)

@@ -50,9 +50,9 @@ def infer_data_directory(
         if kind not in ("predicted", "oracle"):
             raise ConfigError(f"--labels {kind!r}: with --data_dir expected 'predicted', 'oracle' or both.")
         for recording in data:
-            if kind == "oracle" and recording.labels is None:
+            labels = recording.labels if kind == "oracle" else None
+            if kind == "oracle" and labels is None:
                 raise DataError(f"{data_dir} has no file 'labels': --labels can only be 'predicted'.")
-            labels = tuple(recording.labels) if kind == "oracle" else None
             tasks.append(Task(recording.id, recording.mixture, out / kind, labels))
     _infer(tasks, out, system, device, nj, told=False, **how)
 
@@ -89,7 +89,7 @@ def infer_files(
             files.append(item)
     if not files:
         raise DataError(f"no recordings in {', '.join(map(str, inputs))}; known are {', '.join(sorted(_AUDIO))}.")
-    names = {}
+    names: dict[str, Path] = {}
     for file in files:
         if file.stem in names:
             raise DataError(
@@ -141,8 +141,8 @@ def _infer(
             audio += outcome.seconds
             if outcome.error is not None:
                 failed.append(outcome.task)
-                path, error = outcome.task.path, outcome.error
-                log.error("%s", error if path in error else f"{path}: {error}")
+                path, cause = outcome.task.path, outcome.error
+                log.error("%s", cause if path in cause else f"{path}: {cause}")
             elif told:
                 log.info("%s", outcome.words)
     elapsed = time.monotonic() - since

@@ -6,8 +6,8 @@ source which was extracted *as* Speech is inclined to hear speech: a new label h
 likelier than the old one, and a slot is given up only where the tagger is nearly sure of silence.
 
 The tagger was trained on mixtures, not on estimates, which have a single channel and no reverberation.  So it hears the
-mixture's own channels, each time-frequency bin scaled by the estimate's share of it.  The
-same factor for all channels keeps their ratios, in which the direction is.
+mixture's own channels, each time-frequency bin scaled by the estimate's share of it.  The same factor for all channels
+keeps their ratios, in which the direction is.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Iterative(TagThenSeparate):
         sources = super().find_sources(mixture, labels)
         if labels is not None:
             return sources
-        seen = set()
+        seen: set[tuple[str, ...]] = set()
         for _ in range(self.rounds):
             before = [source.label for source in sources]
             seen.add(tuple(before))
@@ -98,12 +98,12 @@ class Iterative(TagThenSeparate):
         estimates = torch.from_numpy(np.stack([source.waveform for source in sources]))
         heard = scaled_by_share(torch.from_numpy(mixture), estimates, self.sample_rate)
         refined = []
-        for source, view, probabilities in zip(sources, heard, self._probabilities(heard), strict=True):
+        for source, view, probabilities in zip(sources, heard, self.probabilities(heard), strict=True):
             if view.any() and probabilities[:, -1].prod() < self.silence:
                 refined.append(self._gated(source, 1 - (1 - probabilities[:, :-1]).prod(0)))
         return sorted(refined, key=lambda found: self.labels.index(found[0]))
 
-    def _gated(self, source: Source, present: Tensor) -> tuple[str, float]:
+    def _gated(self, source: Source, present: np.ndarray) -> tuple[str, float]:
         """Choose between the source's label and the likeliest one; ``present [C]``: that any slot has the class."""
         best = int(present.argmax())
         highest, old = float(present[best]), float(present[self.labels.index(source.label)])

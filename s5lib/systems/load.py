@@ -62,7 +62,7 @@ def load_system(
         return Joint(models["joint_model"], headers["joint_model"]["labels"], device)
     if len(models) == 2:
         _check_pair(tagger, separator, models, headers)
-    labels = headers.get("separator", headers.get("tagger"))["labels"]
+    labels = headers["separator" if "separator" in headers else "tagger"]["labels"]
     two = models.get("tagger"), models.get("separator"), labels, device
     calibration = find_calibration(calibration, tagger)
     if calibration is not None:

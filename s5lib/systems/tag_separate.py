@@ -9,10 +9,10 @@ import torch
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
-from s5lib.systems.chunks import separate_long
 from s5lib.systems.base import System
 from s5lib.systems.calibration import Calibration, decide
 from s5lib.systems.source import Source
+from s5lib.systems.streaming import separate_long
 
 __all__ = ["TagThenSeparate"]
 
@@ -33,7 +33,10 @@ class TagThenSeparate(System):
         *,
         calibration: Calibration | None = None,
     ):
-        super().__init__((separator or tagger).config, labels, device)
+        sizes = tagger if separator is None else separator
+        if sizes is None:
+            raise ConfigError("a system needs a tagger, a separator or both.")
+        super().__init__(sizes.config, labels, device)
         self.tagger = tagger.eval().to(self.device) if tagger is not None else None
         self.separator = separator.eval().to(self.device) if separator is not None else None
         self.calibration = calibration
@@ -52,29 +55,35 @@ class TagThenSeparate(System):
         return decide(self.probabilities(mixture), self.labels, self.calibration) if mixture.any() else []
 
     @torch.inference_mode()
-    def probabilities(self, mixture: np.ndarray) -> np.ndarray:
-        """Return ``[K, C + 1]``: of each slot of ``mixture [M, T]``, the probabilities of classes and silence."""
+    def probabilities(self, mixtures: np.ndarray | torch.Tensor) -> np.ndarray:
+        """Return ``[..., K, C + 1]``: of each slot of ``mixtures [..., M, T]``, those of the classes and of silence.
+
+        Raises:
+            ConfigError: the system has no tagger.
+        """
         if self.tagger is None:
             raise ConfigError("this system has no tagger: give the labels, or load it with one (--tagger FILE).")
-        return self._probabilities(torch.from_numpy(mixture)[None])[0].numpy()
+        *batch, channels, samples = mixtures.shape
+        logits = self.tagger(torch.as_tensor(mixtures).reshape(-1, channels, samples).to(self.device))
+        probabilities = logits.float().softmax(-1).cpu().numpy()
+        return probabilities.reshape(*batch, *probabilities.shape[1:])
 
     @torch.inference_mode()
     def separate(self, mixture: np.ndarray, labels: Sequence[str]) -> np.ndarray:
         """Return ``[len(labels), T]`` float32, the sources that ``labels`` ask of ``mixture [M, T]``.
 
         A recording of more than ten seconds is separated in overlapping chunks, for it may be too long for the memory.
+
+        Raises:
+            ConfigError: the system has no separator, or a label is unknown, or there are more of them than slots.
         """
         if self.separator is None:
             raise ConfigError("this system has no separator: load it with one (--separator FILE).")
         self._check_labels(labels)
-        query = torch.zeros(1, self.num_sources, len(self.labels), device=self.device)
+        if not labels:
+            return np.zeros((0, mixture.shape[1]), np.float32)
+        query = torch.zeros(1, self.num_sources, len(self.labels))
         for slot, label in enumerate(labels):
             query[0, slot, self.labels.index(label)] = 1
-        if not len(labels):
-            return np.zeros((0, mixture.shape[1]), np.float32)
         estimates = separate_long(self.separator, torch.from_numpy(mixture)[None], query)[0]
         return estimates[: len(labels)].numpy()
-
-    def _probabilities(self, mixtures: torch.Tensor) -> torch.Tensor:
-        """Map ``mixtures [B, M, T]`` to ``[B, K, C + 1]`` on the host, summing to 1 over the classes and silence."""
-        return self.tagger(mixtures.to(self.device)).float().softmax(-1).cpu()

@@ -39,7 +39,7 @@ def test_what_no_window_changes_comes_out_whole_at_any_length(samples):
     mixture, calls = voices(samples), []
     blocks = list(stream(lambda m: labelled("a", m), read_from(mixture, calls), samples, WINDOW, OVERLAP))
     assert sum(block.num_samples for block in blocks) == samples
-    np.testing.assert_allclose([s.waveform for s in concat(iter(blocks))], mixture, atol=1e-6)
+    np.testing.assert_allclose([s.waveform for s in concat(blocks)], mixture, atol=1e-6)
     assert all(
         stop - start == min(samples, WINDOW) for start, stop in calls
     )  # the last window is as long as the others
@@ -108,7 +108,7 @@ def test_rates_that_cannot_be(tmp_path, rate):
     content = bytearray((tmp_path / "a.wav").read_bytes())
     content[24:28] = rate.to_bytes(4, "little")
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(DataError, match=f"a.wav: .*{rate}|a.wav"):
+    with pytest.raises(DataError, match=f"a.wav: .*{rate} Hz"):
         RecordingReader(tmp_path / "a.wav", 16000)
 
 
