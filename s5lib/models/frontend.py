@@ -8,37 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s5lib.errors import ConfigError
+
 __all__ = ["LogMel", "ShortTimeFourier", "mel_filter_bank"]
 
 
-def _hertz_to_mel(hertz):
-    """Slaney's mel scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
-    hertz = np.asarray(hertz, dtype=np.float64)
-    return np.where(hertz < 1000, hertz * 3 / 200, 15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / np.log(6.4))
+def mel_filter_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Tensor:
+    """Return triangular filters ``[n_fft // 2 + 1, n_mels]`` float64 on Slaney's mel scale, each with an area of 1 Hz.
 
-
-def _mel_to_hertz(mel):
-    mel = np.asarray(mel, dtype=np.float64)
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
-
-
-def mel_filter_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> np.ndarray:
-    """Return triangular filters ``[n_mels, n_fft // 2 + 1]`` on Slaney's mel scale, each with an area of 1 Hz.
+    Raises:
+        ConfigError: torchaudio does not load.
 
     >>> bank = mel_filter_bank(80, 800, 32000, 50.0, 16000.0)
     >>> bank.shape, bool((bank >= 0).all())
-    ((80, 401), True)
+    (torch.Size([401, 80]), True)
     """
-    edges = _mel_to_hertz(np.linspace(_hertz_to_mel(f_min), _hertz_to_mel(f_max), n_mels + 2))[:, None]
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)[None]
-    triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
-    return np.maximum(triangles, 0) * 2 / (high - low)
+    try:
+        from torchaudio.functional import melscale_fbanks  # here: only models with such filters wait for it
+    except (ImportError, OSError) as error:
+        raise ConfigError(
+            f"torchaudio does not load ({error}): install the release that belongs to torch {torch.__version__}."
+        ) from error
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # torchaudio computes in it, and float32 errs by 1e-3 beside the edges
+    try:
+        with torch.device("cpu"):
+            # Of twice the rate and twice the bins, the lower half: torchaudio rounds half of an odd rate.
+            bank = melscale_fbanks(n_fft + 1, f_min, f_max, n_mels, 2 * sample_rate, norm="slaney", mel_scale="slaney")
+    finally:
+        torch.set_default_dtype(default)
+    return bank[: n_fft // 2 + 1]
 
 
 class ShortTimeFourier(nn.Module):
@@ -98,7 +101,7 @@ class LogMel(nn.Module):
         super().__init__()
         self.fourier = ShortTimeFourier(n_fft, hop_length)
         bank = mel_filter_bank(n_mels, n_fft, sample_rate, f_min, f_max)
-        self.register_buffer("bank", torch.from_numpy(bank.T.astype(np.float32)), persistent=False)
+        self.register_buffer("bank", bank.float(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Map ``[..., T]`` to ``[..., n_mels, T // hop_length + 1]``."""

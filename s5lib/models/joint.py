@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,8 +61,7 @@ class _LabelHead(nn.Module):
         bank = mel_filter_bank(config.n_mels, config.n_fft, config.sample_rate, 0.0, config.sample_rate / 2)
         # Of a filter, what counts here is that it covers a band, not that its area is 1 Hz: energies then are of the
         # order of the spectrum's, and one floor suits all.
-        bank = bank.T / np.maximum(bank.sum(1), 1e-12)
-        self.register_buffer("bank", torch.from_numpy(bank.astype(np.float32)), persistent=False)
+        self.register_buffer("bank", (bank / bank.sum(0).clamp(min=1e-12)).float(), persistent=False)
         self.norm = nn.BatchNorm1d(config.n_mels)  # of each band, over frames, slots and the two spectrograms
         widths = (2, *config.label_channels)
         self.blocks = nn.ModuleList(

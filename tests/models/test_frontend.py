@@ -1,6 +1,10 @@
+import sys
+
+import numpy as np
 import pytest
 import torch
 
+from s5lib.errors import ConfigError
 from s5lib.models.frontend import LogMel, ShortTimeFourier, mel_filter_bank
 
 from . import reference
@@ -14,11 +18,45 @@ def test_log_mel_agrees_with_reference(case):
     assert features.norm().item() == pytest.approx(case["l2"], rel=1e-5)
 
 
+def slaney_bank(n_mels, n_fft, sample_rate, f_min, f_max):
+    """Triangles on Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, 27 steps per factor 6.4 above."""
+
+    def mel(hertz):
+        return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * np.log(hertz / 1000) / np.log(6.4)
+
+    mels = np.linspace(mel(f_min), mel(f_max), n_mels + 2)
+    edges = np.where(mels < 15, mels * 200 / 3, 1000 * 6.4 ** ((mels - 15) / 27))
+    bins = np.arange(n_fft // 2 + 1) * sample_rate / n_fft
+    corners = zip(edges[:-2], edges[1:-1], edges[2:], strict=True)
+    return np.stack([np.interp(bins, (a, b, c), (0, 2 / (c - a), 0)) for a, b, c in corners], 1)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(80, 800, 32000, 50.0, 16000.0), (64, 512, 16000, 0.0, 8000.0), (20, 400, 11025, 0.0, 5512.5)]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_mel_filters_are_slaneys_whatever_the_default_type(sizes, dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.device("meta"):
+            bank = mel_filter_bank(*sizes)
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert bank.numpy() == pytest.approx(slaney_bank(*sizes), rel=1e-9, abs=1e-15)
+
+
 def test_mel_filters_cover_their_band_evenly():
     bank = mel_filter_bank(40, 2048, 16000, 100.0, 8000.0)
-    area = bank.sum(1) * 16000 / 2048
-    assert area[20:] == pytest.approx(1, rel=0.02)
-    assert (bank.argmax(1)[1:] >= bank.argmax(1)[:-1]).all()
+    area = bank.sum(0) * 16000 / 2048
+    assert area[20:].numpy() == pytest.approx(1, rel=0.02)
+    assert (bank.argmax(0).diff() >= 0).all()
+
+
+def test_torchaudio_that_does_not_load(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchaudio.functional", None)
+    with pytest.raises(ConfigError, match=f"torchaudio does not load .* torch {torch.__version__[:4]}"):
+        mel_filter_bank(80, 800, 32000, 50.0, 16000.0)
 
 
 @pytest.mark.parametrize("length", [1, 100, 512, 513, 3001, 16000])
