@@ -135,4 +135,4 @@ def _say_what_is_missing(outputs) -> None:
     for kind, of in outputs.items():
         silent = [name for name, listed in of.items() if not listed]
         if silent:
-            log.info("%s: nothing was found in %d of %d mixtures, as %s", kind, len(silent), len(of), sorted(silent)[0])
+            log.info("%s: nothing was found in %d of %d mixtures, as %s", kind, len(silent), len(of), min(silent))
