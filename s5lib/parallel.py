@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TypeVar
 
 from s5lib.errors import ConfigError, DataError
@@ -22,8 +23,8 @@ def over_processes(
     processes: int,
     *,
     start_method: str | None = None,
-    initializer: Callable[..., None] | None = None,
-    initargs: tuple = (),
+    initializer: Callable[..., object] | None = None,
+    initargs: tuple[object, ...] = (),
 ) -> Iterator[Result]:
     """Yield ``work(item)`` for each item, as they come.
 
@@ -36,7 +37,8 @@ def over_processes(
         Exception: whatever ``work`` raises; what has not begun by then is not done.
     """
     context = multiprocessing.get_context(start_method)
-    with ProcessPoolExecutor(processes, context, initializer, initargs) as pool:
+    start = partial(initializer, *initargs) if initializer else None
+    with ProcessPoolExecutor(processes, context, start) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for future in as_completed(futures):

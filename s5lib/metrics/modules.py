@@ -6,8 +6,9 @@ accuracies take labels alone.  Where no scene has a value, ``compute`` gives NaN
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,15 +16,21 @@ from torchmetrics import Metric
 
 from s5lib.errors import DataError
 from s5lib.metrics.labels import label_accuracy
-from s5lib.metrics.scene import LabelAccuracy, ScoreTotal
+from s5lib.metrics.scene import LabelAccuracy, SceneScore, ScoreTotal
 from s5lib.metrics.sdri import ca_pi_sdri, ca_sdri, pi_sdri
+
+if TYPE_CHECKING:
+    from s5lib.metrics.checks import Labels, Signals
+    from s5lib.metrics.sdri import Penalty
 
 __all__ = ["CAPISDRi", "CASDRi", "MixtureAccuracy", "PISDRi", "SourceAccuracy"]
 
 _SERIAL = count()
 
 
-def _scenes(estimates, estimated_labels, references, reference_labels, mixture) -> Iterator[tuple]:
+def _scenes(
+    estimates: Any, estimated_labels: Any, references: Any, reference_labels: Any, mixture: Any
+) -> Iterator[tuple[Any, ...]]:
     """Yield the scenes of an update: the one given, or those of a batch, without their silent slots."""
     if getattr(mixture, "ndim", 1) < 2:
         yield estimates, estimated_labels, references, reference_labels, mixture
@@ -53,7 +60,7 @@ class _Ratio(Metric):
     higher_is_better = True
     is_differentiable = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         # A MetricCollection takes two metrics for one, and updates only the first, if after the first batch their
         # states have equal names and values: CA-PI-SDRi and CA-SDRi often have.  So no two share a state's name.
@@ -68,19 +75,27 @@ class _Ratio(Metric):
 
     def compute(self) -> Tensor:
         """Return the mean, a float32 scalar; NaN if there was nothing to take it of."""
-        return getattr(self, self._above) / getattr(self, self._below)
+        mean: Tensor = getattr(self, self._above) / getattr(self, self._below)
+        return mean
 
 
 class _SDRi(_Ratio):
     """Mean in dB of a function of one scene, over the scenes that have a value."""
 
-    _function = staticmethod(ca_pi_sdri)
+    _function: Callable[..., SceneScore] = staticmethod(ca_pi_sdri)
 
-    def __init__(self, options: dict, **kwargs):
+    def __init__(self, options: dict[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
         self._options = options
 
-    def update(self, estimates, estimated_labels, references, reference_labels, mixture) -> None:
+    def update(
+        self,
+        estimates: Signals,
+        estimated_labels: Labels,
+        references: Signals,
+        reference_labels: Labels,
+        mixture: Signals,
+    ) -> None:
         """Add one scene, or a batch.
 
         Args:
@@ -109,7 +124,7 @@ class CAPISDRi(_SDRi):
     tensor(20.0000)
     """
 
-    def __init__(self, *, pairing: str = "sdri", penalty_fn=0.0, penalty_fp=0.0, **kwargs):
+    def __init__(self, *, pairing: str = "sdri", penalty_fn: Penalty = 0.0, penalty_fp: Penalty = 0.0, **kwargs: Any):
         super().__init__({"pairing": pairing, "penalty_fn": penalty_fn, "penalty_fp": penalty_fp}, **kwargs)
 
 
@@ -118,7 +133,7 @@ class CASDRi(_SDRi):
 
     _function = staticmethod(ca_sdri)
 
-    def __init__(self, *, penalty_fn=0.0, penalty_fp=0.0, **kwargs):
+    def __init__(self, *, penalty_fn: Penalty = 0.0, penalty_fp: Penalty = 0.0, **kwargs: Any):
         super().__init__({"penalty_fn": penalty_fn, "penalty_fp": penalty_fp}, **kwargs)
 
 
@@ -127,7 +142,7 @@ class PISDRi(_SDRi):
 
     _function = staticmethod(pi_sdri)
 
-    def __init__(self, *, pairing: str = "sdri", penalty_fn=0.0, penalty_fp=0.0, **kwargs):
+    def __init__(self, *, pairing: str = "sdri", penalty_fn: Penalty = 0.0, penalty_fp: Penalty = 0.0, **kwargs: Any):
         super().__init__({"pairing": pairing, "penalty_fn": penalty_fn, "penalty_fp": penalty_fp}, **kwargs)
 
 
@@ -140,7 +155,7 @@ class SourceAccuracy(_Ratio):
     tensor(0.3333)
     """
 
-    def update(self, estimated_labels, reference_labels) -> None:
+    def update(self, estimated_labels: Labels, reference_labels: Labels) -> None:
         """Add one mixture: E and R labels; or a batch: class indices ``[B, K]``, negative for a silent slot.
 
         Raises:
@@ -161,19 +176,19 @@ class MixtureAccuracy(SourceAccuracy):
         return labels.correct, labels.mixtures
 
 
-def _label_total(estimated_labels, reference_labels) -> LabelAccuracy:
+def _label_total(estimated_labels: Labels, reference_labels: Labels) -> LabelAccuracy:
     """Return the counts of one mixture or of a batch."""
-    if getattr(estimated_labels, "ndim", 1) != 2:
+    estimated, reference = (list(getattr(labels, "shape", ())) for labels in (estimated_labels, reference_labels))
+    if len(estimated) != 2:
         return label_accuracy(estimated_labels, reference_labels)
-    if tuple(getattr(reference_labels, "shape", ())) != tuple(estimated_labels.shape):
+    if reference != estimated:
         raise DataError(
-            f"estimated_labels have shape {list(estimated_labels.shape)} and reference_labels "
-            f"{list(getattr(reference_labels, 'shape', ()))}; both must be [B, K]."
+            f"estimated_labels have shape {estimated} and reference_labels {reference}; both must be [B, K]."
         )
     rows = zip(_active(estimated_labels), _active(reference_labels), strict=True)
-    return sum((label_accuracy(estimated, reference) for estimated, reference in rows), LabelAccuracy())
+    return sum((label_accuracy(*labels) for labels in rows), LabelAccuracy())
 
 
-def _active(labels) -> list[list[int]]:
+def _active(labels: Any) -> list[list[int]]:
     """Return the labels of each item of ``[B, K]`` without its silent slots."""
     return [[label for label in row if label >= 0] for row in labels.tolist()]
