@@ -6,9 +6,10 @@
   s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --out separated
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
 
-Recordings are of any length, rate and format that soundfile reads.  Each source is written as OUT/NAME_I_LABEL.wav and
-listed in OUT/NAME.json: label, probability, when it is active, how loud it is, models and settings.  With --data_dir,
-OUT gets a folder for each kind of labels.  Recordings that are finished already are not done again.
+Recordings are of any length and rate, and of any format that libsndfile or, if it is installed, ffmpeg reads.  Each
+source is written as OUT/NAME_I_LABEL.wav and listed in OUT/NAME.json: label, probability, when it is active, how loud
+it is, models and settings.  With --data_dir, OUT gets a folder for each kind of labels.  Recordings that are finished
+already are not done again.
 
 --system iterative tags the separated sources again and separates them with the labels so found, in rounds.
 """

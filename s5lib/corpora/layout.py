@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from s5lib.audio.decoding import probe
+from s5lib.audio import probe
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels, find_root, metadata_files

@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from s5lib.audio.entries import read_recording
+from s5lib.audio import read_audio
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.corpus import Corpus, class_labels, find_root, metadata_files
@@ -194,13 +194,13 @@ class RecordedScenes(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         recording: Recording = self.directory.recordings[index]
-        mixture, rate = read_recording(recording.mixture)
+        mixture, rate = read_audio(recording.mixture)
         for found, expected, unit in ((rate, self.sample_rate, "Hz"), (len(mixture), self.num_channels, "channels")):
             if expected not in (None, found):
                 raise DataError(f"{recording.mixture}: {found} {unit}, expected {expected} as the model has them.")
         sources = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
         for slot, path in enumerate(recording.sources):
-            source, source_rate = read_recording(path)
+            source, source_rate = read_audio(path)
             if source.shape != (1, mixture.shape[1]) or source_rate != rate:
                 raise DataError(
                     f"{path}: {source.shape[0]} channels, {source.shape[1]} samples, {source_rate} Hz; expected 1, "

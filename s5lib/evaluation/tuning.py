@@ -16,7 +16,7 @@ from math import fsum
 import numpy as np
 from tqdm import tqdm
 
-from s5lib.audio.entries import read_recording
+from s5lib.audio import read_audio
 from s5lib.data import DataDirectory, Recording
 from s5lib.errors import ConfigError, DataError
 from s5lib.metrics import SceneScore, ca_pi_sdri
@@ -179,7 +179,7 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
     """Return mixture ``[M, T]``, references ``[R, T]`` and their labels."""
     if recording.labels is None or len(recording.labels) != len(recording.sources):
         raise DataError(f"{recording.id} has no references (labels and src1.scp, ...): nothing to tune with.")
-    mixture, rate = read_recording(recording.mixture)
+    mixture, rate = read_audio(recording.mixture)
     references = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
     if rate != system.sample_rate:
         raise DataError(
@@ -190,7 +190,7 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
     except DataError as error:
         raise DataError(f"{recording.mixture}: {error}") from None
     for reference, path in zip(references, recording.sources, strict=True):
-        samples, source_rate = read_recording(path)
+        samples, source_rate = read_audio(path)
         if samples.shape != (1, len(reference)) or source_rate != rate:
             raise DataError(
                 f"{path} has {samples.shape[0]} channels, {samples.shape[1]} samples and {source_rate} Hz; its mixture "

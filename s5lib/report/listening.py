@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from s5lib.audio.decoding import read_audio
+from s5lib.audio import read_audio
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError, nearest
 from s5lib.evaluation import scene_set

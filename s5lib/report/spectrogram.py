@@ -6,21 +6,19 @@ The spectrogram has a mel axis and 32 shades, as a PNG with a palette: about 12 
 from __future__ import annotations
 
 import base64
-import io
 import struct
 import zlib
 
 import numpy as np
-import soundfile
 from markupsafe import Markup
 
+from s5lib.audio import can_encode, encode_audio
 from s5lib.errors import ConfigError, nearest
 from s5lib.report.svg import element
 
 __all__ = ["AUDIO_FORMATS", "audio_uri", "mel_picture", "spectrogram_chart"]
 
 AUDIO_FORMATS = ("mp3", "flac", "none")
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _SHADES, _RANGE_DB = 32, 70.0
 
 
@@ -109,11 +107,6 @@ def audio_uri(waveform: np.ndarray, sample_rate: int, kind: str) -> str:
     """
     if kind not in ("mp3", "flac"):
         raise ConfigError(f"audio is {kind!r}. {nearest(kind, AUDIO_FORMATS)}")
-    data, samples = io.BytesIO(), np.asarray(waveform, np.float32)
-    if kind == "mp3" and sample_rate in _MP3_RATES and "MP3" in soundfile.available_formats():
-        soundfile.write(data, samples, sample_rate, format="MP3")
-        mime = "audio/mpeg"
-    else:
-        soundfile.write(data, samples, sample_rate, format="FLAC", subtype="PCM_16")
-        mime = "audio/flac"
-    return f"data:{mime};base64,{base64.b64encode(data.getvalue()).decode()}"
+    mp3 = kind == "mp3" and can_encode("mp3", sample_rate)
+    data = encode_audio(waveform, sample_rate, "mp3" if mp3 else "flac16")
+    return f"data:audio/{'mpeg' if mp3 else 'flac'};base64,{base64.b64encode(data).decode()}"

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from s5lib.audio.decoding import read_audio
+from s5lib.audio import read_audio
 from s5lib.errors import DataError
 from s5lib.scenes.sofa import Room
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from s5lib.audio.decoding import AudioInfo, probe
+from s5lib.audio import AudioInfo, probe
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.sofa import Room, open_room
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s5lib.audio.decoding import AudioStore
+from s5lib.audio import AudioStore
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.convolution import add_filtered, block_spectra, convolved_energy, overlap_add
 from s5lib.scenes.dcase_json import parse_metadata

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s5lib.audio.decoding import MappedArray, decoded_file
 from s5lib.audio.memory import MemoryLimitedCache
+from s5lib.audio.store import MappedArray, decoded_file
 from s5lib.scenes.convolution import block_length, energy_kernel, response_spectra
 from s5lib.scenes.sofa import Room, open_room, read_responses
 

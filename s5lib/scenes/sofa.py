@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from s5lib.audio.decoding import resample
+from s5lib.audio import resample
 from s5lib.errors import DataError
 
 __all__ = ["Room", "open_room", "read_responses"]

@@ -7,28 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.io import wavfile
 
-from s5lib.errors import DataError
+from s5lib.audio import write_audio
 
-__all__ = ["write_audio", "write_scene"]
-
-
-def write_audio(path: str | os.PathLike, samples: np.ndarray, sample_rate: int) -> None:
-    """Write ``samples [M, T]`` as a float32 WAV file, first under a temporary name.
-
-    32-bit floats, since quiet sources would lose their last bits and loud ones would clip in 16.  By scipy, since
-    libsndfile puts the time of writing into such files: equal sounds shall be equal files.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        wavfile.write(temporary, sample_rate, np.asarray(samples, np.float32).T)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({error}). Is there room on the disk?") from error
+__all__ = ["write_scene"]
 
 
 def write_scene(

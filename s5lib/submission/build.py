@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.io import wavfile
-
+from s5lib.audio import encode_audio
 from s5lib.errors import ConfigError, DataError
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import atomic_write
@@ -98,18 +95,11 @@ def _write(path: Path, name: str, texts: dict, infer_dir: Path, records: dict, r
         for key in records:
             labels, estimates = read_sources(infer_dir, key, rules.soundscapes[key])
             for index, (label, estimate) in enumerate(zip(labels, estimates, strict=True)):
-                add(f"eval_out/{_file(key, index, label)}", _float_wav(estimate, rules.sample_rate))
+                add(f"eval_out/{_file(key, index, label)}", encode_audio(estimate, rules.sample_rate))
 
 
 def _file(soundscape: str, index: int, label: str) -> str:
     return f"{soundscape}_{index}_{file_label(label)}.wav"
-
-
-def _float_wav(samples: np.ndarray, sample_rate: int) -> bytes:
-    """Return a WAV file of 32-bit floats: no value is rounded, and none is clipped."""
-    stream = io.BytesIO()
-    wavfile.write(stream, sample_rate, samples.astype(np.float32))
-    return stream.getvalue()
 
 
 def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:

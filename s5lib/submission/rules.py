@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from s5lib.audio.decoding import probe
+from s5lib.audio import probe
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import DataError
 

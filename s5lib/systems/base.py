@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from s5lib.audio.decoding import resample
-from s5lib.audio.reader import check_sample_rate
+from s5lib.audio import check_sample_rate, resample
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source

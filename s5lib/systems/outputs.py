@@ -20,21 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
-from s5lib.audio.activity import ActivityDetector, decibel
+from s5lib.audio import ActivityDetector, AudioWriter, decibel, open_audio
+from s5lib.audio.writing import FORMATS as AUDIO_FORMATS
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block
 
 __all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
 
-FORMATS = {
-    # name: (ending, format and subtype as soundfile has them)
-    "float": ("wav", "WAV", "FLOAT"),
-    "pcm24": ("wav", "WAV", "PCM_24"),
-    "flac": ("flac", "FLAC", "PCM_24"),
-}
+FORMATS = ("float", "pcm24", "flac")
 _LOUDEST = 1 - 2**-20  # below full scale, so that no rounding reaches it
 _BLOCK = 1 << 18  # samples copied at a time
 
@@ -136,7 +131,7 @@ class SourceWriter:
             DataError: something cannot be written.
         """
         parts = order(self._parts)
-        ending, kind, subtype = FORMATS[self.format]
+        ending = AUDIO_FORMATS[self.format][0]
         peak = max((part.detector.peak for part in parts), default=0.0)
         gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
         record = {
@@ -150,9 +145,7 @@ class SourceWriter:
         with _told(self.folder):
             for index, part in enumerate(parts):
                 file = f"{self.name}_{index}_{file_label(part.label)}.{ending}"
-                with soundfile.SoundFile(
-                    self._scratch / file, "w", self.sample_rate, 1, subtype, format=kind
-                ) as stream:
+                with AudioWriter(self._scratch / file, self.sample_rate, 1, self._num_samples, self.format) as stream:
                     for samples in _blocks(part.path):
                         stream.write(samples if gain == 1.0 else samples * np.float32(gain))
                 record["sources"].append(_entry(part, file, mixture_energy))
@@ -192,7 +185,7 @@ class _told:
         return self
 
     def __exit__(self, kind, error, trace):
-        if isinstance(error, (OSError, soundfile.LibsndfileError)):
+        if isinstance(error, OSError):
             reason = getattr(error, "strerror", None) or error
             raise DataError(
                 f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder."
@@ -259,18 +252,13 @@ def read_sources(folder: Path, name: str, num_samples: int) -> tuple[list[str], 
     for row, entry in zip(waveforms, entries, strict=True):
         path = folder / Path(entry["file"]).name
         try:
-            with soundfile.SoundFile(path) as stream:
-                shape = (stream.frames,) if stream.channels == 1 else (stream.frames, stream.channels)
-                if shape != (num_samples,):
-                    raise DataError(f"{path} has shape {shape}; expected {num_samples} samples, one channel.")
-                waveform = stream.read(dtype="float32")
-        except (OSError, TypeError, RuntimeError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{path} cannot be read ({error}): run the inference stage again.") from None
-        if waveform.shape != row.shape:
-            raise DataError(
-                f"{path} ends after {len(waveform)} samples; expected {num_samples}. Run the inference again."
-            )
-        if not np.isfinite(waveform).all():
-            raise DataError(f"{path}: sample {int(np.argmin(np.isfinite(waveform)))} is not a finite number.")
-        row[:] = waveform / np.float32(record.get("gain", 1.0)) if record.get("gain", 1.0) != 1 else waveform
+            with open_audio(path) as audio:
+                shape = (audio.info.channels, audio.info.frames)
+                if shape != (1, num_samples):
+                    raise DataError(f"{path}: has shape {shape}; expected (1, {num_samples}).")
+                row[:] = audio.read()[0]
+        except DataError as error:
+            raise DataError(f"{error} Run the inference stage again.") from None
+        if (gain := record.get("gain", 1.0)) != 1:
+            row /= np.float32(gain)
     return [entry["label"] for entry in entries], waveforms

@@ -11,7 +11,6 @@ from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
 from s5lib.systems.base import System
 from s5lib.systems.calibration import Calibration, decide
-from s5lib.systems.chunks import separate_long
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import separate_long
 

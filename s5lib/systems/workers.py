@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from s5lib.audio.reader import RecordingReader
+from s5lib.audio import AudioReader, open_audio
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
@@ -104,7 +104,7 @@ def separate(job: Job, task: Task) -> Outcome:
     system = _load(job.system, job.plugins)
     system.window_seconds = job.window_seconds
     try:
-        with RecordingReader(task.path, system.sample_rate, task.channels) as recording:
+        with open_audio(task.path, system.sample_rate, task.channels) as recording:
             system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task)
         return Outcome(task, recording.duration, format_summary(os.path.basename(task.path), record))
@@ -117,7 +117,7 @@ def separate(job: Job, task: Task) -> Outcome:
         )
 
 
-def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> dict[str, Any]:
+def _write(system: System, recording: AudioReader, job: Job, task: Task) -> dict[str, Any]:
     energy, seen = 0.0, 0
 
     def read(start: int, stop: int) -> np.ndarray:

@@ -152,12 +152,12 @@ def spoil(name, samples=SAMPLES, rate=RATE, channels=1, value=0.1, subtype="FLOA
         (spoil("eval_11_0_Dog.wav"), "eval_11_0_Dog.wav: belongs to none of the 4 mixtures"),
         (spoil("eval_1_0_Dig.wav"), "1_0_Dig.wav: unknown label 'Dig'. Known: Dog, Door_bell. Did you mean 'Dog'?"),
         (spoil("eval_1_Dog.wav"), "expected NAME_I_LABEL"),
-        (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(b"RIFF"), "the estimate cannot be read"),
+        (lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(b"RIFF"), "eval_1_0_Dog.wav: not a recording"),
         (
             lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(
                 (folder / "estimates/eval_1_0_Dog.wav").read_bytes()[:9000]
             ),
-            "eval_1_0_Dog.wav: the estimate has",
+            "eval_1_0_Dog.wav: truncated",
         ),
         (lambda folder: shutil.rmtree(folder / "estimates"), "no such folder of estimates"),
         (lambda folder: [p.unlink() for p in (folder / "estimates").iterdir()], "no estimates there"),
