@@ -155,7 +155,7 @@ class _View:
     """A part of a file under another header, as the file object that soundfile asks for."""
 
     def __init__(self, source: Any, part: Part | None):
-        self._file: Any = source if isinstance(source, io.BytesIO) else open(source, "rb")  # noqa: SIM115 - closed below
+        self._file: Any = source if isinstance(source, io.BytesIO) else open(source, "rb")
         self._owned = self._file is not source
         if part is None:
             part = Part(b"", 0, self._file.seek(0, 2))

@@ -1,8 +1,8 @@
 """Recordings at one sampling rate, each decoded once: in memory under a limit, or as memory-mapped files.
 
-The mapped ``.npy`` files are shared by all processes.  Their names are made from the source's path, size and time of
-change, so that a changed recording is decoded anew; they are written under a temporary name and renamed, so that several
-processes may build the folder at once.
+All processes share the mapped ``.npy`` files.  Their names are made from the source's path and state (size, times of
+change, inode), so that a changed recording is decoded anew; each appears whole or not at all, so that several processes
+may build the folder at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from s5lib.audio.memory import MemoryLimitedCache
 from s5lib.audio.reader import open_audio, probe, read_audio
 from s5lib.errors import DataError
+from s5lib.provenance.files import atomic_write
 
 __all__ = ["AudioStore", "MappedArray", "decoded_file"]
 
@@ -35,17 +36,14 @@ def decoded_file(
 ) -> MappedArray:
     """Return ``decode()`` as a read-only memory map of a file in ``folder``, made on the first call for this source."""
     state = os.stat(path)
-    key = f"{os.path.abspath(path)}|{state.st_size}|{state.st_mtime_ns}|{tag}"
-    target = Path(folder) / f"{hashlib.sha1(key.encode()).hexdigest()}.npy"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with open(temporary, "wb") as file:
-                np.save(file, decode())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+    changed = state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
+    key = f"{os.path.abspath(path)}|{changed}|{tag}".encode("utf-8", "surrogateescape")
+    target = Path(folder) / f"{hashlib.sha256(key).hexdigest()}.npy"
+    try:
+        return MappedArray(np.load(target, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError, EOFError):  # not there, or cut short by a full disk or a power cut
+        with atomic_write(target, durable=False) as temporary, open(temporary, "wb") as file:
+            np.save(file, decode())
     return MappedArray(np.load(target, mmap_mode="r", allow_pickle=False))
 
 

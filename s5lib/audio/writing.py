@@ -59,7 +59,7 @@ class AudioWriter:
         width = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}.get(subtype, 0)
         if subtype == "FLOAT":
             self._owned = isinstance(target, str | os.PathLike)
-            self._raw = open(target, "wb") if isinstance(target, str | os.PathLike) else target  # noqa: SIM115
+            self._raw = open(target, "wb") if isinstance(target, str | os.PathLike) else target
             self._raw.write(_float_header(sample_rate, num_channels, num_samples))
             return
         if container == "WAV" and num_samples * num_channels * width + 1024 > _LARGEST_WAV:
@@ -124,7 +124,10 @@ def write_audio(path: str | os.PathLike, samples: np.ndarray, sample_rate: int, 
     """
     samples = np.atleast_2d(samples)
     try:
-        with atomic_write(path) as temporary, AudioWriter(temporary, sample_rate, *samples.shape, format) as writer:
+        with (
+            atomic_write(path, durable=False) as temporary,
+            AudioWriter(temporary, sample_rate, *samples.shape, format) as writer,
+        ):
             writer.write(samples)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error}). Is there room on the disk?") from error

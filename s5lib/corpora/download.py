@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s5lib.errors import DataError
+from s5lib.provenance.files import move
+from s5lib.provenance.lock import folder_lock
 
 __all__ = ["RemoteFile", "fetch_files", "require_space", "with_size", "zenodo_files"]
 
@@ -118,9 +120,10 @@ def fetch_files(
     needed = sum(file.size or 0 for file in missing) - begun
     if missing:
         require_space(folder, needed + reserve, f"fetching {len(missing)} files and unpacking them")
-        folder.mkdir(parents=True, exist_ok=True)
-    for file in missing:
-        _fetch(file, folder, tries, wait, progress)
+        with folder_lock(folder):  # two runs that append to one file would spoil it
+            for file in missing:
+                if not _whole(folder / file.name, file):
+                    _fetch(file, folder, tries, wait, progress)
     return [folder / file.name for file in files]
 
 
@@ -162,7 +165,7 @@ def _fetch(file: RemoteFile, folder: Path, tries: int, wait: float, progress: Ca
     if bar is not None:
         bar.close()
     _check(file, part)
-    os.replace(part, folder / file.name)
+    move(part, folder / file.name, durable=True)
 
 
 def _receive(file: RemoteFile, part: Path, bar) -> None:

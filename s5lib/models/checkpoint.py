@@ -143,7 +143,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a safetensors file is not iterable
+            return header, {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({error}).") from error
 

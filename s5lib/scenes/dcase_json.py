@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from s5lib.errors import DataError
+from s5lib.provenance.files import write_json
 from s5lib.scenes.corpus import Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
@@ -52,12 +53,8 @@ def read_metadata(path: str | os.PathLike) -> dict:
 
 
 def write_metadata(metadata: Mapping, path: str | os.PathLike) -> None:
-    """Write a scene's JSON file, first under a temporary name; numbers are kept to the last bit."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(metadata, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Write a scene's JSON file, whole or not at all; numbers are kept to the last bit."""
+    write_json(path, metadata)
 
 
 def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLike) -> SceneDescription:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -83,7 +82,6 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
 
 
 def _start(threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the process that started this one tells about Ctrl-C
     torch.set_num_threads(threads)
     keep_freed_memory()
 
