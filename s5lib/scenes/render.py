@@ -137,7 +137,7 @@ class Renderer:
         Raises:
             DataError: a file is missing or not usable, or does not fit the description.
         """
-        mixture = self._noise(scene)
+        mixture = self.noise(scene)
         dry = np.zeros((len(scene.targets) if sources else 0, scene.num_samples), np.float32)
         if scene.events:
             total = None
@@ -156,7 +156,7 @@ class Renderer:
 
     def stems(self, scene: SceneDescription) -> Stems:
         """Render the parts of a scene one by one."""
-        noise = self._noise(scene)
+        noise = self.noise(scene)
         parts = []
         for event in scene.events:
             first, spectra, response = self._scaled(scene, event)
@@ -181,10 +181,7 @@ class Renderer:
         room = self.stores(scene.sample_rate)[1].room(os.fspath(scene.room_path))
         return room.directions[[room.position_index(event.position) for event in scene.targets]]
 
-    def _ref_db(self, scene: SceneDescription) -> float:
-        return self.preset.ref_db if scene.ref_db is None else scene.ref_db
-
-    def _noise(self, scene: SceneDescription) -> np.ndarray:
+    def noise(self, scene: SceneDescription) -> np.ndarray:
         """Return the background ``[M, T]``; zeros where the scene has none."""
         rate = scene.sample_rate
         parts = [(event, self._cut(event, rate)) for event in scene.noises]
@@ -202,8 +199,7 @@ class Renderer:
             energy = float(np.mean(np.square(samples), dtype=np.float64))
             if energy == 0.0:
                 raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it has no level to scale.")
-            gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(energy)
-            _add(total, int(event.onset * rate), np.float32(gain) * samples)
+            _add(total, int(event.onset * rate), np.float32(self.level(scene, event) / np.sqrt(energy)) * samples)
         return total
 
     def _cut(self, event: Event, rate: int) -> np.ndarray:
@@ -218,26 +214,39 @@ class Renderer:
             )
         return samples
 
-    def _scaled(self, scene: SceneDescription, event: Event) -> tuple[int, np.ndarray, ResponseSpectra]:
-        """Return the first block, the spectra of the event at its final level, and the room's response to it."""
-        rate = scene.sample_rate
+    def sound(self, event: Event, rate: int) -> np.ndarray:
+        """Return the event's part of its recording, ``[n]`` float32, divided by its peak."""
         samples = self._cut(event, rate)
         if len(samples) != 1:
             raise DataError(f"{event.path}: {len(samples)} channels, expected a recording of one channel.")
-        peak = float(np.max(np.abs(samples)))
+        peak = np.max(np.abs(samples))
         if peak == 0.0:
             raise DataError(
                 f"{event.path}: silent for {event.duration:g} s from {event.source_time:g} s on; remove the clip."
             )
+        return samples[0] / peak
+
+    def level(self, scene: SceneDescription, event: Event) -> float:
+        """Return the root mean square that the event has in the scene."""
+        ref_db = self.preset.ref_db if scene.ref_db is None else scene.ref_db
+        return 10 ** ((ref_db + event.snr) / 20)
+
+    def direct_range(self, scene: SceneDescription) -> tuple[int, int]:
+        """Return how many samples before and after its peak belong to the direct path."""
+        before, after = scene.direct_range_ms or self.preset.direct_range_ms
+        return int(before * scene.sample_rate / 1000), int(after * scene.sample_rate / 1000)
+
+    def _scaled(self, scene: SceneDescription, event: Event) -> tuple[int, np.ndarray, ResponseSpectra]:
+        """Return the first block, the spectra of the event at its final level, and the room's response to it."""
+        rate = scene.sample_rate
+        sound = self.sound(event, rate)
         rooms, path = self.stores(rate)[1], os.fspath(scene.room_path)
-        before, after = (int(ms * rate / 1000) for ms in scene.direct_range_ms or self.preset.direct_range_ms)
         position = rooms.room(path).position_index(event.position)
-        response = rooms.spectra(path, position, before, after, self.preset.signed_peak)
-        first, spectra = block_spectra(samples[0] / np.float32(peak), int(event.onset * rate), response.block)
-        values = (samples.shape[1] + response.length - 1) * response.channels.shape[0]
+        response = rooms.spectra(path, position, *self.direct_range(scene), self.preset.signed_peak)
+        first, spectra = block_spectra(sound, int(event.onset * rate), response.block)
+        values = (len(sound) + response.length - 1) * response.channels.shape[0]
         power = convolved_energy(spectra, response.kernel) / values
-        gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(power)
-        spectra *= np.float32(gain)
+        spectra *= np.float32(self.level(scene, event) / np.sqrt(power))
         return first, spectra, response
 
 

@@ -80,7 +80,12 @@ class CachedData(TrainingData):
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)
         key = backbone_key(model, s.precision)
         sets = {
-            "train": (self.train, pool, pool_key(self.train), f"{self.train.corpus.split}-{self.train.seed}"),
+            "train": (
+                self._unrendered(self.train),
+                pool,
+                pool_key(self.train),
+                f"{self.train.corpus.split}-{self.train.seed}",
+            ),
             "valid": (self.valid, len(self.valid), recordings_key(self.valid), "valid"),
         }
         kept = {}

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import lightning
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from s5lib.data import collate
+from s5lib.data import DrawnScenes, collate
+from s5lib.data.unrendered import UnrenderedScenes, rendered
+from s5lib.training.features import FeatureScenes
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["StepSampler", "TrainingData"]
@@ -51,7 +53,18 @@ class TrainingData(lightning.LightningDataModule):
     def train_dataloader(self):
         s, trainer = self.settings, self.trainer
         sampler = StepSampler(s.batch_size, s.max_steps, trainer.global_step, trainer.global_rank, trainer.world_size)
-        return self._loader(self.train, sampler.share // s.accumulate, sampler=sampler)
+        return self._loader(self._unrendered(self.train), sampler.share // s.accumulate, sampler=sampler)
+
+    def _unrendered(self, scenes: Dataset) -> Dataset:
+        """Return what the loader gives of training scenes: their parts, where rendering is left to a device."""
+        device = self.settings.render_device
+        if device == "workers" or not isinstance(scenes, DrawnScenes):
+            return scenes
+        return UnrenderedScenes(scenes, in_loader=device == "cpu")
+
+    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Render on the device that trains what has not been rendered by then."""
+        return rendered(batch)
 
     def val_dataloader(self):
         trainer = self.trainer
@@ -60,14 +73,13 @@ class TrainingData(lightning.LightningDataModule):
         return self._loader(self.valid, max(1, at_once), sampler=list(mine))
 
     def _loader(self, dataset, batch_size, sampler):
-        ready_made = hasattr(dataset, "collate")  # features, mapped into memory: nothing to mix
-        workers = 0 if ready_made else self.settings.num_workers
+        workers = 0 if isinstance(dataset, FeatureScenes) else self.settings.num_workers  # these are made already
         loader = DataLoader(
             dataset,
             batch_size,
             sampler=sampler,
             num_workers=workers,
-            collate_fn=dataset.collate if ready_made else collate,
+            collate_fn=getattr(dataset, "collate", collate),
             worker_init_fn=_leave_signals_to_the_trainer,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,

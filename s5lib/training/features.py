@@ -23,10 +23,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from humanfriendly import format_size, format_timespan
+from lightning.fabric.utilities import move_data_to_device
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from s5lib.data import DrawnScenes, RecordedScenes, collate
+from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError
 from s5lib.provenance.files import atomic_write, write_text
 
@@ -196,14 +198,16 @@ class FeatureShards:
         parts = [
             _indices(n, count)[i : i + batch_size] for n in mine for i in range(0, len(_indices(n, count)), batch_size)
         ]
-        loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=collate)
+        make_batch = getattr(scenes, "collate", collate)
+        loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=make_batch)
         mode = model.training
         model.eval()
         rows, done, since = [], 0, time.monotonic()
         for batch in loader:
+            batch = rendered(move_data_to_device(batch, device))
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                features = model.features(batch["mixture"].to(device)).float().cpu().numpy()
-            rows.append((batch["labels"].numpy(), features))
+                features = model.features(batch["mixture"]).float().cpu().numpy()
+            rows.append((batch["labels"].cpu().numpy(), features))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
                 self._write(mine[done], rows, len(missing) * SHARD if done == 0 and rank == 0 else 0)
                 rows, done = [], done + 1

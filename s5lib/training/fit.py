@@ -41,6 +41,8 @@ def fit(run: Run) -> Path:
     settings = settings_of(run)
     for name, step in settings.items():
         _check_shares(name, step, processes)
+        if step.render_device == "cuda" and not run.ngpu:
+            raise ConfigError(f"step {name}: --render_device cuda needs a GPU that trains; choose --ngpu 1 or more.")
     scenes = DrawSettings(
         **fill({**corpus.draw_options, **run.scene_options}, options_of(DrawSettings), "the drawing of scenes")
     )
