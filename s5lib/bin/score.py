@@ -20,15 +20,18 @@ counts as one in which nothing was found.
 
 from __future__ import annotations
 
+import argparse
 import logging
 from pathlib import Path
 
+from s5lib.bin.shared_options import add_nj
+from s5lib.config.argument_types import decibels
 from s5lib.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--data_dir", help="data directory with the references")
     parser.add_argument("--references", metavar="FOLDER", help="soundscape/ and oracle_target/, in place of --data_dir")
@@ -53,13 +56,15 @@ def add_arguments(parser):
         help="what the pairs inside a class maximise; sdr is the public DCASE 2026 baseline's way (default: sdri)",
     )
     parser.add_argument(
-        "--penalty_fn", type=float, default=0.0, metavar="DB", help="of each missed source (default: 0)"
+        "--penalty_fn", type=decibels, default=0.0, metavar="DB", help="of each missed source (default: 0)"
     )
-    parser.add_argument("--penalty_fp", type=float, default=0.0, metavar="DB", help="of each invented one (default: 0)")
-    parser.add_argument("--nj", type=int, default=2, help="threads (default: 2)")
+    parser.add_argument(
+        "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each invented one (default: 0)"
+    )
+    add_nj(parser, "threads", default=2)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Score what ``args`` name."""
     from s5lib.evaluation.estimate_files import known_labels
     from s5lib.evaluation.paired_tests import read_scores
@@ -101,18 +106,13 @@ def run(args):
     print(f"written to {args.out}")
 
 
-def _check(args) -> None:
+def _check(args: argparse.Namespace) -> None:
     if bool(args.data_dir) == bool(args.references):
         raise ConfigError("give the references: either --data_dir or --references, one of the two.")
     if bool(args.infer_dir) == bool(args.estimates):
         raise ConfigError("give what to score: either --infer_dir or --estimates, one of the two.")
     if args.oracle_estimates and not args.estimates:
         raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
-    if args.nj < 1:
-        raise ConfigError(f"--nj is {args.nj}; expected 1 or more threads.")
-    for name in ("penalty_fn", "penalty_fp"):
-        if not abs(getattr(args, name)) < float("inf"):
-            raise ConfigError(f"--{name} is {getattr(args, name)}; expected a finite number of dB.")
     if Path(args.out).suffix == ".jsonl":
         raise ConfigError(f"--out is {args.out}; the table goes there, the .jsonl beside it: choose a name in .md.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from argparse import Namespace
@@ -10,13 +11,14 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 import configargparse
-import yaml
 
 from s5lib.errors import ConfigError
+from s5lib.untrusted import parse_yaml, read_text, read_yaml
 
-__all__ = ["NestedYAMLParser", "assignments", "component_options", "parse_assignments"]
+__all__ = ["NestedYAMLParser", "assignments", "component_options", "open_config", "parse_assignments"]
 
 log = logging.getLogger(__name__)
+_CONFIG_BYTES = 1 << 20
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
@@ -27,16 +29,24 @@ class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  
         return "YAML: option names without dashes as keys."
 
     def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
-        """Return the options of an open file."""
-        try:
-            content = yaml.safe_load(stream)
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise configargparse.ConfigFileParserException(f"{stream.name}: not YAML: {error}") from error
+        """Return the options in a file that :func:`open_config` opened."""
+        content = parse_yaml(stream.read(), stream.name, error=configargparse.ConfigFileParserException)
         if content is not None and not isinstance(content, dict):
             raise configargparse.ConfigFileParserException(
                 f"{stream.name}: expected 'option: value' lines, found a {type(content).__name__}"
             )
         return OrderedDict((str(key), _words(value)) for key, value in (content or {}).items() if value is not None)
+
+
+def open_config(path: str) -> TextIO:
+    """Return a configuration file's text as a stream with a name; see :func:`s5lib.untrusted.read_text`.
+
+    Raises:
+        ConfigError: it is missing, no regular file, not UTF-8 or too large.
+    """
+    stream = io.StringIO(read_text(path, _CONFIG_BYTES, error=ConfigError))
+    stream.name = path  # error messages begin with it
+    return stream
 
 
 def _words(value: Any) -> str | list[str]:
@@ -66,13 +76,9 @@ def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {pair!r}.")
-        try:
-            result[key.strip()] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise ConfigError(
-                f"{option and f'--{option}: '}the value in {pair!r} is not valid YAML. Quote a value that has spaces: "
-                "'key=[1, 2]'."
-            ) from None
+        advice = "Quote a value that has spaces: 'key=[1, 2]'."
+        where = f"--{option} {key.strip()}" if option else key.strip()
+        result[key.strip()] = parse_yaml(value, where, error=ConfigError, advice=advice)
     return result
 
 
@@ -98,8 +104,7 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
     """
     content: dict[str, Any] = {}
     if config is not None:
-        with open(config, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream) or {}
+        content = read_yaml(config, error=ConfigError) or {}
     option = f"{kind}_conf"
     in_file = content.get(option) or {}
     if not isinstance(in_file, dict):

@@ -1,4 +1,4 @@
-"""Converts what YAML or a command line gives into the type that an option is declared with, or says why it cannot."""
+"""Converts values from YAML or a command line to the declared type of an option, or raises ValueError."""
 
 from __future__ import annotations
 
@@ -73,6 +73,8 @@ def _integer(value: Any) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("not an integer")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("beyond 64 bits")
     return value
 
 
