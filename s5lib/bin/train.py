@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -77,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices = get_args(option.annotation)  # of a Literal
         metavar = f"{{{','.join(choices)}}}" if choices else option.type.split(" ")[0].upper()
         text = f"{option.help} (default: {option.default})"
-        kind = str if choices else typed(option.annotation)
-        group.add_argument(*names, type=kind, choices=choices or None, metavar=metavar, help=text)
+        convert: Callable[[str], Any] = str if choices else typed(option.annotation)
+        group.add_argument(*names, type=convert, choices=choices or None, metavar=metavar, help=text)
 
 
 def run(args: argparse.Namespace) -> None:

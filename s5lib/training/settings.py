@@ -66,8 +66,8 @@ class TrainSettings:
     num_workers: int = 1
     """processes that mix scenes; 0: the training process mixes itself"""
     render_device: Literal["workers", "cpu", "cuda"] = "workers"
-    """where scenes are convolved and added: workers, one by one in the mixing processes; cpu, there too, but a batch at a
-    time; cuda, a batch at a time on the GPU that trains, for which the mixing processes only read sounds"""
+    """where scenes are convolved and added: workers, one by one in the mixing processes; cpu, there too, but a batch at
+    a time; cuda, a batch at a time on the GPU that trains, for which the mixing processes only read sounds"""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -48,7 +48,7 @@ def test_options_reach_the_commands_that_read_them(bench):
     )
     plugins = [f"{bench.place}/p.py", "x.y"]
     assert (prepare.corpus, prepare.data_root, prepare.test_scenes) == ("mine", f"{bench.place}/root", 20)
-    assert (tagger.tagger, tagger.tagger_conf, tagger.tagger_cache) == ("m2d", ["a=1", "b=2"], "9")
+    assert (tagger.tagger, tagger.tagger_conf, tagger.tagger_cache) == ("m2d", ["a=1", "b=2"], 9)
     assert (separator.separator, separator.separator_conf, separator.aligner) == ("x/net", ["c=3", "d=4"], "pi")
     assert separator.tagger_cache is None
     assert tagger.plugin == separator.plugin == infer.plugin == plugins
