@@ -1,4 +1,8 @@
-"""Fetching large files: resumed after a break, checked, and not begun where the disk has no room."""
+"""Downloads of large files: resumed after a break, verified, and refused where the disk lacks room.
+
+Not by pooch (1.9): it sends no Range requests and deletes what has arrived when a connection breaks, so that an archive of
+many GB would have to come in one piece.
+"""
 
 from __future__ import annotations
 
