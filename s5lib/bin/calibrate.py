@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from s5lib.bin.shared_options import add_ngpu, add_plugin, add_seed, device, load_plugins
+from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import integer
 
 
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="the calibration (default: beside the tagger, where it is found)")
     parser.add_argument("--silence_only", action="store_true", help="try no biases of single classes")
     parser.add_argument("--folds", type=integer(2), default=5, help="of the cross-validation (default: 5)")
-    add_seed(parser, "of the assignment to folds")
-    add_plugin(parser)
-    add_ngpu(parser)
+    add_shared(parser, "plugin", "ngpu", seed="of the assignment to folds (default: 0)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -13,15 +13,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s5lib.bin.shared_options import add_json, add_plugin, load_plugins
+from s5lib.bin.shared_options import add_shared, load_plugins
 from s5lib.config.argument_types import seconds
 from s5lib.config.command_line import parse_assignments
 from s5lib.errors import ConfigError, nearest
 from s5lib.plugins import available, create, find
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from s5lib.models.description import Cost
 
 _KINDS = ("tagger", "separator", "joint_model")
@@ -36,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", help="layers that train, as 'head', 'last2' or 'all'")
     parser.add_argument("--seconds", type=seconds, default=10.0, help="duration of the input (default: 10)")
     parser.add_argument("--device", default="cpu", help="'cpu' or 'cuda' (default: cpu)")
-    add_json(parser)
-    add_plugin(parser)
+    add_shared(parser, "json", "plugin")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -61,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
         print(_page(header, cost, args.device))
 
 
-def _open(name: str, conf: list[str]) -> tuple[nn.Module, dict[str, Any]]:
+def _open(name: str, conf: list[str]) -> tuple[Any, dict[str, Any]]:
     """Return the model, and a header as checkpoints have it; the labels of an untrained one are missing."""
     from s5lib.models import load_model
 

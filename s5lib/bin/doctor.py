@@ -14,7 +14,7 @@ import platform
 import sys
 from typing import Any
 
-from s5lib.bin.shared_options import add_json, add_plugin
+from s5lib.bin.shared_options import add_shared
 from s5lib.errors import PluginError
 from s5lib.plugins import plugins, register_plugin
 from s5lib.plugins.loading import Plugin
@@ -26,9 +26,8 @@ EXTRAS = ("kaldiio", "sentencepiece", "distributed", "sofar")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_json(parser)
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback of what does not load")
-    add_plugin(parser)
+    add_shared(parser, "json", "plugin")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,7 +77,7 @@ def _devices() -> list[str]:
 
 
 def _plugin(plugin: Plugin, with_traceback: bool) -> dict[str, Any]:
-    entry = {
+    entry: dict[str, Any] = {
         "name": plugin.namespace,
         "distribution": plugin.distribution,
         "version": plugin.version,

@@ -13,7 +13,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from s5lib.bin.shared_options import add_nj
+from s5lib.bin.shared_options import add_shared
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--semhear_path", type=Path, help="BinauralCuratedDataset of Semantic Hearing, if on disk")
     parser.add_argument("--ears_path", type=Path, help="EARS, the folder that holds p001 and so on, if on disk")
     parser.add_argument("--eval_set", action="store_true", help="fetch the evaluation set as well")
-    add_nj(parser, "processes that convert clips")
+    add_shared(parser, nj="processes that convert clips (default: 1)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from s5lib.bin.shared_options import add_ngpu, add_nj, add_plugin, device, load_plugins
+from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import label_list, positive_int, seconds
 from s5lib.errors import ConfigError
 
@@ -57,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channel_order", default="WYZX", choices=("WYZX", "WXYZ"), help="of Ambisonics recordings given as FILE"
     )
-    add_plugin(parser)
-    add_ngpu(parser)
-    add_nj(parser, "processes, on the CPU")
+    add_shared(parser, "plugin", "ngpu", nj="processes, on the CPU (default: 1)")
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
     parser.add_argument(
         "--window",

@@ -12,7 +12,7 @@ import dataclasses
 import json
 from typing import Any
 
-from s5lib.bin.shared_options import add_json, add_plugin, load_plugins
+from s5lib.bin.shared_options import add_shared, load_plugins
 from s5lib.config.options import REQUIRED
 from s5lib.plugins import KINDS, Component, available, find
 
@@ -21,8 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="list only this kind")
     parser.add_argument("name", nargs="?", help="tell all about this component")
-    add_json(parser)
-    add_plugin(parser)
+    add_shared(parser, "json", "plugin")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from s5lib.bin.shared_options import add_config, add_nj, add_seed
+from s5lib.bin.shared_options import add_shared
 from s5lib.config.argument_types import count, positive_int, seconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_config(parser)
+    add_shared(parser, "config")
     parser.add_argument("--corpus", default="mini", help="mini, or a name of your own for the tree at --data_root")
     parser.add_argument("--data_root", help="folder that holds the corpus; of mini: where it is made")
     parser.add_argument("--data_dir", required=True, help="where the data directories are written")
@@ -51,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="test mixtures without any target to draw beside those",
     )
-    add_seed(parser, "of the corpus mini and of the drawn scenes")
-    add_nj(parser)
+    add_shared(parser, "nj", seed="of the corpus mini and of the drawn scenes (default: 0)")
 
 
 def run(args: argparse.Namespace) -> None:

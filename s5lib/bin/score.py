@@ -24,7 +24,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from s5lib.bin.shared_options import add_nj
+from s5lib.bin.shared_options import add_shared
 from s5lib.config.argument_types import decibels
 from s5lib.errors import ConfigError, DataError
 
@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each invented one (default: 0)"
     )
-    add_nj(parser, "threads", default=2)
+    add_shared(parser, nj="threads (default: 2)")
+    parser.set_defaults(nj=2)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -99,8 +100,8 @@ def run(args: argparse.Namespace) -> None:
         if others is None:
             other_scores = score_listed(recordings, other_outputs, options, args.nj)
             others = {s.id: {k: v for k in other_outputs if (v := getattr(s, k))} for s in other_scores}
-        names = str(args.infer_dir or args.estimates), str(args.compare)
-        comparison = f"\n{comparison_text(scores, others, names)}"
+        systems = str(args.infer_dir or args.estimates), str(args.compare)
+        comparison = f"\n{comparison_text(scores, others, systems)}"
     title = f"Results on {source.name}"
     print(write_results(scores, Path(args.out), title, options, comparison, others) + comparison)
     print(f"written to {args.out}")

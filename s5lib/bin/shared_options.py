@@ -1,45 +1,30 @@
-"""Options that several commands have, and what they stand for."""
+"""Options that several commands share, and what they stand for."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from s5lib.config.argument_types import count, process_count, seed
 from s5lib.errors import ConfigError
 
-__all__ = ["add_config", "add_json", "add_ngpu", "add_nj", "add_plugin", "add_seed", "device", "load_plugins"]
+__all__ = ["add_shared", "device", "load_plugins"]
+
+SHARED: dict[str, dict[str, Any]] = {
+    "config": {"is_config_file": True, "metavar": "YAML", "help": "file with options"},
+    "json": {"action": "store_true", "help": "print JSON, for other programs"},
+    "ngpu": {"type": count, "default": 0, "metavar": "N", "help": "0: run on the CPU (default); 1: on the GPU"},
+    "nj": {"type": process_count, "default": 1, "metavar": "N", "help": "processes (default: 1)"},
+    "plugin": {"action": "append", "default": [], "metavar": "MODULE|FILE", "help": "plugin to load; may be repeated"},
+    "seed": {"type": seed, "default": 0, "metavar": "N", "help": "of everything random (default: 0)"},
+}
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config``."""
-    parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
-
-
-def add_ngpu(parser: argparse.ArgumentParser, text: str = "0: run on the CPU; 1: on the GPU") -> None:
-    """Add ``--ngpu``."""
-    parser.add_argument("--ngpu", type=count, default=0, metavar="N", help=f"{text} (default: 0)")
-
-
-def add_nj(parser: argparse.ArgumentParser, text: str = "processes", default: int = 1) -> None:
-    """Add ``--nj``."""
-    parser.add_argument("--nj", type=process_count, default=default, metavar="N", help=f"{text} (default: {default})")
-
-
-def add_plugin(parser: argparse.ArgumentParser) -> None:
-    """Add ``--plugin``."""
-    parser.add_argument(
-        "--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load; may be repeated"
-    )
-
-
-def add_seed(parser: argparse.ArgumentParser, text: str) -> None:
-    """Add ``--seed``."""
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help=f"{text} (default: 0)")
+def add_shared(parser: argparse.ArgumentParser, *names: str, **texts: str) -> None:
+    """Add options by name; those of ``texts`` have a help text of their own."""
+    for name in (*names, *texts):
+        options = {**SHARED[name], **({"help": texts[name]} if name in texts else {})}
+        parser.add_argument(f"--{name}", **options)
 
 
 def device(ngpu: int) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 
-from s5lib.bin.shared_options import add_config, add_nj, add_seed
+from s5lib.bin.shared_options import add_shared
 from s5lib.config.argument_types import count, positive_int
 from s5lib.config.command_line import assignments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_config(parser)
+    add_shared(parser, "config")
     parser.add_argument("--data_root", required=True, help="folder that holds the corpus: dev_set/ or its content")
     parser.add_argument("--split", default="test", help="what to draw from: a folder name below sound_event")
     parser.add_argument("--out", required=True, help="folder to write")
@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings in place of the preset's, as duration=5 target_snr=[0,10]; see s5lib.scenes.DrawSettings",
     )
-    add_seed(parser, "another seed gives other scenes")
-    add_nj(parser)
+    add_shared(parser, "nj", seed="another seed gives other scenes (default: 0)")
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from s5lib.bin.shared_options import add_config, add_ngpu, add_plugin, add_seed, device, load_plugins
+from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import positive_int, process_count, typed
 from s5lib.config.command_line import assignments, component_options
 from s5lib.config.options import options_of
@@ -34,7 +34,7 @@ KINDS = tuple(DEFAULTS)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("kind", choices=KINDS, help="what to train")
-    add_config(parser)
+    add_shared(parser, "config")
     parser.add_argument("--data_dir", required=True, help="folder that 's5lib prepare' has written")
     parser.add_argument("--expdir", required=True, help="experiment folder, for the model, logs and checkpoints")
     for kind in KINDS:
@@ -54,12 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a training step with its own options; several run one after the other, each from the weights of the last",
     )
     parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
-    add_plugin(parser)
+    add_shared(parser, "plugin")
     parser.add_argument(
         "--estimate", action="store_true", help="say how long it would take, by short trials; train nothing"
     )
-    add_seed(parser, "of the weights and of the scenes")
-    add_ngpu(parser, "GPUs per machine; 0: train on the CPU")
+    add_shared(
+        parser,
+        seed="of the weights and of the scenes (default: 0)",
+        ngpu="GPUs per machine; 0: train on the CPU (default: 0)",
+    )
     parser.add_argument(
         "--num_processes",
         type=process_count,
