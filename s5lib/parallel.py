@@ -16,6 +16,9 @@ from s5lib.errors import ConfigError, DataError
 
 __all__ = ["over_dask", "over_processes"]
 
+DASK_TIMEOUT = "10s"
+"""How long a scheduler may take to answer."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -92,7 +95,7 @@ def over_dask(work: Callable[[Item], Result], items: Sequence[Item], address: st
     except ImportError as error:
         raise ConfigError("--dask needs the package distributed: pip install 's5lib[dask]'.") from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=DASK_TIMEOUT)
     except (OSError, ValueError) as error:
         raise ConfigError(f"--dask is {address!r}, but no scheduler answers there ({error}).") from error
     with client:

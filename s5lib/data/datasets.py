@@ -218,7 +218,7 @@ class RecordedScenes(Dataset):
                     f"{mixture.shape[1]}, {rate} as of the mixture {recording.mixture}."
                 )
             sources[slot] = source[0]
-        return scene_item(recording.id, mixture, sources, recording.labels, self.classes, self.num_sources)
+        return scene_item(recording.id, mixture, sources, recording.labels or (), self.classes, self.num_sources)
 
 
 def collate(items: Sequence[dict]) -> dict:
@@ -231,7 +231,7 @@ def collate(items: Sequence[dict]) -> dict:
     if len(channels) > 1:
         (first, one), (second, other) = list(channels.items())[:2]
         raise DataError(f"{one} has {first} channels, {other} has {second}; scenes of a batch need the same number.")
-    batch = {"id": [item["id"] for item in items]}
+    batch: dict = {"id": [item["id"] for item in items]}
     longest = max(item["mixture"].shape[-1] for item in items)
     for key in ("mixture", "sources"):
         batch[key] = torch.stack([functional.pad(item[key], (0, longest - item[key].shape[-1])) for item in items])

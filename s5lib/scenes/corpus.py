@@ -34,8 +34,6 @@ class Clip:
     """One recording of a corpus."""
 
     path: Path
-    file: str
-    """Path below the split's folder, with ``/``: the ``source_file`` of scene metadata."""
     source: str
     """The SOURCE folder below the label's folder; the file itself where there is none."""
     info: AudioInfo
@@ -92,7 +90,7 @@ class Corpus:
             raise DataError(f"{targets / split}: no recordings below LABEL folders.")
         self.interferences = self._labelled(self.root / "interference" / split)
         noise = self.root / "noise" / split
-        self.noises = tuple(_clip(path, noise, noise) for path in _audio_files(noise))
+        self.noises = tuple(_clip(path, noise) for path in _audio_files(noise))
         if not self.noises:
             raise DataError(f"{noise}: no noise recordings ({', '.join(AUDIO_SUFFIXES)}); every scene needs one.")
         room_folder = self.root / "room_ir" / split
@@ -118,7 +116,7 @@ class Corpus:
     def _labelled(self, folder: Path) -> dict[str, tuple[Clip, ...]]:
         result = {}
         for label in _folders(folder):
-            clips = tuple(_clip(path, folder, folder / label) for path in _audio_files(folder / label))
+            clips = tuple(_clip(path, folder / label) for path in _audio_files(folder / label))
             for clip in clips:
                 if clip.info.channels != 1:
                     raise DataError(f"{clip.path}: {clip.info.channels} channels, expected a recording of one channel.")
@@ -195,7 +193,5 @@ def _audio_files(folder: Path) -> Iterable[Path]:
     return sorted(found)
 
 
-def _clip(path: Path, split_folder: Path, label_folder: Path) -> Clip:
-    below = path.relative_to(label_folder)
-    source = below.parts[0] if len(below.parts) > 1 else below.name
-    return Clip(path, path.relative_to(split_folder).as_posix(), source, probe(path))
+def _clip(path: Path, folder: Path) -> Clip:
+    return Clip(path, path.relative_to(folder).parts[0], probe(path))

@@ -102,7 +102,8 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
             direct = (float(direct[0]), float(direct[1]))
     if room is None and not groups[2]:
         raise DataError(f"{where}: neither a room nor 'bg_events'; nothing tells how many channels the scene has.")
-    return SceneDescription(duration, int(rate), ref_db, *groups, room, direct)
+    targets, interferences, noises = groups
+    return SceneDescription(duration, int(rate), ref_db, targets, interferences, noises, room, direct)
 
 
 def _room_arguments(metadata: Mapping, where: str) -> Mapping:
@@ -124,7 +125,7 @@ def _event(event, folder: Path, where: str, spatial: bool) -> Event:
             raise DataError(f"{where}: 'event_position' is {event.get('event_position')!r}, expected [[x, y, z]].")
         position = tuple(float(value) for value in position)
     return Event(
-        label=label,
+        label=label if spatial else "",
         path=_below(folder, _get(event, "source_file", str, where), where),
         source_time=_number(event, "source_time", where, low=0.0, inclusive=True),
         onset=_number(event, "event_time", where, low=0.0, inclusive=True),
@@ -174,9 +175,9 @@ def _below(folder: Path, written: str, where: str) -> Path:
 def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSettings) -> dict:
     """Return the metadata of a scene drawn from ``corpus`` with ``settings``; :func:`parse_metadata` gives it back."""
     split = corpus.split
-    sofa_path = f"dev_set/room_ir/{split}/{scene.room_path.name}"
-    direct = list(settings.direct_range_ms)
     room = next(room for room in corpus.rooms if Path(room.path) == scene.room_path)
+    sofa_path = f"dev_set/room_ir/{split}/{Path(room.path).name}"
+    direct = list(settings.direct_range_ms)
     room_metadata = {
         "sofa_path": sofa_path,
         "sr": settings.sample_rate,
@@ -210,7 +211,7 @@ def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSett
 
 def _written(event: Event, folder: Path, role: str) -> dict:
     return {
-        "label": event.label,
+        "label": event.label or None,
         "source_file": event.path.relative_to(folder).as_posix(),
         "source_time": event.source_time,
         "event_time": event.onset,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from s5lib.errors import DataError
+
 __all__ = ["Event", "SceneDescription"]
 
 
@@ -16,8 +18,8 @@ __all__ = ["Event", "SceneDescription"]
 class Event:
     """One sound of a scene."""
 
-    label: str | None
-    """Class of a target or an interference; None for noise."""
+    label: str
+    """Class of a target or an interference; empty for noise."""
     path: Path
     """The recording."""
     source_time: float
@@ -34,7 +36,11 @@ class Event:
 
 @dataclass(frozen=True)
 class SceneDescription:
-    """All that determines a scene; paths can be opened as they are."""
+    """All that determines a scene; paths can be opened as they are.
+
+    Raises:
+        DataError: there are targets or interferences, but no room.
+    """
 
     duration: float
     """In seconds."""
@@ -49,6 +55,10 @@ class SceneDescription:
     """SOFA file; None for a scene of noise alone."""
     direct_range_ms: tuple[float, float] | None
     """What belongs to the direct path, before and after the response's peak; None: the renderer's."""
+
+    def __post_init__(self) -> None:
+        if self.events and self.room_path is None:
+            raise DataError("a scene has sounds at positions, but no room that they could be positions of.")
 
     @property
     def num_samples(self) -> int:

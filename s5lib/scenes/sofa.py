@@ -39,6 +39,11 @@ class Room:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def position(self, index: int) -> tuple[float, float, float]:
+        """Return position ``index``, Cartesian."""
+        x, y, z = self.positions[index].tolist()
+        return x, y, z
+
     def position_index(self, position) -> int:
         """Return the index of the room's position at ``position``, 3 numbers as in the file or Cartesian.
 
