@@ -28,7 +28,8 @@ from s5lib.scenes.corpus import Corpus, class_labels, find_root, metadata_files
 from s5lib.scenes.dcase_json import parse_metadata
 from s5lib.scenes.description import SceneDescription
 from s5lib.scenes.draw import SceneDrawer
-from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
+from s5lib.scenes.reader import DEFAULT_MEMORY
+from s5lib.scenes.render import Renderer
 from s5lib.scenes.settings import DrawSettings
 
 __all__ = ["DrawnScenes", "MetadataScenes", "RecordedScenes", "collate", "label_item", "scene_item"]

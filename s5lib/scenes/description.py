@@ -6,6 +6,7 @@ files, and a renderer turns them into waveforms.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +37,7 @@ class Event:
 
 @dataclass(frozen=True)
 class SceneDescription:
-    """All that determines a scene; paths can be opened as they are.
-
-    Raises:
-        DataError: there are targets or interferences, but no room.
-    """
+    """All that determines a scene; paths can be opened as they are."""
 
     duration: float
     """In seconds."""
@@ -56,14 +53,21 @@ class SceneDescription:
     direct_range_ms: tuple[float, float] | None
     """What belongs to the direct path, before and after the response's peak; None: the renderer's."""
 
-    def __post_init__(self) -> None:
-        if self.events and self.room_path is None:
-            raise DataError("a scene has sounds at positions, but no room that they could be positions of.")
-
     @property
     def num_samples(self) -> int:
         """T, the scene's length."""
         return round(self.duration * self.sample_rate)
+
+    @property
+    def sofa_path(self) -> str:
+        """Path of the room's SOFA file.
+
+        Raises:
+            DataError: the scene has no room.
+        """
+        if self.room_path is None:
+            raise DataError("the scene has sounds at positions, but no room that they could be positions of.")
+        return os.fspath(self.room_path)
 
     @property
     def events(self) -> tuple[Event, ...]:

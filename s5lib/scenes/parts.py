@@ -6,13 +6,12 @@ the same for a batch with torch, on a GPU too; the processes that load data then
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from s5lib.scenes.description import Event, SceneDescription
-from s5lib.scenes.render import Renderer
+from s5lib.scenes.reader import SceneReader
 from s5lib.scenes.rooms import direct_path
 
 __all__ = ["EventParts", "SceneParts", "gather"]
@@ -43,21 +42,20 @@ class SceneParts:
     num_targets: int
 
 
-def gather(renderer: Renderer, scene: SceneDescription) -> SceneParts:
-    """Read a scene's parts through the caches of ``renderer``.
+def gather(reader: SceneReader, scene: SceneDescription) -> SceneParts:
+    """Read a scene's parts through the caches of ``reader``.
 
     Raises:
-        DataError: as the renderer.
+        DataError: a file is missing or not usable, or does not fit the description.
     """
-    events = tuple(_event(renderer, scene, event) for event in scene.events)
-    return SceneParts(renderer.noise(scene), events, len(scene.targets))
+    events = tuple(_event(reader, scene, event) for event in scene.events)
+    return SceneParts(reader.noise(scene), events, len(scene.targets))
 
 
-def _event(renderer: Renderer, scene: SceneDescription, event: Event) -> EventParts:
-    rate, path = scene.sample_rate, os.fspath(scene.room_path)
-    sound = renderer.sound(event, rate)
-    rooms = renderer.stores(rate)[1]
-    response = rooms.responses(path)[rooms.room(path).position_index(event.position)]
-    direct = direct_path(response[0], *renderer.direct_range(scene), renderer.preset.signed_peak)
+def _event(reader: SceneReader, scene: SceneDescription, event: Event) -> EventParts:
+    rate, (position,) = scene.sample_rate, reader.positions(scene, (event,))
+    sound, rooms = reader.sound(event, rate), reader.stores(rate)[1]
+    response = rooms.responses(scene.sofa_path)[position]
+    direct = direct_path(response[0], *reader.direct_range(scene), reader.preset.signed_peak)
     filters = np.concatenate([response, direct[None]])
-    return EventParts(sound, int(event.onset * rate), filters, renderer.level(scene, event))
+    return EventParts(sound, int(event.onset * rate), filters, reader.level(scene, event))

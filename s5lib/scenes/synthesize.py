@@ -24,7 +24,8 @@ from s5lib.parallel import over_dask, over_processes
 from s5lib.scenes.corpus import Corpus, find_root
 from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.draw import SceneDrawer
-from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
+from s5lib.scenes.reader import DEFAULT_MEMORY
+from s5lib.scenes.render import Renderer
 from s5lib.scenes.settings import DrawSettings
 from s5lib.scenes.writing import write_scene
 
