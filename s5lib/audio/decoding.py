@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import tempfile
 from typing import Any
@@ -23,7 +24,7 @@ class NotDecodable(ValueError):
 class ArraySamples:
     """Decoded samples ``[T, M]``, in memory or mapped from a file."""
 
-    format, subtype = "", ""
+    format, subtype, is_seekable = "", "", False
 
     def __init__(self, array: np.ndarray, sample_rate: int):
         self._array, self.sample_rate = array, sample_rate
@@ -54,7 +55,7 @@ class FileSamples:
     """
 
     def __init__(self, source: Any, found: Scan, name: str):
-        self._name, self._exact_seek = name, found.exact_seek
+        self._name, self._exact_seek, self.is_seekable = name, found.exact_seek, found.exact_seek
         self._views: list[_View] = []
         self._spooled: ArraySamples | None = None
         self._files: list[soundfile.SoundFile] = []
@@ -72,22 +73,34 @@ class FileSamples:
         )
         lengths = [file.frames for file in self._files]
         # what decoders cut off the beginning of an MP3 with an Info frame: the silence put there, and no more
-        self._skip = lengths[0] - found.frames if found.parts and found.frames and not found.exact_seek else 0
+        self._skip = lengths[0] - found.frames if found.frames and not found.exact_seek else 0
         lengths[0] -= self._skip
-        self._starts = np.cumsum([0, *lengths]).tolist()
-        self.frames: int = self._starts[-1]
+        self._starts = [0, *itertools.accumulate(lengths)]
+        self.frames = self._starts[-1]
 
     def _open(self, source: Any, found: Scan) -> None:
-        for part in found.parts or (None,):
-            if part is None and not isinstance(source, io.BytesIO):
-                self._files.append(_sound_file(os.fsencode(source)))
+        if found.is_ordinary:
+            try:
+                self._open_part(source, None)
+            except NotDecodable:
+                pass
             else:
-                self._views.append(_View(source, part))
-                self._files.append(_sound_file(self._views[-1]))
+                if found.frames in (None, self._files[0].frames):
+                    return
+                self._files.pop().close()
+        for part in found.parts or (None,):
+            self._open_part(source, part)
         kinds = {(file.samplerate, file.channels) for file in self._files}
         if len(kinds) > 1:
             parts = ", ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(kinds))
             raise DataError(f"{self._name}: a chain of recordings of different kinds ({parts}); split or convert it.")
+
+    def _open_part(self, source: Any, part: Part | None) -> None:
+        if part is None and not isinstance(source, io.BytesIO):
+            self._files.append(_sound_file(os.fsencode(source)))
+        else:
+            self._views.append(_View(source, part))
+            self._files.append(_sound_file(self._views[-1]))
 
     def fill(self, out: np.ndarray, first: int) -> int:
         """Decode samples from ``first`` on into ``out [n, M]``, or ``[n]`` of one channel; return how many there were.

@@ -67,5 +67,5 @@ def decode(path: str, reason: str) -> FileSamples:
             )
         with open(target, "rb") as file:
             samples = FileSamples(os.fspath(target), scan(Bytes(file)), path)
-    samples.format, samples.subtype = "FFMPEG", "FLOAT"
+    samples.format, samples.is_seekable = "FFMPEG", False
     return samples  # its file stays readable until it is closed

@@ -20,6 +20,7 @@ from s5lib.errors import DataError
 __all__ = ["AudioInfo", "AudioReader", "check_sample_rate", "open_audio", "probe", "read_audio"]
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # bytes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class AudioInfo:
     """of the file, as libsndfile has it: ``WAV``, ``FLAC``, ..."""
     subtype: str = ""
     """of its samples: ``PCM_16``, ``FLOAT``, ..."""
+
+    is_seekable: bool = True
+    """whether parts can be read without decoding the whole"""
 
     @property
     def duration(self) -> float:
@@ -140,7 +144,14 @@ class AudioReader:
         channels: Sequence[int] | None = None,
     ):
         self.name, self._samples = name, samples
-        self.info = AudioInfo(samples.frames, samples.sample_rate, samples.channels, samples.format, samples.subtype)
+        self.info = AudioInfo(
+            samples.frames,
+            samples.sample_rate,
+            samples.channels,
+            samples.format,
+            samples.subtype,
+            samples.is_seekable,
+        )
         if self.info.frames < 1:
             raise DataError(f"{name}: holds no samples.")
         check_sample_rate(self.info.sample_rate, name)
@@ -201,13 +212,12 @@ class AudioReader:
             )
 
     def _decode(self, first: int, last: int) -> np.ndarray:
-        try:
-            samples = np.empty((last - first, self.info.channels), np.float32)
-            self._fill(samples, first)
-        except MemoryError:
+        if 4 * (last - first) * self.info.channels > _MEMORY:  # the system grants more, and kills who uses it
             raise DataError(
                 f"{self.name}: {last - first} samples of {self.info.channels} channels do not fit into memory."
-            ) from None
+            )
+        samples = np.empty((last - first, self.info.channels), np.float32)
+        self._fill(samples, first)
         finite = np.isfinite(samples)
         if not finite.all():
             bad = first + int(np.argmin(finite.all(axis=1)))

@@ -83,7 +83,7 @@ class AudioStore:
         path = os.fspath(path)
         if self.folder is None:
             info = probe(path) if path not in self.cache else None
-            large = info and 4 * info.frames * info.channels > self.cache.limit // 4
+            large = info and info.is_seekable and 4 * info.frames * info.channels > self.cache.limit // 4
             if large and info.sample_rate == self.sample_rate:
                 return read_audio(path, start, frames)[0]
         whole = self(path)

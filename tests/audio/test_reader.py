@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -51,3 +53,39 @@ def test_bad_files(tmp_path, clip):
         read_audio(tmp_path / "inf.wav")
     with pytest.raises(DataError, match="ends after 8000 samples; sample 8000"):
         read_audio(clip, start=8000)
+
+
+def test_what_is_no_file_is_not_opened(tmp_path, clip):
+    os.mkfifo(tmp_path / "a.wav")
+    (tmp_path / "b.wav").mkdir()
+    (tmp_path / "c.wav").symlink_to("/dev/zero")
+    for name in ("a.wav", "b.wav", "c.wav"):
+        with pytest.raises(DataError, match=f"{name}: .*expected a recording"):
+            probe(tmp_path / name)
+    with pytest.raises(DataError, match="no such recording"):
+        probe("a\0b.wav")
+    (tmp_path / "d.wav").symlink_to(clip)
+    assert probe(tmp_path / "d.wav").frames == 8000
+
+
+@pytest.mark.parametrize(
+    "name", ["\udcff\udcfe.wav", "u\u0308.wav", "\u0085.wav", "x" * 251 + ".wav", "-x.wav", "a|b.wav"]
+)
+def test_names(tmp_path, clip, name):
+    clip.rename(tmp_path / name)
+    assert read_audio(tmp_path / name)[0].shape == (1, 8000)
+
+
+def test_more_than_memory_holds(tmp_path):
+    """A sparse file of 1 TiB: its length is known, parts can be read, the whole is refused before memory is used."""
+    path = tmp_path / "a.wav"
+    write_wav(path, np.zeros(10))
+    size = 1 << 40
+    header = b"RF64\xff\xff\xff\xffWAVEds64" + (28).to_bytes(4, "little") + (size + 100).to_bytes(8, "little")
+    header += size.to_bytes(8, "little") + bytes(12) + path.read_bytes()[12:-44] + b"\xff\xff\xff\xff"
+    path.write_bytes(header)
+    os.truncate(path, len(header) + size)
+    assert probe(path).frames == size // 4
+    with pytest.raises(DataError, match="memory"):
+        read_audio(path)
+    assert not read_audio(path, size // 4 - 10)[0].any()

@@ -33,7 +33,7 @@ def scan(data: Bytes) -> Scan:
             if not unknown or start > _LONGEST_HEADER:
                 return Scan(frames=frames)
             header = data(0, start - 8) + struct.pack(">q", available)
-            return Scan((Part(header, start, data.size),), frames)
+            return Scan((Part(header, start, data.size),), frames=frames)
         if size < 0:
             break
         position = start + size

@@ -60,7 +60,7 @@ def scan(data: Bytes, begin: int = 0) -> Scan:
     if frames == declared and begin == 0 and stop == data.size:
         return Scan(frames=frames)
     header = b"fLaC\x80\x00\x00\x22" + _patch_total(info[:_STREAMINFO], frames)
-    return Scan((Part(header, position, stop),), frames)
+    return Scan((Part(header, position, stop),), frames=frames)
 
 
 def _frame(head: bytes, info: bytes) -> tuple[int, int] | None:
@@ -102,7 +102,7 @@ def _last_frame(tail: bytes, info: bytes, declared: int) -> tuple[int, int] | No
             continue
         ends = _checksum_ends(tail[place:])
         if ends and (place + ends[-1] == len(tail) or found[1] == declared):
-            return found[1], place + ends[-1 if place + ends[-1] == len(tail) else 0]
+            return found[1], place + ends[-1]
         candidates += 1
         if candidates == _CANDIDATES:
             break

@@ -25,7 +25,7 @@ def scan_aiff(data: Bytes, begin: int = 0) -> Scan:
         Damaged: there are fewer samples than the header says, or none.
     """
     outer = struct.unpack(">I", data(begin + 4, 4))[0]
-    whole = outer + 8 + begin in range(data.size - 1, data.size + 2)
+    whole = outer + 8 + begin == data.size
     chunks: dict[bytes, bytes] = {}
     sound, position = (-1, 0), begin + 12
     while position + 8 <= data.size and not (sound[0] >= 0 and b"COMM" in chunks):
@@ -59,8 +59,6 @@ def scan_aiff(data: Bytes, begin: int = 0) -> Scan:
     if 0 < declared < frames and not unknown:
         frames = declared
         stop = start + frames * width * channels
-    if ordinary and declared == frames:
-        return Scan(frames=frames)
     chunks[b"COMM"] = chunks[b"COMM"][:2] + struct.pack(">I", frames) + chunks[b"COMM"][6:]
     body = b"".join(
         name + struct.pack(">I", len(content)) + content + bytes(len(content) % 2) for name, content in chunks.items()
@@ -68,7 +66,7 @@ def scan_aiff(data: Bytes, begin: int = 0) -> Scan:
     samples = frames * width * channels
     head = b"FORM" + struct.pack(">I", 4 + len(body) + 16 + samples) + data(begin + 8, 4)
     header = head + body + b"SSND" + struct.pack(">III", 8 + samples, 0, 0)
-    return Scan((Part(header, start, start + samples),), frames)
+    return Scan((Part(header, start, start + samples),), ordinary and declared == frames, frames)
 
 
 def scan_au(data: Bytes) -> Scan:
@@ -88,7 +86,5 @@ def scan_au(data: Bytes) -> Scan:
     size = available if unknown else size
     width = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}.get(coding, 0)
     frames = size // (width * channels) if width * channels else None
-    if not unknown:
-        return Scan(frames=frames)
     header = head[:4] + struct.pack(order + "II", 24, min(size, 0xFFFFFFFF)) + head[12:]
-    return Scan((Part(header, start, start + size),), frames)
+    return Scan((Part(header, start, start + size),), not unknown, frames)

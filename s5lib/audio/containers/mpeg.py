@@ -1,4 +1,4 @@
-"""MP3 (ISO/IEC 11172-3, 13818-3): frames, each with its length in its header, counted.
+"""MP3 (ISO/IEC 11172-3, 13818-3) and AAC streams (ADTS): frames, each with its length in its header, counted.
 
 Without the Xing or Info frame that most encoders put first, libsndfile guesses the number of samples from the first bit
 rates, and is far off where they vary.  So such a file gets an Info frame with the number of its frames.
@@ -37,12 +37,14 @@ class _Frame:
 
 
 def scan(data: Bytes, begin: int = 0) -> Scan:
-    """Count the frames of an MP3 file whose frames begin at ``begin``; of another file nothing is said.
+    """Count the frames of an MP3 or AAC file whose frames begin at ``begin``; other files pass unchecked.
 
     Raises:
         Damaged: frames are missing at the end.
     """
     head = data(begin, 4)
+    if len(head) == 4 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
+        return _scan_aac(data, begin)
     first = _parse(head)
     if first is None or (begin + first.size < data.size and _parse(data(begin + first.size, 4)) is None):
         return Scan()
@@ -58,7 +60,18 @@ def scan(data: Bytes, begin: int = 0) -> Scan:
     if not count:
         raise Damaged("holds no samples")
     header = _info_frames(head, count, stop - start)
-    return Scan((Part(header, start, stop),), count * first.samples, exact_seek=False)
+    return Scan((Part(header, start, stop),), frames=count * first.samples, exact_seek=False)
+
+
+def _scan_aac(data: Bytes, place: int) -> Scan:
+    while len(head := data(place, 7)) == 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
+        size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+        if place + size > data.size:
+            raise Damaged(f"truncated: its last frame lacks {place + size - data.size} bytes")
+        place += max(size, 7)
+    if head[:1] == b"\xff":
+        raise Damaged("truncated: it ends within a frame")
+    return Scan()
 
 
 def _parse(head: bytes) -> _Frame | None:

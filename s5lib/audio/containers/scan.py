@@ -29,10 +29,12 @@ class Scan:
 
     parts: tuple[Part, ...] = ()
     """to be decoded one after the other; empty: the file as it is"""
+    is_ordinary: bool = False
+    """whether libsndfile should understand the file as it is, which is faster; :attr:`parts` are for when it does not"""
     frames: int | None = None
-    """the number of samples per channel, where the structure tells"""
+    """the number of samples per channel, where the structure gives it"""
     exact_seek: bool = True
-    """whether libsndfile finds any sample again; of MP3 it finds roughly the place"""
+    """whether libsndfile finds any sample again"""
 
 
 class Bytes:
@@ -43,6 +45,8 @@ class Bytes:
         self.size = file.seek(0, 2)
 
     def __call__(self, offset: int, size: int) -> bytes:
+        if not 0 <= offset < self.size:
+            return b""
         self._file.seek(offset)
         return self._file.read(size)
 

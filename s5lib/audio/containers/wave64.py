@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan
+from s5lib.audio.containers.riff import as_wav
+from s5lib.audio.containers.scan import Bytes, Damaged, Scan
 
 __all__ = ["RIFF", "scan"]
 
@@ -18,31 +19,26 @@ def scan(data: Bytes) -> Scan:
     Raises:
         Damaged: there are fewer samples than the header says, or none.
     """
-    position, block = 40, 0
+    position, chunks = 40, {}
     while (head := data(position, 24))[4:16] == _CHUNK and len(head) == 24:
         size = struct.unpack("<Q", head[16:])[0]
         start = position + 24
-        if head[:4] == b"fmt ":
-            kind, block = struct.unpack("<H10xH", data(start, 14).ljust(14, b"\0"))
-            block = block if kind in (1, 3, 6, 7, 0xFFFE) else 0
+        if head[:4] in (b"fmt ", b"fact") and size < 1 << 16:
+            chunks[head[:4]] = data(start, size - 24)
         if head[:4] == b"data":
-            return _samples(data, position, size, block)
+            return _samples(data, position, size, chunks)
         if size < 24:
             break
         position += size + -size % 8
     raise Damaged("truncated within its header: it has no samples")
 
 
-def _samples(data: Bytes, position: int, size: int, block: int) -> Scan:
+def _samples(data: Bytes, position: int, size: int, chunks: dict[bytes, bytes]) -> Scan:
     start = position + 24
     outer = struct.unpack("<Q", data(16, 8))[0]
     unknown = size <= 24 or size >= 1 << 62
     if not unknown and position + size > data.size and outer != data.size:
         raise Damaged(f"truncated: {position + size - data.size} of its {size - 24} bytes of samples are missing")
     stop = data.size if unknown else min(position + size, data.size)
-    frames = (stop - start) // block if block else None
-    if outer == data.size and not unknown and stop == position + size:
-        return Scan(frames=frames)
-    head = data(0, start)
-    header = head[:16] + struct.pack("<Q", stop) + head[24:-8] + struct.pack("<Q", stop - position)
-    return Scan((Part(header, start, stop),), frames)
+    ordinary = outer == data.size and not unknown and stop == position + size
+    return as_wav(chunks, start, stop, ordinary) if len(chunks.get(b"fmt ", b"")) >= 16 else Scan()
