@@ -22,7 +22,10 @@ _CONFIG_BYTES = 1 << 20
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
-    """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one."""
+    """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one.
+
+    Such strings begin with a space, which tells them from those of the command line.
+    """
 
     def get_syntax_description(self) -> str:
         """Describe the format, for a command's help."""
@@ -52,7 +55,7 @@ def open_config(path: str) -> TextIO:
 def _words(value: Any) -> str | list[str]:
     """Return a YAML value as it would be written on the command line."""
     if isinstance(value, dict):
-        return [f"{key}={json.dumps(item)}" for key, item in value.items()]
+        return [f" {key}={json.dumps(item)}" for key, item in value.items()]
     if isinstance(value, list):
         return [str(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -109,8 +112,7 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
     in_file = content.get(option) or {}
     if not isinstance(in_file, dict):
         raise ConfigError(f"{config}: {option} is {in_file!r}; expected a mapping, such as {{channels: [8, 16]}}.")
-    if given == _words(in_file):
-        given = []
+    given = [pair for pair in given if not pair.startswith(" ")]
     of_another = content.get(kind, default) != name
     if of_another and in_file:
         log.info("%s: its %s is for %s; %s is made without it", config, option, content.get(kind, default), name)
