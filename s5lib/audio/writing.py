@@ -87,7 +87,7 @@ class AudioWriter:
         Raises:
             OSError: the file cannot be written.
         """
-        content = np.ascontiguousarray(np.asarray(samples, np.float32).T)
+        content = np.ascontiguousarray(np.asarray(samples).T)  # of float64, too: integers are rounded once
         if self._raw is not None:
             self._raw.write(content.astype("<f4", copy=False).data)
         else:
