@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation.estimate_files import known_labels
     from s5lib.evaluation.paired_tests import read_scores
     from s5lib.evaluation.results import write_results
-    from s5lib.evaluation.scoring import MetricOptions, list_outputs, score_listed
+    from s5lib.evaluation.scoring import MetricOptions, check_outputs, list_outputs, score_listed
     from s5lib.evaluation.significance_text import comparison_text
 
     _check(args)
@@ -87,12 +87,14 @@ def run(args: argparse.Namespace) -> None:
         outputs = list_outputs(Path(args.estimates), names, labels, oracle)
     else:
         outputs = list_outputs(Path(args.infer_dir), names)
+        check_outputs(Path(args.infer_dir), recordings)
     # the other system is read first: what is wrong with it should not be told after all the work
     others = None
     if args.compare and args.compare.endswith(".jsonl"):
         others = read_scores(Path(args.compare), options)
     elif args.compare:
         other_outputs = list_outputs(Path(args.compare), names, labels)
+        check_outputs(Path(args.compare), recordings)
     _say_what_is_missing(outputs)
     scores = list(score_listed(recordings, outputs, options, args.nj))
     comparison = ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from s5lib.data import CorpusDescription
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels
-from s5lib.systems.outputs import file_label, read_record
+from s5lib.systems.records import file_label, read_record, record_path
 
 __all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
 
@@ -111,7 +111,7 @@ def listed_by_inference(folder: Path, name: str) -> list[EstimateFile]:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    record = read_record(folder / f"{name}.json")
+    record = read_record(record_path(folder, name))
     gain = float(record.get("gain", 1.0))
     return [EstimateFile(entry["label"], folder / Path(entry["file"]).name, gain) for entry in record["sources"]]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from s5lib.errors import DataError
 from s5lib.metrics import FalsePrediction, Pair, SceneScore
-from s5lib.systems.outputs import read_record
+from s5lib.systems.records import read_record
 
 __all__ = ["SceneResult", "read_labels", "read_results"]
 
@@ -90,7 +90,8 @@ def read_labels(folder: Path) -> dict[str, tuple[str, ...]]:
     found = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            found[path.stem] = tuple(str(source["label"]) for source in read_record(path)["sources"])
+            record = read_record(path)
+            found[str(record.get("name", path.stem))] = tuple(str(source["label"]) for source in record["sources"])
         except DataError:
             continue
     return found

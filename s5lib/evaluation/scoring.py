@@ -19,8 +19,9 @@ from s5lib.errors import DataError
 from s5lib.evaluation.estimate_files import EstimateFile, list_estimates, listed_by_inference
 from s5lib.evaluation.waveforms import Workspace, check_finite, read_mixture, read_rows
 from s5lib.metrics import LabelledScene, Pair, SceneScore
+from s5lib.systems.records import check_made_from, record_path
 
-__all__ = ["MetricOptions", "RecordingScores", "list_outputs", "score_listed", "score_recordings"]
+__all__ = ["MetricOptions", "RecordingScores", "check_outputs", "list_outputs", "score_listed", "score_recordings"]
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,22 @@ def score_recordings(
         DataError: there are no references, no output, or a file is missing or does not fit its reference.
     """
     recordings = DataDirectory.read(data_dir).recordings
-    yield from score_listed(recordings, list_outputs(infer_dir, [r.id for r in recordings]), options, nj)
+    outputs = list_outputs(infer_dir, [r.id for r in recordings])
+    check_outputs(infer_dir, recordings)
+    yield from score_listed(recordings, outputs, options, nj)
+
+
+def check_outputs(infer_dir: Path, recordings: Sequence[Recording]) -> None:
+    """Check that what ``s5lib infer`` has left was made from these recordings, for the labels that they now have.
+
+    Raises:
+        DataError: a recording or its labels have changed since.
+    """
+    for kind in ("predicted", "oracle"):
+        if (infer_dir / kind).is_dir():
+            for recording in recordings:
+                labels = recording.labels if kind == "oracle" else None
+                check_made_from(record_path(infer_dir / kind, recording.id), recording.mixture, labels)
 
 
 def list_outputs(

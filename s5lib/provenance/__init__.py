@@ -1,5 +1,6 @@
 """What was made from what: digests, fingerprints, manifests, locks, and files that appear whole or not at all."""
 
+from s5lib.provenance.commit import commit
 from s5lib.provenance.digest import FileStamp, Stamps, file_digest
 from s5lib.provenance.files import (
     atomic_folder,
@@ -21,6 +22,7 @@ __all__ = [
     "Stamps",
     "atomic_folder",
     "atomic_write",
+    "commit",
     "file_digest",
     "folder_lock",
     "move",

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _SCRATCH = re.compile(r"\..*\.([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}\.part", re.DOTALL)
+JOURNAL = "journal"
+"""In a scratch folder: what a process is about to put in place."""
 _DAY = 86400.0
 _NAME_BYTES = 180  # of a target's name in a scratch name, which has to stay below the file system's 255
 _SWEEP_INTERVAL = 1.0  # seconds: listing a folder of many files for each of them would take long
@@ -153,6 +155,7 @@ def remove_scratch(folder: str | os.PathLike[str], everybody: bool = False) -> N
             if match is None or entry.name in _in_use or not (everybody or _is_abandoned(match[1], entry)):
                 continue
             if entry.is_dir(follow_symlinks=False):
+                _roll_back(Path(entry.path))
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 with contextlib.suppress(OSError):
@@ -210,6 +213,21 @@ def _naming(path: Path) -> Iterator[None]:
         if cause is None:
             raise
         raise OSError(cause.errno, cause.strerror, os.fspath(path)) from error
+
+
+def _roll_back(scratch: Path) -> None:
+    """Remove what a process had put in place of an unfinished set of files; see :mod:`s5lib.provenance.commit`."""
+    folder = scratch.parent
+    try:
+        journal = json.loads((scratch / JOURNAL).read_text(encoding="utf-8"))
+        if (folder / journal["manifest"]).exists():
+            return
+        moved = {name for name in journal["files"] if not (scratch / name).exists()}
+        for name in moved.union(journal["earlier"]):
+            if os.path.basename(name) == name:
+                (folder / name).unlink(missing_ok=True)
+    except (OSError, ValueError, KeyError, TypeError):  # there is no journal: nothing was put in place
+        return
 
 
 def _shortened(name: str) -> str:

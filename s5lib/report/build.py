@@ -20,6 +20,7 @@ from s5lib.report.experiment import Experiment, System, read_experiments
 from s5lib.report.listening import ListeningScene, choose_scenes, listening_scene
 from s5lib.report.model_versions import curve_views, made_of
 from s5lib.report.spectrogram import AUDIO_FORMATS
+from s5lib.systems.records import record_path
 from s5lib.version import __version__
 
 __all__ = ["write_report"]
@@ -141,7 +142,7 @@ def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScen
 
 def _holds(system: System, names) -> bool:
     return system.infer_dir is not None and any(
-        all((system.infer_dir / kind / f"{name}.json").is_file() for name in names) for kind in ("predicted", "oracle")
+        all(record_path(system.infer_dir / kind, name).is_file() for name in names) for kind in ("predicted", "oracle")
     )
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from s5lib.audio import encode_audio
 from s5lib.errors import ConfigError, DataError
 from s5lib.provenance.digest import file_digest
-from s5lib.provenance.files import atomic_write
+from s5lib.provenance.files import move, scratch_folder
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
-from s5lib.systems.outputs import file_label, read_record, read_sources
+from s5lib.systems.outputs import read_sources
+from s5lib.systems.records import check_made_from, file_label, identity, read_record, record_path
 from s5lib.version import __version__
 
 __all__ = ["build_package"]
@@ -40,7 +41,9 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
             "Suzuki_NTT_task4_1."
         )
     infer_dir = infer_dir / "predicted" if (infer_dir / "predicted").is_dir() else infer_dir
-    records = {key: read_record(infer_dir / f"{key}.json") for key in sorted(rules.soundscapes or {})}
+    records = {key: read_record(record_path(infer_dir, key)) for key in sorted(rules.soundscapes or {})}
+    for key in records if rules.recordings else ():
+        check_made_from(record_path(infer_dir, key), rules.recordings[key])
     if not records:
         raise DataError("there are no recordings: the rules name no soundscape.")
     made_by = _one_system(records, infer_dir)
@@ -64,19 +67,13 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
     }
     target = out / f"{name}.zip"
     try:
-        with atomic_write(target) as temporary:
-            # The folder's name is the file's, so the check has to see the file under it.
-            draft = temporary.with_name(f".{name}.draft") / target.name
-            draft.parent.mkdir(exist_ok=True)
-            try:
-                _write(draft, name, texts, infer_dir, records, rules)
-                violations = check_package(draft, rules)
-                if violations:
-                    raise DataError(f"the package would break {len(violations)} rules, the first: {violations[0]}.")
-                draft.replace(temporary)
-            finally:
-                draft.unlink(missing_ok=True)
-                draft.parent.rmdir()
+        with scratch_folder(target) as scratch:  # the name of the zip's folder is the file's: the check compares them
+            draft = scratch / target.name
+            _write(draft, name, texts, infer_dir, records, rules)
+            violations = check_package(draft, rules)
+            if violations:
+                raise DataError(f"the package would break {len(violations)} rules, the first: {violations[0]}.")
+            move(draft, target, durable=True)
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror}.") from error
     return target
@@ -113,7 +110,8 @@ def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:
     if not isinstance(made_by, dict) or not isinstance(made_by.get("models"), dict):
         raise DataError(f"{infer_dir / first}.json does not say which models made it: run the inference again.")
     for key, record in records.items():
-        if record.get("made_by") != made_by:
+        other = record.get("made_by")
+        if not isinstance(other, dict) or identity(other) != identity(made_by):
             raise DataError(f"{infer_dir}: {first} and {key} were made by different systems: run the inference again.")
         if record.get("labels") != "predicted":
             raise DataError(f"{infer_dir / key}.json: its labels were given, a package has predicted ones.")

@@ -73,6 +73,8 @@ class Rules:
     max_sources: int = 3
     soundscapes: Mapping[str, int] | None = None
     """names of all recordings of the set, each with its number of samples at ``sample_rate``; None: not known"""
+    recordings: Mapping[str, str] | None = None
+    """their paths; None: not known"""
 
     @classmethod
     def of(cls, data_dir: str | Path) -> Rules:
@@ -89,11 +91,11 @@ class Rules:
             corpus = CorpusDescription.read(data_dir.parent)
             sizes = {"labels": corpus.labels, "sample_rate": corpus.sample_rate, "max_sources": corpus.max_sources}
         rate = sizes.get("sample_rate", cls.sample_rate)
-        lengths = {}
-        for name, path in recordings_of(data_dir).items():
+        lengths, recordings = {}, recordings_of(data_dir)
+        for name, path in recordings.items():
             info = probe(path)
             lengths[name] = -(-info.frames * rate // info.sample_rate)
-        return cls(**sizes, soundscapes=lengths)
+        return cls(**sizes, soundscapes=lengths, recordings=recordings)
 
 
 def recordings_of(folder: Path) -> dict[str, str]:

@@ -162,7 +162,6 @@ class TestOwnFiles:
             (["good.wav", "--labels", "Dog,Dog,Dog,Dog"], "the separator has 3 slots"),
             (["good.wav", "--labels", "oracle"], "needs a --data_dir"),
             (["nan.wav"], "nan.wav: sample 0 is not a finite number"),
-            (["good.wav", "sub/good.wav"], "rename one of them"),
             (["empty"], "no recordings in"),
         ],
     )
