@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from s5lib.audio.entries import ARCHIVE
+from s5lib.audio.archive import is_entry
 from s5lib.errors import DataError
 from s5lib.provenance import FileStamp, file_digest, remove
 from s5lib.untrusted import read_json
@@ -72,7 +72,7 @@ def record_path(folder: str | os.PathLike[str], name: str) -> Path:
 
 def recording_file(entry: str) -> tuple[str, str]:
     """Return the absolute path of the file that holds a recording, and ``:OFFSET`` where it is a part of an archive."""
-    if os.path.exists(entry) or not ARCHIVE.fullmatch(entry):
+    if os.path.exists(entry) or not is_entry(entry):
         return os.path.abspath(entry), ""
     file, _, offset = entry.rpartition(":")
     return os.path.abspath(file), f":{offset}"

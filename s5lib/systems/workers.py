@@ -143,6 +143,8 @@ def separate(job: Job, task: Task) -> Outcome:
         message = str(error)
     except OSError as error:
         message = f"{error.filename or task.path}: {error.strerror or error}."
+    except UnicodeError as error:
+        message = f"{task.path}: the name cannot be used ({error})."
     except (RuntimeError, MemoryError) as error:  # of torch, out of memory included; it may fit another recording
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
         message = f"{task.path}: the models failed ({cause}). If memory was short, a smaller --window helps."
