@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from s5lib.audio import ActivityDetector, active_segments, open_audio, read_audio, resample
 from s5lib.errors import DataError
@@ -41,6 +43,28 @@ def test_what_no_window_changes_comes_out_whole_at_any_length(samples):
     assert all(
         stop - start == min(samples, WINDOW) for start, stop in calls
     )  # the last window is as long as the others
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_windows_of_any_size_on_any_grid(data):
+    """Each begins on the grid, is as long as the grid allows, and the voices come out whole, in whatever order."""
+    grid = data.draw(st.integers(1, 12), "grid")
+    overlap = grid * data.draw(st.integers(1, 8), "overlap")
+    window = overlap + grid * data.draw(st.integers(1, 12), "step")
+    samples = data.draw(st.integers(1, 10 * window), "samples")
+    mixture, calls, order = voices(samples, 3), [], data.draw(st.randoms(use_true_random=False), "order")
+
+    def find(heard):
+        return labelled("Speech", heard[order.sample(range(3), 3)])
+
+    blocks = list(stream(find, read_from(mixture, calls), samples, window, overlap, grid))
+    assert sum(block.num_samples for block in blocks) == samples
+    assert all(start % grid == 0 and stop - start <= window for start, stop in calls)
+    assert all(stop - start > min(samples, window) - grid for start, stop in calls)
+    found = np.stack([source.waveform for source in concat(blocks)])
+    if overlap >= 4 or samples <= window:  # over fewer samples noise can be nearer to another voice than to itself
+        np.testing.assert_allclose(found[found[:, 0].argsort()], mixture[mixture[:, 0].argsort()], atol=1e-5)
 
 
 def test_two_of_a_class_that_change_places_are_told_apart():
