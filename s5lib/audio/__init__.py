@@ -5,6 +5,7 @@ A recording is a file that libsndfile decodes, or ffmpeg if it is installed, or 
 """
 
 from s5lib.audio.activity import ActivityDetector, active_segments, decibel
+from s5lib.audio.finding import FoundAudio, find_audio_files, is_hidden
 from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
 from s5lib.audio.resampling import resample
 from s5lib.audio.store import AudioStore
@@ -16,11 +17,14 @@ __all__ = [
     "AudioReader",
     "AudioStore",
     "AudioWriter",
+    "FoundAudio",
     "active_segments",
     "can_encode",
     "check_sample_rate",
     "decibel",
     "encode_audio",
+    "find_audio_files",
+    "is_hidden",
     "open_audio",
     "probe",
     "read_audio",

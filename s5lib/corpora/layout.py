@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from s5lib.audio import probe
+from s5lib.audio import find_audio_files, probe
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
-from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels, find_root, metadata_files
+from s5lib.scenes.corpus import class_labels, find_root, metadata_files
 from s5lib.scenes.dcase_json import parse_metadata, read_metadata, write_metadata
 from s5lib.scenes.render import Renderer
 from s5lib.scenes.writing import write_scene
@@ -71,9 +71,7 @@ def read_synthesized(folder: str | os.PathLike, labels: tuple[str, ...] | None =
 
 
 def _audio(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
+    return find_audio_files(folder, recursive=False).files if folder.is_dir() else []
 
 
 def _reference_name(path: Path, found: dict[str, dict], labels: tuple[str, ...] | None) -> tuple[str, int, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from s5lib.audio import FoundAudio
 from s5lib.config.options import fill, options_of
 from s5lib.corpora import mini
 from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
@@ -194,6 +195,11 @@ def _report(corpus: Corpus) -> None:
         sum(map(len, corpus.interferences.values())),
         len(corpus.noises),
     )
+    if corpus.skipped:
+        log.warning("%s: %s", corpus.root, FoundAudio(skipped=corpus.skipped))
+    silent = sorted(set(corpus.labels) - set(corpus.events))
+    if silent:
+        log.warning("%s: no recordings of %s, which is a class by its folder", corpus.root, ", ".join(silent))
 
 
 def _check(data: DataDirectory, max_sources: int) -> None:

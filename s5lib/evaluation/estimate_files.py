@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from s5lib.audio import find_audio_files
 from s5lib.data import CorpusDescription
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels
+from s5lib.scenes.corpus import class_labels
 from s5lib.systems.records import file_label, read_record, record_path
 
 __all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
@@ -81,11 +82,7 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of estimates.")
-    files = sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.lower().endswith(AUDIO_SUFFIXES) and not entry.name.startswith(".") and entry.is_file()
-    )
+    files = [path.name for path in find_audio_files(folder, recursive=False).files]
     if not files:
         inside = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
         hint = f" It has folders ({', '.join(inside[:3])}): is one of them meant?" if inside else ""

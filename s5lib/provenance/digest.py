@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from typing import Any
 
-__all__ = ["FileStamp", "Stamps", "file_digest", "list_files"]
+__all__ = ["FileStamp", "Stamps", "file_digest"]
 
 _FINE, _COARSE = 20_000_000, 2_100_000_000  # ns within which two changes may get the same time; coarse: FAT has 2 s
 
@@ -119,29 +119,6 @@ class Stamps:
     def as_json(self) -> dict[str, list[Any]]:
         """Return plain values, sorted by path; without paths that are not UTF-8, which JSON does not hold."""
         return {path: self._stamps[path].as_json() for path in sorted(self._stamps) if path.isprintable()}
-
-
-def list_files(folder: str | os.PathLike[str], followed: frozenset[tuple[int, int]] = frozenset()) -> list[str]:
-    """Return the paths of all files below a folder, sorted; links are followed, loops of them are not.
-
-    Hidden files and folders are left out.  A folder that is missing or cannot be read has no files.
-    """
-    try:
-        state = os.stat(folder)
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return []
-    if (identity := (state.st_dev, state.st_ino)) in followed:
-        return []
-    files: list[str] = []
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            files += list_files(entry.path, followed | {identity})
-        elif entry.is_file():
-            files.append(entry.path)
-    return files
 
 
 def _state(path: str | os.PathLike[str]) -> tuple[int, int, int, int]:

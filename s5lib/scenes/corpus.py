@@ -15,18 +15,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from s5lib.audio import AudioInfo, probe
+from s5lib.audio import AudioInfo, FoundAudio, find_audio_files, is_hidden, probe
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.sofa import Room, open_room
 
-__all__ = ["AUDIO_SUFFIXES", "Clip", "Corpus", "find_root", "metadata_files"]
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".w64")
+__all__ = ["Clip", "Corpus", "find_root", "metadata_files"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,7 @@ class Corpus:
         events: clips of each label that has some in this split, sorted by path.
         interferences: the same for the interference labels; may be empty.
         noises: noise recordings, sorted.
+        skipped: files of these folders that are not used, under the reason.
 
     Raises:
         DataError: a folder is missing or empty, or a file is not usable.
@@ -74,6 +72,7 @@ class Corpus:
     def __init__(self, data_root: str | os.PathLike, split: str = "train"):
         self.root = find_root(data_root)
         self.split = split
+        self.skipped: dict[str, list[Path]] = {}
         targets = self.root / "sound_event"
         splits = _folders(targets)
         if split not in splits:
@@ -90,9 +89,9 @@ class Corpus:
             raise DataError(f"{targets / split}: no recordings below LABEL folders.")
         self.interferences = self._labelled(self.root / "interference" / split)
         noise = self.root / "noise" / split
-        self.noises = tuple(_clip(path, noise) for path in _audio_files(noise))
+        self.noises = tuple(_clip(path, noise) for path in self._audio_files(noise))
         if not self.noises:
-            raise DataError(f"{noise}: no noise recordings ({', '.join(AUDIO_SUFFIXES)}); every scene needs one.")
+            raise DataError(f"{noise}: no noise recordings; every scene needs one.")
         room_folder = self.root / "room_ir" / split
         self.room_paths = tuple(sorted(room_folder.glob("*.sofa"))) if room_folder.is_dir() else ()
         if not self.room_paths:
@@ -116,13 +115,19 @@ class Corpus:
     def _labelled(self, folder: Path) -> dict[str, tuple[Clip, ...]]:
         result = {}
         for label in _folders(folder):
-            clips = tuple(_clip(path, folder / label) for path in _audio_files(folder / label))
+            clips = tuple(_clip(path, folder / label) for path in self._audio_files(folder / label))
             for clip in clips:
                 if clip.info.channels != 1:
                     raise DataError(f"{clip.path}: {clip.info.channels} channels, expected a recording of one channel.")
             if clips:
                 result[label] = clips
         return result
+
+    def _audio_files(self, folder: Path) -> list[Path]:
+        found = find_audio_files(folder) if folder.is_dir() else FoundAudio()
+        for reason, paths in found.skipped.items():
+            self.skipped.setdefault(reason, []).extend(paths)
+        return found.files
 
     def _check_channels(self) -> None:
         first = self.rooms[0]
@@ -182,15 +187,7 @@ def class_labels(root: Path) -> tuple[str, ...]:
 def _folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _audio_files(folder: Path) -> Iterable[Path]:
-    found = []
-    for base, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(base, name) for name in files if name.lower().endswith(AUDIO_SUFFIXES) and name[0] != "."]
-    return sorted(found)
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry.name))
 
 
 def _clip(path: Path, folder: Path) -> Clip:

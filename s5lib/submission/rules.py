@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from s5lib.audio import probe
+from s5lib.audio import find_audio_files, probe
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import DataError
 
@@ -46,8 +46,6 @@ CHALLENGE_LABELS = (
     "Typing",
     "VacuumCleaner",
 )
-
-_AUDIO = (".wav", ".flac")
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,9 @@ def recordings_of(folder: Path) -> dict[str, str]:
     """
     if (folder / "wav.scp").is_file():
         return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _AUDIO) if folder.is_dir() else []
+    files = find_audio_files(folder, recursive=False).files if folder.is_dir() else []
     if not files:
         raise DataError(
-            f"{folder} is neither a data directory (it has no wav.scp) nor a folder with .wav or .flac files."
+            f"{folder} is neither a data directory (it has no wav.scp) nor a folder with recordings."
         )
     return {path.stem: str(path) for path in files}

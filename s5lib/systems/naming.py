@@ -7,15 +7,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
+from s5lib.audio import find_audio_files
 from s5lib.errors import DataError
-from s5lib.provenance.digest import list_files
 from s5lib.systems.records import separate_own_outputs
 
 __all__ = ["name_recordings"]
 
 log = logging.getLogger(__name__)
-
-_AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".w64", ".rf64", ".caf", ".opus", ".au"}
 
 
 def name_recordings(inputs: Sequence[str]) -> list[tuple[str, str]]:
@@ -42,8 +40,10 @@ def name_recordings(inputs: Sequence[str]) -> list[tuple[str, str]]:
             name = os.path.basename(item)
             found.append((os.path.relpath(item, base) if names[name] > 1 else name, item))
             continue
-        files = [path for path in list_files(item) if os.path.splitext(path)[1].lower() in _AUDIO]
-        files, own = separate_own_outputs(files)
+        in_folder = find_audio_files(item)
+        if in_folder.skipped:
+            log.info("%s: %s", item, in_folder)
+        files, own = separate_own_outputs([os.fspath(path) for path in in_folder.files])
         outputs += len(own)
         top = os.path.basename(os.path.realpath(item)) if len(folders) > 1 else ""
         found += [(os.path.join(top, os.path.relpath(path, item)), path) for path in files]
@@ -56,7 +56,7 @@ def name_recordings(inputs: Sequence[str]) -> list[tuple[str, str]]:
             seen.add(real)
             unique.append((place, path))
     if not unique:
-        raise DataError(f"no recordings in {', '.join(inputs)}; known are {', '.join(sorted(_AUDIO))}.")
+        raise DataError(f"no recordings in {', '.join(inputs)}. Is a name without its ending?")
     shared = Counter(os.path.splitext(place)[0] for place, _ in unique)
     named = [(place if shared[stem := os.path.splitext(place)[0]] > 1 else stem, path) for place, path in unique]
     twice = [place for place, count in Counter(place for place, _ in named).items() if count > 1]

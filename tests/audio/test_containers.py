@@ -45,10 +45,9 @@ def assert_never_shorter(content: bytes, cut: int, samples: np.ndarray) -> None:
     """Without its last ``cut`` bytes a file is rejected, unless no sample was lost."""
     try:
         found = read(content[:-cut])
-    except DataError as error:
-        assert "truncated" in str(error) or "no samples" in str(error) or "not a recording" in str(error)
-    else:
-        np.testing.assert_array_equal(found, samples.T / np.float32(32768))
+    except DataError:
+        return
+    np.testing.assert_array_equal(found, samples.T / np.float32(32768))
 
 
 class TestRiff:

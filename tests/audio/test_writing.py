@@ -50,7 +50,7 @@ def test_piece_by_piece(tmp_path):
 def test_beyond_4_gib(tmp_path, format):
     """The file is sparse, and takes no room."""
     frames, path = (1 << 30) + 5, tmp_path / "a.wav"
-    with pytest.raises(ValueError), AudioWriter(path, 16000, 2, frames, format) as writer:
+    with pytest.raises(ValueError, match="announced"), AudioWriter(path, 16000, 2, frames, format) as writer:
         writer.write(np.ones((2, 3)))
     assert path.read_bytes()[:16] == b"RF64\xff\xff\xff\xffWAVEds64"
     if format != "float":

@@ -30,7 +30,7 @@ class Scan:
     parts: tuple[Part, ...] = ()
     """to be decoded one after the other; empty: the file as it is"""
     is_ordinary: bool = False
-    """whether libsndfile should understand the file as it is, which is faster; :attr:`parts` are for when it does not"""
+    """whether libsndfile should understand the file as it is, which is faster; if it does not, :attr:`parts` help"""
     frames: int | None = None
     """the number of samples per channel, where the structure gives it"""
     exact_seek: bool = True
