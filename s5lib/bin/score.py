@@ -1,4 +1,4 @@
-"""Score separated sources: CA-PI-SDRi and its kin, label accuracies, and what doing nothing would give.
+"""Score separated sources: CA-PI-SDRi and its variants, label accuracies, and the scores of doing nothing.
 
 What 's5lib infer --data_dir' has written:
 
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--penalty_fn", type=decibels, default=0.0, metavar="DB", help="of each missed source (default: 0)"
     )
     parser.add_argument(
-        "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each invented one (default: 0)"
+        "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each false positive (default: 0)"
     )
     add_shared(parser, nj="threads (default: 2)")
     parser.set_defaults(nj=2)
@@ -67,11 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Score what ``args`` name."""
+    from s5lib.evaluation import MetricOptions, comparison_text, list_outputs, read_results, score_listed, write_results
     from s5lib.evaluation.estimate_files import known_labels
-    from s5lib.evaluation.paired_tests import read_scores
-    from s5lib.evaluation.results import write_results
-    from s5lib.evaluation.scoring import MetricOptions, check_outputs, list_outputs, score_listed
-    from s5lib.evaluation.significance_text import comparison_text
+    from s5lib.evaluation.scoring import check_outputs
+    from s5lib.evaluation.significance_text import check_comparable, with_other
 
     _check(args)
     options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
@@ -88,10 +87,12 @@ def run(args: argparse.Namespace) -> None:
     else:
         outputs = list_outputs(Path(args.infer_dir), names)
         check_outputs(Path(args.infer_dir), recordings)
-    # the other system is read first: what is wrong with it should not be told after all the work
-    others = None
+    systems = str(args.infer_dir or args.estimates), str(args.compare)
+    # the other system is read first: errors in it must not come after all the work
+    others, other_outputs = (), None
     if args.compare and args.compare.endswith(".jsonl"):
-        others = read_scores(Path(args.compare), options)
+        others = read_results(Path(args.compare))
+        check_comparable({r.id: r.labels or () for r in recordings}, options, others, systems)
     elif args.compare:
         other_outputs = list_outputs(Path(args.compare), names, labels)
         check_outputs(Path(args.compare), recordings)
@@ -99,13 +100,10 @@ def run(args: argparse.Namespace) -> None:
     scores = list(score_listed(recordings, outputs, options, args.nj))
     comparison = ""
     if args.compare:
-        if others is None:
-            other_scores = score_listed(recordings, other_outputs, options, args.nj)
-            others = {s.id: {k: v for k in other_outputs if (v := getattr(s, k))} for s in other_scores}
-        systems = str(args.infer_dir or args.estimates), str(args.compare)
+        others = others or list(score_listed(recordings, other_outputs, options, args.nj))
         comparison = f"\n{comparison_text(scores, others, systems)}"
-    title = f"Results on {source.name}"
-    print(write_results(scores, Path(args.out), title, options, comparison, others) + comparison)
+        scores = with_other(scores, others)
+    print(write_results(scores, Path(args.out), f"Results on {source.name}", comparison) + comparison)
     print(f"written to {args.out}")
 
 

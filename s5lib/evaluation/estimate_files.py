@@ -49,7 +49,9 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
     ('mix_0', 1, 'Speech')
     """
     written = {file_label(label): label for label in labels}
-    known, readings, unknown = set(names), [], []
+    known = set(names)
+    readings: list[tuple[str, int, str]] = []
+    unknown: list[tuple[str, int, str]] = []
     for number in re.finditer(r"_(?=([0-9]+)_)", stem):  # looking ahead, so that numbers may be neighbours
         start, rest = stem[: number.start()], stem[number.end(1) + 1 :]
         if start in known:

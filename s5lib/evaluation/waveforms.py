@@ -18,7 +18,7 @@ _CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
 class Workspace:
     """Memory that is used again for the next mixture: getting it anew takes as long as reading files."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffers: dict[str, np.ndarray] = {}
 
     def __call__(self, name: str, *shape: int) -> np.ndarray:

@@ -64,7 +64,7 @@ def write_report(
 
 
 def _render(experiments, data_dir, scenes, audio, title) -> str:
-    found = [views.scored(system) for experiment in experiments for system in experiment.systems]
+    systems = [system for experiment in experiments for system in experiment.systems]
     listening, silent = _listening(experiments, data_dir, scenes, audio)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("s5lib.report", "."),
@@ -83,10 +83,10 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        systems=found,
-        several=len(found) > 1,
-        same=len({frozenset(scene.id for scene in item.system.scenes) for item in found}) < 2,
-        measures=views.MEASURES,
+        systems=systems,
+        several=len(systems) > 1,
+        same=len({frozenset(scene.id for scene in system.summary.recordings) for system in systems}) < 2,
+        figures=views.COLUMNS,
         made=[
             (
                 experiment,
@@ -95,14 +95,13 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
             )
             for experiment in experiments
         ],
-        tiles=views.score_rows(found[:1], ("set",))[:1] if len(found) == 1 else [],
-        score_rows=views.score_rows(found, ("set", "sources")),
-        class_rows=views.score_rows(found, ("class",)),
-        score_charts=views.score_charts(found),
-        distributions=views.distribution_charts(found),
-        separation_oracle=all(any(scene.oracle for scene in item.system.scenes) for item in found),
-        confusions=views.confusion_views(found),
-        plane=views.plane_view(found),
+        score_rows=views.score_rows(systems, "set", "sources"),
+        class_rows=views.score_rows(systems, "class"),
+        score_charts=views.score_charts(systems),
+        distributions=views.distribution_charts(systems),
+        separation_oracle=all(system.has_oracle for system in systems),
+        confusions=views.confusion_views(systems),
+        plane=views.plane_view(systems),
         curves=curve_views(experiments),
         listening=listening,
         silent=silent,
@@ -133,7 +132,7 @@ def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScen
         return [], "the test set's data directory was not found: give it by --data_dir"
     data = DataDirectory.read(place)
     log.info("found %s (%d recordings with references)", place, len(data))
-    chosen = choose_scenes(systems[0].scenes, scenes)
+    chosen = choose_scenes(systems[0].summary.recordings, scenes)
     shown = [system for system in systems if _holds(system, chosen)]
     silent = [system.name for system in systems if system not in shown]
     told = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""

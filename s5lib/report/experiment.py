@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from s5lib.errors import DataError, nearest
-from s5lib.evaluation.records import SceneResult, read_labels, read_results
+from s5lib.evaluation import Summary, read_results
 from s5lib.provenance.digest import file_digest
 from s5lib.systems.outputs import read_record
 
@@ -63,11 +63,17 @@ class System:
 
     name: str
     results: Path
-    scenes: tuple[SceneResult, ...]
+    summary: Summary
+    """Its scores."""
     infer_dir: Path | None
     """With ``predicted`` and ``oracle``; None where there are no outputs."""
     made_by: dict = field(default_factory=dict)
     """What its outputs say of how they were made; empty where they say nothing."""
+
+    @property
+    def has_oracle(self) -> bool:
+        """Whether it was scored with oracle labels."""
+        return any(recording.oracle for recording in self.summary.recordings)
 
     @property
     def models(self) -> dict[str, dict]:
@@ -149,7 +155,7 @@ def _model(folder: Path) -> TrainedModel:
         raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
     if not isinstance(config, dict):
         raise DataError(f"{path}: expected names and values, as 's5lib train' writes; found {type(config).__name__}.")
-    steps = config.get("steps") if isinstance(config.get("steps"), dict) else {}
+    steps = config["steps"] if isinstance(config.get("steps"), dict) else {}
     found = {path.parent.name: path for path in folder.glob("*/history.jsonl")}
     order = [step for step in steps if step in found] + sorted(set(found) - set(steps))
     return TrainedModel(folder.name, folder, config, {step: _history(found[step]) for step in order})
@@ -175,8 +181,7 @@ def _system(results: Path, experiment: str, several: bool) -> System:
     infer = results.parent / f"infer{suffix}"
     sets = [path for path in sorted(infer.glob("*")) if (path / "predicted").is_dir() or (path / "oracle").is_dir()]
     folder = next((path for path in sets if path.name == "test"), sets[0] if len(sets) == 1 else None)
-    scenes = read_results(results, read_labels(folder / "predicted") if folder else {})
-    return System(name, results, scenes, folder, _made_by(folder))
+    return System(name, results, Summary(read_results(results)), folder, _made_by(folder))
 
 
 def _made_by(folder: Path | None) -> dict:

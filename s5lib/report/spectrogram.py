@@ -6,8 +6,7 @@ The spectrogram has a mel axis and 32 shades, as a PNG with a palette: about 12 
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
+import io
 
 import numpy as np
 from markupsafe import Markup
@@ -45,23 +44,16 @@ def mel_picture(waveform: np.ndarray, sample_rate: int, width: int = 300, height
 
 
 def _png(levels: np.ndarray) -> bytes:
-    """Return ``levels [H, W]``, 0 to 31, as a PNG with a palette (ISO/IEC 15948)."""
-
-    def part(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
+    """Return ``levels [H, W]``, 0 to 31, as a PNG with a palette."""
     from matplotlib import colormaps
+    from PIL import Image  # matplotlib brings it
 
+    image = Image.fromarray(levels.astype(np.uint8))
     palette = np.round(255 * colormaps["magma"](np.linspace(0, 1, _SHADES))[:, :3])  # dark to light for all eyes
-    height, width = levels.shape
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), levels.astype(np.uint8)], 1).tobytes()
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
-        + part(b"PLTE", palette.astype(np.uint8).tobytes())
-        + part(b"IDAT", zlib.compress(lines, 9))
-        + part(b"IEND", b"")
-    )
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    data = io.BytesIO()
+    image.save(data, "png", optimize=True)
+    return data.getvalue()
 
 
 def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float, name: str) -> Markup:
@@ -85,12 +77,9 @@ def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float,
             y = bottom - (bottom - top) * float(np.log10(1 + hertz / 700) / top_mel)
             parts.append(element("text", text, x=left - 5, y=y + 3.5, text_anchor="end", class_="tick"))
     duration = len(waveform) / sample_rate
-    for share in (0.0, 0.5, 1.0):
-        text = f"{share * duration:.3g}" + (" s" if share == 1 else "")
-        anchor = {0.0: "start", 0.5: "middle", 1.0: "end"}[share]
-        parts.append(
-            element("text", text, x=left + share * (right - left), y=bottom + 13, text_anchor=anchor, class_="tick")
-        )
+    for share, anchor, unit in ((0.0, "start", ""), (0.5, "middle", ""), (1.0, "end", " s")):
+        x, text = left + share * (right - left), f"{share * duration:.3g}{unit}"
+        parts.append(element("text", text, x=x, y=bottom + 13, text_anchor=anchor, class_="tick"))
     parts.append(element("line", x1=left, x2=left, y1=top, y2=bottom, class_="playhead"))
     return element("svg", *parts, class_="spectrogram", role="img", aria_label=name, viewBox="0 0 360 136")
 

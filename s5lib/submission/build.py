@@ -9,6 +9,7 @@ from typing import Any
 
 from s5lib.audio import encode_audio
 from s5lib.errors import ConfigError, DataError
+from s5lib.evaluation import read_results
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import move, scratch_folder
 from s5lib.submission.check import check_package
@@ -144,30 +145,16 @@ def _development(scores: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, damaged, or has no scores with predicted labels.
     """
+    if not scores.exists():
+        raise DataError(f"--scores {scores}: no such file. Run the scoring stage first (run.sh --stage 5).")
     details = []
-    try:
-        for line in scores.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            score = row["predicted"]
-            details.append(
-                {
-                    "soundscape": str(row["id"]),
-                    "CAPI-SDRi": None if score["value"] is None else float(score["value"]),
-                    "tp": int(score["tp"]),
-                    "fn": int(score["fn"]),
-                    "fp": int(score["fp"]),
-                    "sources": [{"label": str(pair[2]), "SDRi": float(pair[3])} for pair in score["pairs"]],
-                }
-            )
-    except OSError as error:
-        raise DataError(
-            f"--scores {scores}: {error.strerror}. Run the scoring stage first (run.sh --stage 5)."
-        ) from None
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise DataError(
-            f"--scores {scores}: line {len(details) + 1} has no scores with predicted labels ({error!r}); expected the "
-            ".jsonl that 's5lib score' writes beside its table."
-        ) from None
+    for recording in read_results(scores):
+        score = recording.predicted
+        if score is None:
+            raise DataError(f"--scores {scores}: {recording.id} has no scores with predicted labels.")
+        sources = [{"label": str(pair.reference_label), "SDRi": pair.sdri} for pair in score.pairs]
+        counts = {"tp": score.tp, "fn": score.fn, "fp": score.fp}
+        details.append({"soundscape": recording.id, "CAPI-SDRi": score.value, **counts, "sources": sources})
     values = [scene["CAPI-SDRi"] for scene in details if scene["CAPI-SDRi"] is not None]
     if not values:
         raise DataError(f"--scores {scores}: no scene has a CA-PI-SDRi; there is no mean.")

@@ -106,7 +106,5 @@ def recordings_of(folder: Path) -> dict[str, str]:
         return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
     files = find_audio_files(folder, recursive=False).files if folder.is_dir() else []
     if not files:
-        raise DataError(
-            f"{folder} is neither a data directory (it has no wav.scp) nor a folder with recordings."
-        )
+        raise DataError(f"{folder} is neither a data directory (it has no wav.scp) nor a folder with recordings.")
     return {path.stem: str(path) for path in files}
