@@ -93,7 +93,7 @@ class RecordingScores:
             record.fail("scores with neither predicted nor oracle labels")
         other = record.record("other") if "other" in record else Record({}, where)
         theirs = {kind: other.record(kind).number("value", None) for kind in other.values}
-        result = cls(record.text("id"), **scores, options=options, other=theirs)
+        result = cls(_string(record, "id"), **scores, options=options, other=theirs)
         if not scores.keys() >= theirs.keys():
             record.fail("values of another system without scores to compare them with")
         if any(score.reference_labels != result.labels for score in scores.values()):
@@ -106,8 +106,8 @@ def _score(row: Record, kind: str) -> SceneScore:
         Pair(
             pair.integer("reference", least=0),
             pair.integer("estimate", least=0),
-            pair.text("reference_label"),
-            pair.text("estimated_label"),
+            _string(pair, "reference_label"),
+            _string(pair, "estimated_label"),
             pair.number("sdr"),
             pair.number("sdri"),
         )
@@ -115,7 +115,7 @@ def _score(row: Record, kind: str) -> SceneScore:
     )
     missed, false = (
         tuple(
-            FalsePrediction(f.integer("index", least=0), f.text("label"), f.number("penalty"))
+            FalsePrediction(f.integer("index", least=0), _string(f, "label"), f.number("penalty"))
             for f in row.records(name)
         )
         for name in ("false_negatives", "false_positives")
@@ -137,3 +137,11 @@ def _score(row: Record, kind: str) -> SceneScore:
     if value != mean and (value is None or mean is None or not math.isclose(value, mean, abs_tol=1e-6)):
         row.fail(f"the value {value} is not the mean of its parts")
     return SceneScore(value, pairs, tp, fn, fp, missed, false)
+
+
+def _string(record: Record, key: str) -> str:
+    """Return a label or an id; it may come from the name of a file, which need not be UTF-8."""
+    value = record.get(key)
+    if not isinstance(value, str):
+        record.reject(key, "text")
+    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -55,6 +55,7 @@ def write_report(
         raise ConfigError(f"--audio {audio}. {nearest(audio, AUDIO_FORMATS)}")
     experiments = read_experiments(paths)
     text = _render(experiments, data_dir, scenes, audio, title)
+    text = text.encode("utf-8", "replace").decode()  # a folder's name need not be UTF-8
     try:
         write_text(out, text)
     except OSError as error:
@@ -63,7 +64,9 @@ def write_report(
     return out
 
 
-def _render(experiments, data_dir, scenes, audio, title) -> str:
+def _render(
+    experiments: list[Experiment], data_dir: Path | None, scenes: Sequence[str], audio: str, title: str | None
+) -> str:
     systems = [system for experiment in experiments for system in experiment.systems]
     listening, silent = _listening(experiments, data_dir, scenes, audio)
     environment = jinja2.Environment(
@@ -74,34 +77,22 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
         lstrip_blocks=True,
     )
     style, script = (Markup(_asset(name)) for name in ("style.css", "script.js"))
-    names = [experiment.name for experiment in experiments]
     return environment.get_template("template.html").render(
-        title=title or f"Report of {', '.join(names)}",
+        title=title or f"Report of {', '.join(experiment.name for experiment in experiments)}",
         version=__version__,
         today=date.today().isoformat(),
         style=style,
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
+        experiments=experiments,
         systems=systems,
         several=len(systems) > 1,
         same=len({frozenset(scene.id for scene in system.summary.recordings) for system in systems}) < 2,
+        views=views,
         figures=views.COLUMNS,
-        made=[
-            (
-                experiment,
-                [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
-                or [(None, made_of(experiment, None, experiments))],
-            )
-            for experiment in experiments
-        ],
-        score_rows=views.score_rows(systems, "set", "sources"),
-        class_rows=views.score_rows(systems, "class"),
-        score_charts=views.score_charts(systems),
-        distributions=views.distribution_charts(systems),
         separation_oracle=all(system.has_oracle for system in systems),
-        confusions=views.confusion_views(systems),
-        plane=views.plane_view(systems),
+        made_of=made_of,
         curves=curve_views(experiments),
         listening=listening,
         silent=silent,
@@ -118,7 +109,9 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
 
 
-def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScene], str]:
+def _listening(
+    experiments: list[Experiment], data_dir: Path | None, scenes: Sequence[str], audio: str
+) -> tuple[list[ListeningScene], str]:
     """Return the scenes to listen to, and what is lacking there."""
     systems = [system for experiment in experiments for system in experiment.systems]
     if not systems:
@@ -135,11 +128,11 @@ def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScen
     chosen = choose_scenes(systems[0].summary.recordings, scenes)
     shown = [system for system in systems if _holds(system, chosen)]
     silent = [system.name for system in systems if system not in shown]
-    told = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
-    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], told
+    lacking = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
+    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], lacking
 
 
-def _holds(system: System, names) -> bool:
+def _holds(system: System, names: Iterable[str]) -> bool:
     return system.infer_dir is not None and any(
         all(record_path(system.infer_dir / kind, name).is_file() for name in names) for kind in ("predicted", "oracle")
     )

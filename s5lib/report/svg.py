@@ -72,19 +72,22 @@ class Axis:
 
     def horizontal(self, y: float, top: float, title: str = "") -> list[Markup]:
         """Return a horizontal axis at height ``y``, its grid reaching up to ``top``."""
-        parts = []
-        for tick, name in zip(self.ticks, self.names(), strict=True):
-            x = self(tick)
-            parts.append(element("line", x1=x, x2=x, y1=float(top), y2=float(y), class_="grid" if tick else "zero"))
-            parts.append(element("text", name, x=x, y=y + 14.0, text_anchor="middle", class_="tick"))
         middle = (self.start + self.end) / 2
-        return [*parts, element("text", title, x=middle, y=y + 30.0, text_anchor="middle", class_="axis")]
+        parts = [element("text", title, x=middle, y=y + 30.0, text_anchor="middle", class_="axis")]
+        for x, kind, name in self._ticks():
+            parts.append(element("line", x1=x, x2=x, y1=top, y2=y, class_=kind))
+            parts.append(element("text", name, x=x, y=y + 14.0, text_anchor="middle", class_="tick"))
+        return parts
 
     def vertical(self, x: float, right: float, title: str = "") -> list[Markup]:
         """Return a vertical axis at ``x``, its grid reaching to ``right``; a title stands above it."""
-        parts = []
-        for tick, name in zip(self.ticks, self.names(), strict=True):
-            y = self(tick)
-            parts.append(element("line", x1=float(x), x2=float(right), y1=y, y2=y, class_="grid" if tick else "zero"))
+        parts = [element("text", title, x=2.0, y=min(self.start, self.end) - 12.0, class_="axis")]
+        for y, kind, name in self._ticks():
+            parts.append(element("line", x1=x, x2=right, y1=y, y2=y, class_=kind))
             parts.append(element("text", name, x=x - 6.0, y=y + 3.5, text_anchor="end", class_="tick"))
-        return [*parts, element("text", title, x=2.0, y=min(self.start, self.end) - 12.0, class_="axis")]
+        return parts
+
+    def _ticks(self) -> list[tuple[float, str, str]]:
+        """Return place, class and name of each tick."""
+        names = zip(self.ticks, self.names(), strict=True)
+        return [(self(tick), "grid" if tick else "zero", name) for tick, name in names]

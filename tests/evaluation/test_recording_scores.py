@@ -162,12 +162,23 @@ def cells(markdown):
     return rows
 
 
-HOSTILE = ["a|b", "<script>alert(1)</script>", "x\\|y", "**b** `c|d`", "[l](http://x)", "&lt;", "a\nb", "~~s~~", "\\"]
+HOSTILE = [
+    "a|b",
+    "<script>alert(1)</script>",
+    "x\\|y",
+    "**b** `c|d`",
+    "[l](http://x)",
+    "&lt;",
+    "a\nb",
+    "caf\udce9",
+    "~~s~~",
+    "\\",
+]
 
 
 @pytest.mark.parametrize("label", HOSTILE)
 def test_hostile_labels_stay_text(label, tmp_path):
-    write_results([recording("a", [label], [2.0], [2.0])], tmp_path / "R.md", label)
+    write_results([recording("a", [label], [2.0], [2.0])], tmp_path / "R.md", title=label)
     text = (tmp_path / "R.md").read_text()
     (row,) = cells(text.split("\n\n")[3])[1:]
     assert len(row) == 8 and row[0] == printable(label, keep="")

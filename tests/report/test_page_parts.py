@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from s5lib.bin.main import main
 from s5lib.errors import ConfigError, DataError
 from s5lib.evaluation import Estimate, RecordingScores
 from s5lib.metrics import FalsePrediction, Pair, SceneScore
+from s5lib.report import write_report
 from s5lib.report.charts import bars, boxes, shade
 from s5lib.report.confusion import confusion
 from s5lib.report.experiment import read_experiments
@@ -174,3 +177,9 @@ def test_names_of_experiments_differ(experiments):
     assert {len(system.summary.recordings) for system in found[0].systems} == {len(SCENES)}
     first, second = (system.models for system in found[0].systems)
     assert first["tagger"] == second["tagger"] and first["separator"] != second["separator"]
+
+
+def test_a_folder_whose_name_is_not_utf8(experiments, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(experiments / "exp/other", folder)
+    assert "<h1>Report of caf?</h1>" in write_report([folder], tmp_path / "page.html", audio="none").read_text()
