@@ -10,6 +10,7 @@ from typing import Any
 from s5lib.audio import encode_audio
 from s5lib.errors import ConfigError, DataError
 from s5lib.evaluation import read_results
+from s5lib.metrics import ScoreTotal
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import move, scratch_folder
 from s5lib.submission.check import check_package
@@ -147,22 +148,21 @@ def _development(scores: Path) -> dict[str, Any]:
     """
     if not scores.exists():
         raise DataError(f"--scores {scores}: no such file. Run the scoring stage first (run.sh --stage 5).")
-    details = []
+    details: list[dict[str, Any]] = []
+    total = ScoreTotal()
     for recording in read_results(scores):
         score = recording.predicted
         if score is None:
             raise DataError(f"--scores {scores}: {recording.id} has no scores with predicted labels.")
-        sources = [{"label": str(pair.reference_label), "SDRi": pair.sdri} for pair in score.pairs]
+        sources = [{"label": pair.reference_label, "SDRi": pair.sdri} for pair in score.pairs]
         counts = {"tp": score.tp, "fn": score.fn, "fp": score.fp}
         details.append({"soundscape": recording.id, "CAPI-SDRi": score.value, **counts, "sources": sources})
-    values = [scene["CAPI-SDRi"] for scene in details if scene["CAPI-SDRi"] is not None]
-    if not values:
+        total += score
+    if total.mean is None:
         raise DataError(f"--scores {scores}: no scene has a CA-PI-SDRi; there is no mean.")
-    right = sum(scene["fn"] == scene["fp"] == 0 for scene in details)
-    found = sum(scene["tp"] for scene in details)
-    counted = sum(scene["tp"] + scene["fn"] + scene["fp"] for scene in details)
-    return {
-        "CAPI-SDRi": {"mean": sum(values) / len(values)},
-        "label_metrics": {"accuracy_mix": 100 * right / len(details), "accuracy_src": 100 * found / max(1, counted)},
-        "details": details,
+    labels = total.labels
+    accuracies = {
+        "accuracy_mix": 100 * labels.correct / labels.mixtures,
+        "accuracy_src": 100 * labels.tp / max(1, labels.tp + labels.fn + labels.fp),
     }
+    return {"CAPI-SDRi": {"mean": total.mean}, "label_metrics": accuracies, "details": details}
