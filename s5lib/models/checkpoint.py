@@ -45,15 +45,16 @@ def save_checkpoint(
         CheckpointError: ``labels`` are not as many as the model has classes, or the file cannot be written.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
-    if len(labels) != model.config.num_classes:
-        raise CheckpointError(f"{len(labels)} labels were given for a model of {model.config.num_classes} classes.")
+    config: Any = model.config
+    if len(labels) != config.num_classes:
+        raise CheckpointError(f"{len(labels)} labels were given for a model of {config.num_classes} classes.")
     header = {
         "format": FORMAT,
         "kind": kind,
         "name": name,
         "distribution": distribution,
         "version": version,
-        "config": dataclasses.asdict(model.config),
+        "config": dataclasses.asdict(config),
         "labels": list(labels),
     }
     path = Path(path)

@@ -47,6 +47,8 @@ def mel_filter_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_m
 class ShortTimeFourier(nn.Module):
     """Short-time Fourier transform with a periodic Hann window, centred frames and mirrored edges, and its inverse."""
 
+    window: Tensor
+
     def __init__(self, n_fft: int, hop_length: int):
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length
@@ -118,6 +120,8 @@ def _reach(n_fft: int, hop_length: int) -> int:
 
 class LogMel(nn.Module):
     """Natural logarithm of the mel energies of M2D: Slaney's scale and filter areas, power spectrum."""
+
+    bank: Tensor
 
     def __init__(self, n_mels: int, n_fft: int, hop_length: int, sample_rate: int, f_min: float, f_max: float):
         super().__init__()

@@ -91,8 +91,9 @@ def _write(path: Path, name: str, texts: dict, infer_dir: Path, records: dict, r
 
         for member, content in texts.items():
             add(member, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        lengths = rules.soundscapes or {}
         for key in records:
-            labels, estimates = read_sources(infer_dir, key, rules.soundscapes[key])
+            labels, estimates = read_sources(infer_dir, key, lengths[key])
             for index, (label, estimate) in enumerate(zip(labels, estimates, strict=True)):
                 add(f"eval_out/{_file(key, index, label)}", encode_audio(estimate, rules.sample_rate))
 

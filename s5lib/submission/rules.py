@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from s5lib.audio import find_audio_files, probe
 from s5lib.data import CorpusDescription, DataDirectory
@@ -84,7 +85,7 @@ class Rules:
         Raises:
             DataError: there are no recordings, or one cannot be read.
         """
-        data_dir, sizes = Path(data_dir), {}
+        data_dir, sizes = Path(data_dir), dict[str, Any]()
         if (data_dir.parent / "corpus.json").is_file() and (data_dir / "wav.scp").is_file():
             corpus = CorpusDescription.read(data_dir.parent)
             sizes = {"labels": corpus.labels, "sample_rate": corpus.sample_rate, "max_sources": corpus.max_sources}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from typing import Any, cast
 
 import lightning
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -44,6 +45,8 @@ class StepSampler(Sampler[int]):
 
 class TrainingData(lightning.LightningDataModule):
     """Scenes drawn on the fly for training, a data directory for validation."""
+
+    trainer: lightning.Trainer  # Lightning sets it before it asks for anything
 
     def __init__(self, train: Dataset, valid: Dataset, settings: TrainSettings):
         super().__init__()
@@ -89,10 +92,12 @@ class TrainingData(lightning.LightningDataModule):
         return loader
 
     def close(self) -> None:
-        """End the mixing processes.  They heed no signal, so that a Python that ends would wait for them for ever."""
+        """End the mixing processes.  They ignore signals, so an exiting Python would wait for them forever."""
         for loader in self._loaders:
             if loader.num_workers and loader._iterator is not None:
-                loader._iterator._shutdown_workers()  # what torch does when nothing refers to the iterator any more
+                cast(
+                    "Any", loader._iterator
+                )._shutdown_workers()  # what torch does when nothing refers to the iterator any more
                 loader._iterator = None
 
 
