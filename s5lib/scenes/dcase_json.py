@@ -114,8 +114,8 @@ def _room_arguments(metadata: Mapping, where: str) -> Mapping:
 def _event(event, folder: Path, where: str, spatial: bool) -> Event:
     if not isinstance(event, Mapping):
         raise DataError(f"{where}: expected an event, a JSON object; found a {type(event).__name__}.")
-    label = event.get("label")
-    if spatial and not isinstance(label, str):
+    label = event.get("label") if spatial else ""
+    if not isinstance(label, str):
         raise DataError(f"{where}: 'label' is {label!r}, expected a class label.")
     position = None
     if spatial:
@@ -125,7 +125,7 @@ def _event(event, folder: Path, where: str, spatial: bool) -> Event:
             raise DataError(f"{where}: 'event_position' is {event.get('event_position')!r}, expected [[x, y, z]].")
         position = tuple(float(value) for value in position)
     return Event(
-        label=label if spatial else "",
+        label=label,
         path=_below(folder, _get(event, "source_file", str, where), where),
         source_time=_number(event, "source_time", where, low=0.0, inclusive=True),
         onset=_number(event, "event_time", where, low=0.0, inclusive=True),
@@ -139,8 +139,7 @@ def _get(mapping: Mapping, key: str, kind: type, where: str):
     value = mapping.get(key)
     if not isinstance(value, kind):
         found = f"is {value!r}" if key in mapping else "is missing"
-        name = {dict: "an object", str: "a string"}[kind]
-        raise DataError(f"{where}: '{key}' {found}, expected {name}.")
+        raise DataError(f"{where}: '{key}' {found}, expected {'a string' if kind is str else 'an object'}.")
     return value
 
 
@@ -151,7 +150,7 @@ def _is_number(value) -> bool:
 def _number(mapping: Mapping, key: str, where: str, low: float | None = None, inclusive: bool = False) -> float:
     value = mapping.get(key)
     found = f"is {value!r}" if key in mapping else "is missing"
-    if not _is_number(value):
+    if value is None or not _is_number(value):
         raise DataError(f"{where}: '{key}' {found}, expected a number.")
     if low is not None and (value < low or (value == low and not inclusive)):
         least = "of at least" if inclusive else "above"

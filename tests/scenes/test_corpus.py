@@ -81,7 +81,7 @@ def test_every_kind_of_file_and_no_rubbish(own_corpus):
     count = len(Corpus(own_corpus).events["Bell"])
     first = sorted(bell.rglob("*.wav"))[0]
     samples, rate = read_audio(first)
-    soundfile.write(bell / "one.AIF", samples.T, rate)
+    soundfile.write(bell / "one.AIF", samples.T, rate, format="AIFF")
     (bell / "loop").symlink_to(".")
     (bell / "._two.wav").write_bytes(b"resource fork")
     (bell / "notes.txt").touch()
