@@ -1,7 +1,7 @@
 """A batch of scenes to waveforms with torch, on any device: what :mod:`s5lib.scenes.render` does with numpy.
 
-:func:`pack` lays the parts of several scenes out as tensors, which :func:`render_batch` convolves, scales and adds where
-they are.  Convolution is overlap-add on one grid of blocks and a sound's level comes from autocorrelations, as in
+:func:`pack` lays the parts of several scenes out as tensors, which :func:`render_batch` convolves, scales and adds
+where they are.  Convolution is overlap-add on one grid of blocks and a sound's level comes from autocorrelations, as in
 :mod:`s5lib.scenes.convolution`; the block is as long as the longest impulse response of the batch.  The host reads
 nothing back, and values are added in a fixed order, so that a device gives the same bits every time.
 

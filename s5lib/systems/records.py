@@ -167,7 +167,8 @@ def discard(folder: Path, name: str) -> None:
 def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return the files that s5lib has not written as sources of a recording, and those that it has, by the records."""
     listed: dict[str, set[str]] = {}
-    others, own = [], []
+    others: list[str] = []
+    own: list[str] = []
     for path in files:
         folder, file = os.path.split(path)
         stem = os.path.splitext(file)[0]

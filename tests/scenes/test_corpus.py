@@ -79,7 +79,7 @@ def test_every_kind_of_file_and_no_rubbish(own_corpus):
     """Of a label whose sounds are AIFF files, none is missed; loops, hidden files and trash add none."""
     bell = own_corpus / "dev_set/sound_event/train/Bell"
     count = len(Corpus(own_corpus).events["Bell"])
-    first = sorted(bell.rglob("*.wav"))[0]
+    first = min(bell.rglob("*.wav"))
     samples, rate = read_audio(first)
     soundfile.write(bell / "one.AIF", samples.T, rate, format="AIFF")
     (bell / "loop").symlink_to(".")
