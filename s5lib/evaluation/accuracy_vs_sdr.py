@@ -1,4 +1,4 @@
-"""Fig. 5 of the paper: whether CA-PI-SDRi rises both with the tagger's accuracy and with the separator's quality.
+"""Fig. 5 of the paper: does CA-PI-SDRi rise both with the accuracy of the tagger and with the separator's SDR?
 
 Taggers and separators of different quality are combined; each combination is a system, and a point.
 """
@@ -74,7 +74,7 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
             with oracle labels of the separator.
 
     Raises:
-        DataError: a file is missing or damaged, has not these scores, or is about other scenes than the others.
+        DataError: a file is missing or damaged, lacks these scores, or has other scenes than the others.
     """
     # by number, as two systems may have the same names
     read = read_runs({str(number): files for number, (_, _, *files) in enumerate(systems)})

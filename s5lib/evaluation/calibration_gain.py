@@ -15,7 +15,7 @@ __all__ = ["describe_gain", "gain_report"]
 
 
 def gain_report(tuned: Tuned) -> dict[str, Any]:
-    """Return the numbers of a calibration as plain values: what was tried, and what it gains on held-out recordings."""
+    """Return the trials and their gains on held-out recordings as plain values."""
     trials = {
         trial.name: {
             **trial.calibration.as_json(),
@@ -44,7 +44,7 @@ def _numbers(scores: tuple[SceneScore, ...]) -> dict[str, float | None]:
 
 
 def describe_gain(tuned: Tuned) -> str:
-    """Return in words what was tuned, what it gains and whether that can be chance."""
+    """Describe what was tuned, what it gains, and whether the gain can be chance."""
     lines = [
         f"{len(tuned.plain)} recordings, {tuned.separations} separations",
         f"{'':<46}{'CA-PI-SDRi':>11}{'sources':>10}{'mixtures right':>16}",
@@ -54,7 +54,7 @@ def describe_gain(tuned: Tuned) -> str:
         lines.append(_row(f"{trial.name}, where tuned", trial.tuned))
         lines.append(_row(f"{trial.name}, held out", trial.held_out))
     if tuned.kept is None:
-        lines.append("Nothing gains on held-out recordings: the decisions stay as they are.")
+        lines.append("No gain on held-out recordings: the decisions stay as they are.")
         return "\n".join(lines)
     calibration, gain = tuned.kept.calibration, difference_of_means(tuned.kept.held_out, tuned.plain)
     classes = "".join(f", {label} {bias:+g}" for label, bias in calibration.classes)

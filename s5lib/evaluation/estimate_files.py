@@ -1,7 +1,7 @@
-"""Estimates in a folder, as any system may leave them: ``NAME_I_LABEL.wav``, the challenge's naming.
+"""Estimates of any system in a folder, named ``NAME_I_LABEL.wav`` as in the challenge.
 
-Names and labels may both hold underscores and digits, so a file's name is not split by rule but held against the
-mixtures' names and the class labels, as a whole: what belongs to ``eval_10`` is never taken for ``eval_1``'s.
+Names and labels may both contain underscores and digits, so a file name is not split by rule but matched as a whole
+against the names of the mixtures and the class labels: a file of ``eval_10`` is never assigned to ``eval_1``.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class EstimateFile:
     label: str
     path: Path
     gain: float = 1.0
-    """by which the file is softer than the estimate"""
+    """The file is the estimate times this factor."""
 
 
 def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[str, int, str]:
     """Return mixture, number and label of ``NAME_I_LABEL``.
 
     Args:
-        stem: the file's name without its ending.
+        stem: file name without its suffix.
         names: of the mixtures; a set is fast.
-        labels: of the classes.
+        labels: class labels.
 
     Raises:
-        DataError: the name does not fit, or fits in several ways.
+        DataError: the name does not match, or matches in several ways.
 
     >>> split_name("eval_10_0_Door_bell", {"eval_1", "eval_10"}, ["Door_bell", "bell"])
     ('eval_10', 0, 'Door_bell')
@@ -60,8 +60,8 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
         name, index, label = readings[0]
         return name, index, written[label]
     if readings:
-        told = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in readings)
-        raise DataError(f"can be {told}: rename the mixture or the file.")
+        meanings = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in readings)
+        raise DataError(f"can be {meanings}: rename the mixture or the file.")
     if unknown:
         raise DataError(
             f"unknown label {unknown[-1][2]!r}. {nearest(unknown[-1][2], labels)} (--class_labels adds some.)"
@@ -74,13 +74,13 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
 
 
 def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) -> dict[str, list[EstimateFile]]:
-    """Return what a folder holds for each of ``names``, by the files' numbers; nothing is an empty list.
+    """Return the estimates of each of ``names`` in a folder, in the order of their numbers.
 
-    Other files than recordings, and hidden ones, are passed over.
+    Hidden files and files that are not recordings are skipped.
 
     Raises:
-        DataError: no folder, no recordings in it, a file that belongs to no mixture, has an unknown label or a number
-            that another file has.
+        DataError: there is no folder or no recording in it, or a file belongs to no mixture, has an unknown label or
+            the number of another file.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of estimates.")
@@ -105,10 +105,10 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
 
 
 def listed_by_inference(folder: Path, name: str) -> list[EstimateFile]:
-    """Return what the JSON of a recording lists, see :mod:`s5lib.systems.outputs`.
+    """Return the estimates that the JSON of a recording lists, see :mod:`s5lib.systems.outputs`.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: the JSON is missing or damaged.
     """
     record = read_record(record_path(folder, name))
     gain = float(record.get("gain", 1.0))
@@ -120,8 +120,8 @@ def known_labels(references: Path, given: str | None, used: Iterable[str]) -> li
 
     Args:
         references: a data directory, beside which ``corpus.json`` may be, or a rendered set, maybe in its corpus.
-        given: ``LABEL,LABEL,...`` or a file with them, separated by white space; None: found out.
-        used: labels of the references; all there is where there is no corpus.
+        given: ``LABEL,LABEL,...`` or a file of labels, separated by white space; None: those of the corpus.
+        used: labels of the references, the only ones where there is no corpus.
 
     Raises:
         ConfigError: ``given`` is empty, or lacks a label that a reference has.

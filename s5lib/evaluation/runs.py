@@ -65,7 +65,7 @@ def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
     """Read the ``RESULTS.jsonl`` of each name's runs and sum up their scenes with a target.
 
     Raises:
-        DataError: a file is missing or damaged, or two of them are about other scenes.
+        DataError: a file is missing or damaged, or two files have different scenes.
     """
     runs: dict[str, list[Summary]] = {}
     known = None
@@ -76,8 +76,8 @@ def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
             known = known or (path, scenes)
             if scenes != known[1]:
                 raise DataError(
-                    f"{path} is about {len(scenes)} scenes and {known[0]} about {len(known[1])}, "
-                    f"{len(scenes & known[1])} of them the same: runs are compared on the same test set."
+                    f"{path} has {len(scenes)} scenes and {known[0]} has {len(known[1])}, {len(scenes & known[1])} in "
+                    "common; compare runs on one test set."
                 )
             summary = Summary([result for result in results if result.labels], resamples=0)
             runs.setdefault(name, []).append(summary)

@@ -1,4 +1,4 @@
-"""Score the sources that a system has left as files, against a data directory's references."""
+"""Score the sources that a system has written, against the references of a data directory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 Outputs = dict[str, dict[str, list[EstimateFile]]]
-"""``"predicted"`` and ``"oracle"``, or one of them: files of the sources by recording."""
+"""For ``"predicted"``, ``"oracle"`` or both: the files of the estimates by recording."""
 
 
 def score_recordings(
@@ -37,7 +37,7 @@ def score_recordings(
     """Yield the scores of a data directory's recordings, from ``infer_dir/predicted`` and ``infer_dir/oracle``.
 
     Raises:
-        DataError: there are no references, no output, or a file is missing or does not fit its reference.
+        DataError: there are no references or no output, or a file is missing or does not match its reference.
     """
     recordings = DataDirectory.read(data_dir).recordings
     outputs = list_outputs(infer_dir, [r.id for r in recordings])
@@ -61,16 +61,16 @@ def check_outputs(infer_dir: Path, recordings: Sequence[Recording]) -> None:
 def list_outputs(
     folder: Path, names: Sequence[str], labels: Iterable[str] | None = None, oracle: Path | None = None
 ) -> Outputs:
-    """Return what a system has left: what :mod:`s5lib.systems.inference` writes, or files ``NAME_I_LABEL.wav``.
+    """Return the files that a system has written, by ``s5lib infer`` or as ``NAME_I_LABEL.wav``.
 
     Args:
-        folder: with folders ``predicted``, ``oracle`` or both that ``s5lib infer`` has written, or with files.
+        folder: holds the folders ``predicted``, ``oracle`` or both of ``s5lib infer``, or the files.
         names: of the mixtures.
-        labels: of the classes, by which files are told apart; None: expect what ``s5lib infer`` has written.
-        oracle: a folder of files that were separated with the references' labels.
+        labels: class labels, needed to read file names; None: ``folder`` is from ``s5lib infer``.
+        oracle: a folder of files that were separated with the labels of the references.
 
     Raises:
-        DataError: there is no output, or a file is not one of a mixture and a label.
+        DataError: there is no output, or a file belongs to no mixture or label.
     """
     kinds = [kind for kind in ("predicted", "oracle") if (folder / kind).is_dir()]
     if kinds and oracle is None:
@@ -100,13 +100,13 @@ def score_listed(
     """Yield the scores of ``recordings``, in their order; ``nj`` threads share the work.
 
     Raises:
-        DataError: a recording has no references, or a file is missing or does not fit its mixture.
+        DataError: a recording has no references, or a file is missing or does not match its mixture.
     """
     for recording in recordings:
         reference_labels(recording)
     jobs = [(recording, {kind: of[recording.id] for kind, of in outputs.items()}) for recording in recordings]
     clipped = []
-    # threads suffice: reading and inner products, which take the time, let others work
+    # threads suffice: reading and inner products take the time, and both release the interpreter lock
     with ThreadPoolExecutor(max(1, nj)) as pool:
         results = pool.map(partial(_score, options or MetricOptions()), jobs)
         try:
@@ -114,11 +114,11 @@ def score_listed(
                 clipped += files
                 yield scores
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error the rest is not worth the time
+            pool.shutdown(cancel_futures=True)  # after an error the rest would be in vain
     if clipped:
         log.warning(
             "%d estimates look clipped, which costs dB: several neighbouring samples are at full scale. The first is "
-            "%s. Write float files, or scale down before rounding and score what was meant.",
+            "%s. Write float files, or scale the estimates down before rounding.",
             len(clipped),
             clipped[0],
         )
@@ -167,7 +167,7 @@ def _score(
 
 
 def _constant(sdri: np.ndarray, mixture_sdr: np.ndarray, labels: list[str]) -> SceneScore:
-    """Return the score of estimates that are all the same: whatever is paired with what, each source has its SDRi."""
+    """Return the score of estimates that are all equal, so that each source has the same SDRi in any pairing."""
     pairs = tuple(
         Pair(r, r, label, label, float(improvement + of_mixture), float(improvement))
         for r, (label, improvement, of_mixture) in enumerate(zip(labels, sdri, mixture_sdr, strict=True))

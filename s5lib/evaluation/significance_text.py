@@ -52,7 +52,7 @@ def check_comparable(
 
 
 def comparison_text(first: Sequence[RecordingScores], other: Sequence[RecordingScores], names: tuple[str, str]) -> str:
-    """Return Markdown: what the comparison says in words, and a table by kind of scene and number of sources.
+    """Return Markdown: the result in words, and a table by kind of scene and number of sources.
 
     Args:
         first, other: the scores of the two systems.
@@ -99,7 +99,7 @@ def _groups_of(score: SceneScore) -> tuple[str, str]:
 
 
 def describe(result: PairedComparison, figure: str, names: tuple[str, str]) -> str:
-    """Return in words what a comparison says, and what it does not.
+    """Describe the result of a comparison, and its limits.
 
     >>> from s5lib.metrics import SceneScore
     >>> ours = [SceneScore(value, tp=1) for value in (3.0, 5.0, 4.0, 6.0)]

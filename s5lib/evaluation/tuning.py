@@ -1,10 +1,10 @@
 """Tune a calibration on a validation set, for the CA-PI-SDRi of the whole system.
 
-Other decisions ask other things of the separator, so each set of labels that some candidate would choose for a
-recording is separated and scored, once.  Few are possible: with one bias for silence, at most one more than there are
-slots.  The search itself then only looks scores up, and can afford cross-validation: it is repeated with a fifth of
-the recordings held out, on which its outcome is measured.  A bias is kept only where it gains there; on the recordings
-that it was tuned on, a bias always seems to gain.
+The labels decide what the separator is asked for, so each set of labels that some candidate chooses for a recording is
+separated and scored, once.  There are few: with one bias for silence, at most one more than there are slots.  After
+that the search only looks scores up and can afford cross-validation: it is repeated with a fifth of the recordings held
+out, on which its result is measured.  A bias is kept only if it gains there; on the recordings that it was tuned on, it
+always seems to gain.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _LEAST_GAIN = 0.01  # dB on the recordings tuned on, for a class to get a bias o
 
 @dataclass(frozen=True)
 class Trial:
-    """One way to calibrate, tried."""
+    """A kind of calibration that was tried."""
 
     name: str
     calibration: Calibration
     """tuned on all recordings"""
     tuned: tuple[SceneScore, ...]
-    """with it, on the recordings that it was tuned on: too good to be true for others"""
+    """with it, on the recordings that it was tuned on: optimistic for others"""
     held_out: tuple[SceneScore, ...]
-    """each recording's with what was tuned, in the same way, without its fold"""
+    """each recording with the calibration that was tuned in the same way without its fold"""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was tried, and which of it gains; all scores are of the same recordings in the same order."""
+    """All trials, and the one to keep; all scores are of the same recordings in the same order."""
 
     plain: tuple[SceneScore, ...]
     """without calibration"""
@@ -70,15 +70,15 @@ def tune_calibration(
     """Tune a calibration of the system's tagger.
 
     Args:
-        system: with tagger and separator; a calibration that it has is not used.
+        system: with tagger and separator; its own calibration is ignored.
         data: recordings with labels and references.
         folds: of the cross-validation.
-        classes: whether biases of single classes are tried, too; this takes more separations.
+        classes: try biases of single classes, too; this takes more separations.
         seed: of the assignment to folds.
 
     Raises:
         ConfigError: fewer than two folds, or the system lacks a model.
-        DataError: there are fewer recordings than folds, no references, or a recording that does not fit the system.
+        DataError: there are fewer recordings than folds or no references, or a recording does not match the system.
     """
     if system.tagger is None or system.separator is None:
         raise ConfigError("calibrating needs a tagger and a separator: --tagger FILE --separator FILE.")
@@ -186,6 +186,6 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
 
 
 def _mean(scores: Sequence[SceneScore]) -> float:
-    """Return the mean in dB over the scenes that have a value; nothing found rightly everywhere counts 0."""
+    """Return the mean in dB over the scenes that have a value, 0 if none has."""
     values = [score.value for score in scores if score.value is not None]
     return fsum(values) / len(values) if values else 0.0

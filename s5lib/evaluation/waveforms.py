@@ -16,13 +16,13 @@ _CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
 
 
 class Workspace:
-    """Memory that is used again for the next mixture: getting it anew takes as long as reading files."""
+    """Memory that is reused for the next mixture: allocating it takes as long as reading the files."""
 
     def __init__(self) -> None:
         self._buffers: dict[str, np.ndarray] = {}
 
     def __call__(self, name: str, *shape: int) -> np.ndarray:
-        """Return a float32 array of this shape, of any content; what the name had before is lost."""
+        """Return an uninitialised float32 array of this shape; the last array of this name is overwritten."""
         size = int(np.prod(shape))
         if self._buffers.get(name, _NOTHING).size < size:
             self._buffers[name] = np.empty(size, np.float32)

@@ -1,4 +1,4 @@
-"""Put the page together and write it."""
+"""Assemble the page and write it."""
 
 from __future__ import annotations
 
@@ -41,11 +41,12 @@ def write_report(
 
     Args:
         paths: experiment folders of the recipe, or single ``RESULTS.jsonl``.
-        out: the page; an older one is replaced when the new one is complete.
-        data_dir: of the test set, with the references; None: ``data/NAME/test`` beside ``exp/NAME``, if it is there.
-        scenes: names of the scenes to listen to; empty: chosen automatically.
+        out: the page; an older one is replaced once the new one is complete.
+        data_dir: data directory of the test set, with references; None: ``data/NAME/test`` beside ``exp/NAME``, if
+            it exists.
+        scenes: names of the scenes to listen to; empty: chosen by their scores.
         audio: ``mp3``, ``flac`` or ``none``.
-        title: of the page; None: made of the experiments' names.
+        title: of the page; None: from the names of the experiments.
 
     Raises:
         DataError: nothing was found, or what was found is damaged.
@@ -112,7 +113,7 @@ def _hash(text: str) -> str:
 def _listening(
     experiments: list[Experiment], data_dir: Path | None, scenes: Sequence[str], audio: str
 ) -> tuple[list[ListeningScene], str]:
-    """Return the scenes to listen to, and what is lacking there."""
+    """Return the scenes to listen to, and what is missing there."""
     systems = [system for experiment in experiments for system in experiment.systems]
     if not systems:
         return [], "nothing was scored yet"
@@ -128,8 +129,8 @@ def _listening(
     chosen = choose_scenes(systems[0].summary.recordings, scenes)
     shown = [system for system in systems if _holds(system, chosen)]
     silent = [system.name for system in systems if system not in shown]
-    lacking = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
-    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], lacking
+    missing = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
+    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], missing
 
 
 def _holds(system: System, names: Iterable[str]) -> bool:

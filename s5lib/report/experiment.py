@@ -1,4 +1,4 @@
-"""What an experiment folder holds: trained models with their curves, systems with their scores and outputs.
+"""The contents of an experiment folder: trained models with their curves, systems with their scores and outputs.
 
 The layout is the recipe's::
 
@@ -68,7 +68,7 @@ class System:
     infer_dir: Path | None
     """With ``predicted`` and ``oracle``; None where there are no outputs."""
     made_by: dict = field(default_factory=dict)
-    """What its outputs say of how they were made; empty where they say nothing."""
+    """How its outputs were made, as they say; empty if they do not."""
 
     @property
     def has_oracle(self) -> bool:
@@ -125,7 +125,7 @@ def read_experiments(paths: Sequence[str | Path]) -> list[Experiment]:
 
 
 def _names(folders: list[Path]) -> dict[Path, str]:
-    """Return a short name for each folder: its own, or with as many above it as tell it from the others."""
+    """Return a short unique name for each folder: its own, preceded by as many of those above it as necessary."""
     full = {folder: folder.resolve().parts for folder in folders}
     for depth in range(1, 1 + max(map(len, full.values()))):
         names = {folder: "/".join(parts[-depth:]) for folder, parts in full.items()}
@@ -185,7 +185,7 @@ def _system(results: Path, experiment: str, several: bool) -> System:
 
 
 def _made_by(folder: Path | None) -> dict:
-    """Return what the first recording's JSON says; that of predicted labels names the tagger, too."""
+    """Return ``made_by`` of the first recording's JSON; with predicted labels it names the tagger, too."""
     for kind in ("predicted", "oracle"):
         for path in sorted((folder / kind).glob("*.json"))[:1] if folder else ():
             try:

@@ -30,7 +30,7 @@ class Clip:
 
     title: str
     note: str
-    """What there is to say about it: its SDRi, that it was missed."""
+    """Such as its SDRi, or that it was missed."""
     kind: str
     """``reference``, ``right``, ``missed``, ``false`` (a false positive), or ``nothing`` to show"""
     picture: Markup | None = None
@@ -61,7 +61,7 @@ def choose_scenes(recordings: Sequence[RecordingScores], names: Sequence[str] = 
     its kind, and the one with most false positives; none comes twice.
 
     Raises:
-        DataError: a name is no scene's.
+        DataError: a name is not that of a scene.
     """
     known = [recording.id for recording in recordings]
     for name in names:
@@ -99,7 +99,7 @@ def _from_the_middle(ranked: Sequence[tuple[float, str]]) -> list[tuple[float, s
 
 @dataclass(frozen=True)
 class _Output:
-    """What a system made of the scene: of predicted labels or, where there is no such output, of oracle labels."""
+    """A system's estimates: with predicted labels or, if there is no such output, with oracle labels."""
 
     system: str
     metric: str
@@ -121,7 +121,7 @@ def _read_output(system: System, name: str, num_samples: int) -> _Output:
 def listening_scene(
     name: str, reason: str, data: DataDirectory, systems: Sequence[System], audio: str = "mp3"
 ) -> ListeningScene:
-    """Read one scene's waveforms and turn them into clips; all are louder by the same gain.
+    """Read the waveforms of a scene and turn them into clips, all with the same gain.
 
     Raises:
         DataError: the scene is not in ``data``, or a file is missing or damaged.

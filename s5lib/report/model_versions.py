@@ -1,4 +1,4 @@
-"""What the page says of training: curves, and which models a system is made of."""
+"""Training curves, and the models that a system consists of."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _figure(runs, figure: str) -> list[Line]:
 
 
 def made_of(experiment: Experiment, system: System | None, experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
-    """Return what made ``system`` or, without one, what was trained in ``experiment``: one entry a model."""
+    """Return an entry for each model of ``system`` or, without one, for each model trained in ``experiment``."""
     if system is None:
         return [_entry(model) for model in experiment.models]
     known = [*experiment.models, *(model for other in experiments for model in other.models)]  # its own ones first

@@ -1,4 +1,4 @@
-"""What the page shows of scores, as plain values for the template: numbers come from here, words from there."""
+"""The scores as plain values for the template: numbers come from here, words from there."""
 
 from __future__ import annotations
 

@@ -121,8 +121,8 @@ def test_all_can_be_read_without_seeing(single, several):
 def test_models_are_found_by_their_weights(several):
     page = read_page(several.read_text())
     made = next(s for s in page.all("section") if s.attributes["id"] == "made")
-    told = [d.all("summary")[0].text for d in made.all("details")]
-    assert [t.split(";")[0] for t in told] == [
+    summaries = [d.all("summary")[0].text for d in made.all("details")]
+    assert [t.split(";")[0] for t in summaries] == [
         "tagger m2d tagger",
         "separator resunetk separator",
         "tagger m2d tagger",
@@ -130,7 +130,9 @@ def test_models_are_found_by_their_weights(several):
         "tagger m2d tagger",
         "separator resunetk separator",
     ]
-    assert "head: 60 steps of 16 mixtures, learning rate 0.001, aligner ca_pi" in told[0] and "seed 4" in told[0]
+    assert (
+        "head: 60 steps of 16 mixtures, learning rate 0.001, aligner ca_pi" in summaries[0] and "seed 4" in summaries[0]
+    )
 
 
 def test_systems_side_by_side(several):
@@ -176,7 +178,7 @@ def test_page_stays_small(single):
         (lambda _, root: shutil.rmtree(root / "data"), ["the test set's data directory was not found"]),
         (
             lambda exp, _: [shutil.rmtree(p) for p in exp.glob("infer*")],
-            ["Which models it ran with is not known", "there are no outputs of mini, pi for these scenes"],
+            ["The models it ran with are unknown", "there are no outputs of mini, pi for these scenes"],
         ),
         (lambda exp, _: first_only(exp / "RESULTS_pi.jsonl"), ["not all scored on the same mixtures"]),
         (
