@@ -102,6 +102,12 @@ class Corpus:
         clips = sum(map(len, self.events.values()))
         return f"Corpus({os.fspath(self.root)!r}, {self.split!r}): {clips} clips of {len(self.events)} labels"
 
+    @property
+    def files(self) -> list[Path]:
+        """The paths of all recordings and rooms."""
+        groups = (*self.events.values(), *self.interferences.values(), self.noises)
+        return [clip.path for group in groups for clip in group] + list(self.room_paths)
+
     @cached_property
     def rooms(self) -> tuple[Room, ...]:
         """The rooms, sorted by path; their impulse responses are not loaded."""

@@ -70,6 +70,12 @@ class SceneDescription:
         return os.fspath(self.room_path)
 
     @property
+    def files(self) -> list[Path]:
+        """The recordings and the room that it is made from, each once."""
+        paths = [event.path for event in self.events + self.noises]
+        return sorted({*paths, *([self.room_path] if self.room_path else [])})
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """Targets, then interferences: the sounds that have a position in the room."""
         return self.targets + self.interferences

@@ -20,10 +20,16 @@ def write_scene(
     sources: np.ndarray,
     labels: Sequence[str],
     sample_rate: int,
-) -> None:
-    """Write ``soundscape/NAME.wav [M, T]`` and ``oracle_target/NAME_I_LABEL.wav``, I from 0, below ``folder``."""
+) -> list[str]:
+    """Write ``soundscape/NAME.wav [M, T]`` and ``oracle_target/NAME_I_LABEL.wav``, I from 0, below ``folder``.
+
+    Returns the files' paths below ``folder``.
+    """
     folder = Path(folder)
     (folder / "oracle_target").mkdir(parents=True, exist_ok=True)
-    for index, (label, source) in enumerate(zip(labels, sources, strict=True)):
-        write_audio(folder / "oracle_target" / f"{name}_{index}_{label}.wav", source[None], sample_rate)
-    write_audio(folder / "soundscape" / f"{name}.wav", mixture, sample_rate)
+    numbered = enumerate(zip(labels, sources, strict=True))
+    files = {f"oracle_target/{name}_{index}_{label}.wav": source[None] for index, (label, source) in numbered}
+    files[f"soundscape/{name}.wav"] = mixture
+    for file, samples in files.items():
+        write_audio(folder / file, samples, sample_rate)
+    return list(files)
