@@ -12,7 +12,7 @@ from s5lib.audio.containers.riff import unknown_size
 from s5lib.audio.decoding import ArraySamples
 from s5lib.errors import DataError
 
-__all__ = ["is_entry", "read"]
+__all__ = ["is_entry", "read", "split_entry"]
 
 _ENTRY = re.compile(r"(?P<file>.+\.ark):(?P<offset>[0-9]{1,18})", re.DOTALL)
 _MARKERS = (b"RIFF", b"fLaC", b"AUDIO")  # kaldiio would unpickle, and so run, a "PKL" entry
@@ -25,6 +25,18 @@ def is_entry(text: str) -> bool:
     (True, False, False)
     """
     return _ENTRY.fullmatch(text) is not None
+
+
+def split_entry(entry: str) -> tuple[str, str]:
+    """Return the absolute path of the file that holds an entry of ``wav.scp``, and ``:OFFSET`` for a place in an archive.
+
+    >>> split_entry("/dump/wav.ark:17"), split_entry("/dump/a.wav")
+    (('/dump/wav.ark', ':17'), ('/dump/a.wav', ''))
+    """
+    if not is_entry(entry) or os.path.exists(entry):
+        return os.path.abspath(entry), ""
+    file, _, offset = entry.rpartition(":")
+    return os.path.abspath(file), f":{offset}"
 
 
 def read(entry: str) -> ArraySamples:

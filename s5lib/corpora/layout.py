@@ -133,7 +133,8 @@ def data_directory_from_metadata(
             except OSError as error:
                 raise DataError(f"{path}: {error.filename}: {error.strerror}.") from error
             if not folder.is_finished(path.stem, made_from):
-                folder.note(asked, stamps)
+                if not folder.marker.is_file():
+                    folder.note(asked, stamps)
                 folder.write(path.stem, renderer(description), metadata, made_from)
         folder.note(asked, stamps)
     return data_directory_from_synthesized(audio_dir, out, class_labels(root))

@@ -1,4 +1,4 @@
-"""Several files and the manifest that lists them, put into a folder so that the manifest is there only with all of them.
+"""Several files, and the manifest that lists them, put into a folder: the manifest is there only with all of them.
 
 The files are made in a scratch folder.  Before the first gets its name, the scratch folder gets a journal of what is
 about to be there, and an older manifest goes.  If the process is killed, whoever clears its scratch

@@ -116,9 +116,23 @@ class Stamps:
         lines = (f"{os.path.relpath(path, root)}\0{digest}" for path, digest in zip(paths, digests, strict=True))
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
+    def difference(self, paths: Iterable[str | os.PathLike[str]]) -> str:
+        """Return how the contents of ``paths`` differ from all that was known, or an empty string if they do not."""
+        wanted = {os.path.abspath(path) for path in paths}
+        for path in sorted(wanted.symmetric_difference(self._stamps)):
+            return f"{path} {'is new' if path in wanted else 'is not used any more'}"
+        for path in sorted(wanted):
+            known = self._stamps[path].sha256
+            try:
+                if self[path] != known:
+                    return f"{path} was changed"
+            except OSError as error:
+                return f"{path}: {error.strerror}"
+        return ""
+
     def as_json(self) -> dict[str, list[Any]]:
-        """Return plain values, sorted by path; without paths that are not UTF-8, which JSON does not hold."""
-        return {path: self._stamps[path].as_json() for path in sorted(self._stamps) if path.isprintable()}
+        """Return plain values, sorted by path."""
+        return {path: self._stamps[path].as_json() for path in sorted(self._stamps)}
 
 
 def _state(path: str | os.PathLike[str]) -> tuple[int, int, int, int]:

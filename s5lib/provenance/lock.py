@@ -48,7 +48,8 @@ os.register_at_fork(after_in_child=_close_in_child)
 def folder_lock(folder: str | os.PathLike[str], wait: bool = True) -> Iterator[None]:
     """Hold a folder, made where it is missing, for this thread; scratch of dead writers in it is removed.
 
-    A thread that holds the folder already goes on.  So does one that may not write into it: its first write raises.
+    A thread that holds the folder already goes on, if it would wait.  So does one that may not write into the folder:
+    its first write raises.
 
     Args:
         folder: to write into.
@@ -61,7 +62,7 @@ def folder_lock(folder: str | os.PathLike[str], wait: bool = True) -> Iterator[N
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = os.path.join(os.path.realpath(folder), ".lock")
-    if path in _held and _held[path][1] == threading.get_ident():
+    if wait and path in _held and _held[path][1] == threading.get_ident():
         yield
         return
     try:

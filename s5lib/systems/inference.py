@@ -19,6 +19,7 @@ from typing import Any
 from humanfriendly import format_timespan
 from tqdm import tqdm
 
+from s5lib.audio.archive import split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.provenance import FileStamp, Fingerprint, file_digest, folder_lock, problem_of, remove_scratch, write_json
@@ -26,7 +27,7 @@ from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
-from s5lib.systems.records import identity, read_record, record_path, recording_file, recording_text
+from s5lib.systems.records import identity, read_record, record_path, recording_text
 from s5lib.systems.workers import Job, Task, separate_all
 from s5lib.version import __version__
 
@@ -239,7 +240,7 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
             task.labels is not None and [entry["label"] for entry in record["sources"]] != list(task.labels)
         ):
             changes.add("labels")
-        file, offset = recording_file(task.path)
+        file, offset = split_entry(task.path)
         known = FileStamp.read(record.get("recording_stamp"))
         try:
             stamp = FileStamp.of(file, known)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from s5lib.audio.archive import is_entry
+from s5lib.audio.archive import split_entry
 from s5lib.errors import DataError
 from s5lib.provenance import FileStamp, file_digest, remove
 from s5lib.untrusted import read_json
@@ -30,7 +30,6 @@ __all__ = [
     "owned_files",
     "read_record",
     "record_path",
-    "recording_file",
     "recording_text",
     "separate_own_outputs",
 ]
@@ -70,17 +69,9 @@ def record_path(folder: str | os.PathLike[str], name: str) -> Path:
     return Path(folder) / f"{file_stem(name)}.json"
 
 
-def recording_file(entry: str) -> tuple[str, str]:
-    """Return the absolute path of the file that holds a recording, and ``:OFFSET`` where it is a part of an archive."""
-    if os.path.exists(entry) or not is_entry(entry):
-        return os.path.abspath(entry), ""
-    file, _, offset = entry.rpartition(":")
-    return os.path.abspath(file), f":{offset}"
-
-
 def recording_text(entry: str) -> str:
     """Return the absolute path of a recording as valid text: bytes of a name that are not UTF-8 become ``\\xff``."""
-    path, offset = recording_file(entry)
+    path, offset = split_entry(entry)
     return os.fsencode(path).decode("utf-8", "backslashreplace") + offset
 
 
@@ -199,7 +190,7 @@ def check_made_from(path: Path, entry: str, labels: Iterable[str] | None = None)
     record = read_record(path)
     known = FileStamp.read(record.get("recording_stamp"))
     if known is not None:
-        file, offset = recording_file(entry)
+        file, offset = split_entry(entry)
         try:
             same = FileStamp.of(file, known).sha256 == known.sha256
         except OSError as error:
