@@ -11,12 +11,10 @@ import json
 import os
 from pathlib import Path
 
-from s5lib.audio import split_entry
+from s5lib.audio import find_audio_files, split_entry
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.provenance import Stamps
-from s5lib.provenance.digest import list_files
-from s5lib.scenes.corpus import AUDIO_SUFFIXES
 from s5lib.untrusted import read_json
 
 __all__ = ["STAMP_FILE", "corpus_digest", "corpus_files", "read_stamps", "recordings_digest"]
@@ -35,9 +33,12 @@ def read_stamps(data_dir: str | os.PathLike[str]) -> Stamps:
 
 def corpus_files(root: str | os.PathLike[str], split: str) -> list[str]:
     """Return the files of a corpus that scenes of a split are made from, or that it has rendered."""
-    folders = [Path(root, kind, split) for kind in _KINDS]
-    suffixes = (*AUDIO_SUFFIXES, ".sofa", ".json")
-    return [path for folder in folders for path in list_files(folder) if path.lower().endswith(suffixes)]
+    files: list[str] = []
+    for folder in (Path(root, kind, split) for kind in _KINDS):
+        if folder.is_dir():
+            described = [path for suffix in (".sofa", ".json") for path in folder.rglob(f"*{suffix}")]
+            files += map(os.fspath, sorted([*find_audio_files(folder).files, *described]))
+    return files
 
 
 def corpus_digest(root: str | os.PathLike[str], split: str, stamps: Stamps) -> str:
