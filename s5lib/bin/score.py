@@ -22,11 +22,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s5lib.bin.shared_options import add_shared
 from s5lib.config.argument_types import decibels
 from s5lib.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from s5lib.evaluation import RecordingScores
+    from s5lib.evaluation.scoring import Outputs
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +95,8 @@ def run(args: argparse.Namespace) -> None:
         check_outputs(Path(args.infer_dir), recordings)
     systems = str(args.infer_dir or args.estimates), str(args.compare)
     # the other system is read first: errors in it must not come after all the work
-    others, other_outputs = (), None
+    others: Sequence[RecordingScores] = ()
+    other_outputs: Outputs = {}
     if args.compare and args.compare.endswith(".jsonl"):
         others = read_results(Path(args.compare))
         check_comparable({r.id: r.labels or () for r in recordings}, options, others, systems)
