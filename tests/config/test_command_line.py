@@ -67,6 +67,9 @@ def test_values_are_usable_or_rejected_in_one_line(command, capsys):
         ("train separator --data_dir d --expdir e --max_steps 1.5", "--max_steps '1.5' integer"),
         ("calibrate --data_dir d --tagger t --separator s --folds 1", "--folds '1'"),
         ("score --out o --penalty_fn inf", "--penalty_fn 'inf'"),
+        ("describe m2d --seconds 0", "--seconds '0'"),
+        ("train separator --data_dir d --expdir e --num_processes 0", "--num_processes '0'"),
+        ("report e --audio ogg", "'ogg' mp3 flac none"),
         ("plugins -x", "'-x'"),
     ],
 )
