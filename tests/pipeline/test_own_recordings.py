@@ -157,7 +157,6 @@ def test_an_unknown_label_stops_before_the_folder_is_gone_through(models, tmp_pa
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--format", "mp3"], "--format 'mp3' is unknown. Known: float, pcm24, flac."),
         (["--window", "0.1"], "--window is 0.1 s; expected 0.5 to 600"),
         (["--dask", "nowhere:1"], "--dask"),
         (["--tagger", "nowhere.safetensors"], "--tagger nowhere.safetensors: No such file"),
