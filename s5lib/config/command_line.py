@@ -24,7 +24,7 @@ _CONFIG_BYTES = 1 << 20
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
     """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one.
 
-    Such strings begin with a space, which tells them from those of the command line.
+    Such strings begin with a space, which distinguishes them from those of the command line.
     """
 
     def get_syntax_description(self) -> str:
