@@ -1,4 +1,4 @@
-"""What all tests share: one thread per process, memory that is given back, loggers left as they were, a small corpus."""
+"""What all tests share: one thread per process, memory that is given back, loggers as they were, a small corpus."""
 
 from __future__ import annotations
 

@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import integer
+
+if TYPE_CHECKING:
+    from s5lib.systems import TagThenSeparate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +45,9 @@ def run(args: argparse.Namespace) -> None:
     load_plugins(args)
     data = DataDirectory.read(args.data_dir)
     system = load_system(args.tagger, args.separator, device(args.ngpu), system="tag_separate", calibration=None)
-    tuned = tune_calibration(system, data, folds=args.folds, classes=not args.silence_only, seed=args.seed)
+    tuned = tune_calibration(
+        cast("TagThenSeparate", system), data, folds=args.folds, classes=not args.silence_only, seed=args.seed
+    )
     report = {"data_dir": str(Path(args.data_dir).absolute()), "separator": str(Path(args.separator).absolute())}
     out = Path(args.out) if args.out else calibration_file(args.tagger)
     tuned.calibration.write(out, args.tagger, {**report, **gain_report(tuned)})

@@ -1,7 +1,7 @@
 """Which data a result was made from: digests of a corpus's split and of a data directory's recordings.
 
-``s5lib prepare`` keeps the digests of all files in ``prepared.json``, so that later stages need not read unchanged files
-again.
+``s5lib prepare`` keeps the digests of all files in ``prepared.json``, so that later stages need not read unchanged
+files again.
 """
 
 from __future__ import annotations

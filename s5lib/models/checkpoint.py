@@ -144,7 +144,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not iterable
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({error}).") from error
 

@@ -59,8 +59,8 @@ class ShortTimeFourier(nn.Module):
         """Map ``[..., T]``, T > 0, to the complex spectrum ``[..., frames, n_fft // 2 + 1]``.
 
         The frames come before the bins: that is how the Fourier transform lays them out.  There are
-        ``T // hop_length + 1`` of them, after padding with zeros to at least ``n_fft // 2 + 1`` samples, and to the next
-        multiple of ``hop_length`` where the last samples would lie at the very edge of the last window: there
+        ``T // hop_length + 1`` of them, after padding with zeros to at least ``n_fft // 2 + 1`` samples, and to the
+        next multiple of ``hop_length`` where the last samples would lie at the very edge of the last window: there
         :meth:`inverse` would divide by next to nothing.
         """
         return next(self.in_parts(F.pad(waveform, (0, self._padded(waveform.shape[-1]) - waveform.shape[-1]))))

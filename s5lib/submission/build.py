@@ -44,8 +44,9 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         )
     infer_dir = infer_dir / "predicted" if (infer_dir / "predicted").is_dir() else infer_dir
     records = {key: read_record(record_path(infer_dir, key)) for key in sorted(rules.soundscapes or {})}
-    for key in records if rules.recordings else ():
-        check_made_from(record_path(infer_dir, key), rules.recordings[key])
+    if rules.recordings:
+        for key in records:
+            check_made_from(record_path(infer_dir, key), rules.recordings[key])
     if not records:
         raise DataError("there are no recordings: the rules name no soundscape.")
     made_by = _one_system(records, infer_dir)
