@@ -4,7 +4,8 @@
   s5lib validate data/test --fix
 
 With --fix lines are sorted, repeated ones and unusable recordings dropped, lengths written anew; the files as they were
-are kept in DIR/.backup.  Exit status 0: all is well (or was fixed); 1: something is wrong.
+are kept in DIR/.backup, those of later times in DIR/.backup.2 and so on.  Exit status 0: all is well (or was fixed);
+1: something is wrong.
 """
 
 from __future__ import annotations

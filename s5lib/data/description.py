@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from s5lib.data.paths import portable_path, resolve_path
 from s5lib.errors import DataError
 from s5lib.provenance.files import write_text
 
@@ -29,8 +30,9 @@ class CorpusDescription:
     """options of :class:`s5lib.scenes.DrawSettings` that this corpus asks for, as the duration of its scenes"""
 
     def write(self, data_dir: str | Path) -> None:
-        """Write ``data_dir/corpus.json``."""
-        write_text(Path(data_dir) / "corpus.json", json.dumps(asdict(self), indent=1) + "\n")
+        """Write ``data_dir/corpus.json``, with ``root`` as :func:`s5lib.data.paths.portable_path` has it."""
+        content = {**asdict(self), "root": portable_path(self.root, data_dir)}
+        write_text(Path(data_dir) / "corpus.json", json.dumps(content, indent=1) + "\n")
 
     @classmethod
     def read(cls, data_dir: str | Path) -> CorpusDescription:
@@ -42,7 +44,8 @@ class CorpusDescription:
         path = Path(data_dir) / "corpus.json"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**content, "labels": tuple(content["labels"])})
+            root = resolve_path(content["root"], data_dir)
+            return cls(**{**content, "root": root, "labels": tuple(content["labels"])})
         except FileNotFoundError:
             raise DataError(f"{path} is missing: run the data stage first (run.sh --stage 1 --stop_stage 1).") from None
         except (OSError, ValueError, TypeError, KeyError) as error:

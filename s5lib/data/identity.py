@@ -33,12 +33,9 @@ def read_stamps(data_dir: str | os.PathLike[str]) -> Stamps:
 
 def corpus_files(root: str | os.PathLike[str], split: str) -> list[str]:
     """Return the files of a corpus that scenes of a split are made from, or that it has rendered."""
-    files: list[str] = []
-    for folder in (Path(root, kind, split) for kind in _KINDS):
-        if folder.is_dir():
-            described = [path for suffix in (".sofa", ".json") for path in folder.rglob(f"*{suffix}")]
-            files += map(os.fspath, sorted([*find_audio_files(folder).files, *described]))
-    return files
+    folders = [Path(root, kind, split) for kind in _KINDS]
+    found = (find_audio_files(folder, also=(".sofa", ".json")).files for folder in folders if folder.is_dir())
+    return [os.fspath(path) for files in found for path in files]
 
 
 def corpus_digest(root: str | os.PathLike[str], split: str, stamps: Stamps) -> str:
