@@ -91,8 +91,15 @@ class ShortTimeFourier(nn.Module):
             yield spectrum.transpose(-1, -2).reshape(*waveform.shape[:-1], -1, edge + 1)
 
     def inverse(self, spectrum: Tensor, length: int) -> Tensor:
-        """Map the complex spectrum ``[..., frames, bins]`` of ``length`` samples back to ``[..., length]``."""
+        """Map the complex spectrum ``[..., frames, bins]`` of ``length`` samples back to ``[..., length]``.
+
+        The imaginary parts of the lowest and the highest bin, which no real signal has, do not count.
+        """
         with torch.autocast(spectrum.device.type, enabled=False):
+            if spectrum.is_cuda:  # the CPU's transform leaves them out; cuFFT mixes them in for some batch sizes
+                ends = torch.ones_like(self.window[: spectrum.shape[-1]])
+                ends[0], ends[-1] = 0, 0
+                spectrum = torch.complex(spectrum.real, spectrum.imag * ends)
             waveform = torch.istft(
                 spectrum.reshape(-1, *spectrum.shape[-2:]).transpose(-1, -2),
                 self.n_fft,
