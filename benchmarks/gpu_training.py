@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -22,6 +23,7 @@ ALIKE = {"schedule": "cosine", "amsgrad": "false", "tensorboard_scenes": 0, "kee
 def run(part: Part) -> None:
     """Train both models in the time that there is, infer, score."""
     work = part.out.with_suffix("")
+    shutil.rmtree(work, ignore_errors=True)  # else what is finished there already would not be done again
     cuda, cores = part.device == "cuda", len(os.sched_getaffinity(0))
     common = {
         **ALIKE,
