@@ -69,6 +69,8 @@ class FileSamples:
             self.close()
             raise
         first = self._files[0]
+        if not first.seekable():  # some kinds of ADPCM
+            self._exact_seek = self.is_seekable = False
         self.sample_rate, self.channels, self.format, self.subtype = (
             first.samplerate,
             first.channels,
@@ -113,8 +115,11 @@ class FileSamples:
             NotDecodable: libsndfile gives up.
             UnavailableError: the disk has no room for the decoded samples of a file that cannot be read by parts.
         """
-        if not self._exact_seek and (first or len(out) < self.frames):
+        if not self._exact_seek and (first or len(out) < self.frames or self._spooled or not self._files[0].seekable()):
             return self._spool().fill(out, first)
+        return self._decode(out, first)
+
+    def _decode(self, out: np.ndarray, first: int) -> int:
         count = 0
         for index, file in enumerate(self._files):
             begin, end = self._starts[index : index + 2]
@@ -123,7 +128,7 @@ class FileSamples:
                 continue
             place = first + count - begin + (self._skip if index == 0 else 0)
             try:
-                if file.tell() != place:
+                if file.seekable() and file.tell() != place:
                     file.seek(place)
                 got = len(file.read(out=out[count : count + wanted]))
             except (RuntimeError, soundfile.LibsndfileError) as error:
@@ -146,7 +151,7 @@ class FileSamples:
                     f"{self._name}: its {self.frames} decoded samples do not fit into {tempfile.gettempdir()} "
                     f"({error.strerror}). Make room, or set TMPDIR to another folder."
                 ) from error
-            count = self.fill(whole, 0)
+            count = self._decode(whole, 0)
             self._spooled = ArraySamples(whole[:count], self.sample_rate)
         return self._spooled
 
