@@ -13,6 +13,8 @@ from small_corpus import make_corpus
 # The models here are so small that threads cost more than they save; programs that tests start inherit this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+collect_ignore_glob = ["*conftest.py"]  # as doctests, of which they have none: their names are not unique
+
 
 def pytest_collection_finish():
     """Spare the garbage collector what all imports have left: it stays until the end anyway."""
