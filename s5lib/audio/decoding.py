@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import os
+import shutil
 import tempfile
 from typing import Any
 
@@ -141,9 +143,11 @@ class FileSamples:
     def _spool(self) -> ArraySamples:
         """Decode all at once into a temporary file, for a format in which libsndfile only finds roughly the place."""
         if self._spooled is None:
+            size = self.frames * self.channels * 4
             try:
+                if size > shutil.disk_usage(tempfile.gettempdir()).free:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 with tempfile.TemporaryFile(prefix="s5lib-") as file:
-                    size = self.frames * self.channels * 4
                     os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here, not as a killed process
                     whole = np.memmap(file, np.float32, "w+", shape=(self.frames, self.channels))
             except OSError as error:
