@@ -77,8 +77,12 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation.estimate_files import known_labels
     from s5lib.evaluation.scoring import check_outputs
     from s5lib.evaluation.significance_text import check_comparable, with_other
+    from s5lib.provenance import require_replaceable
 
     _check(args)
+    out = Path(args.out)
+    inputs = [args.compare] if args.compare else []
+    require_replaceable({out: b"# ", out.with_suffix(".jsonl"): b'{"id"'}, inputs)
     options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
     source = Path(args.data_dir or args.references)
     recordings = _recordings(args)
@@ -110,7 +114,7 @@ def run(args: argparse.Namespace) -> None:
         others = others or list(score_listed(recordings, other_outputs, options, args.nj))
         comparison = f"\n{comparison_text(scores, others, systems)}"
         scores = with_other(scores, others)
-    print(write_results(scores, Path(args.out), f"Results on {source.name}", comparison) + comparison)
+    print(write_results(scores, out, f"Results on {source.name}", comparison) + comparison)
     print(f"written to {args.out}")
 
 

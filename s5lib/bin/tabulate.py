@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     """Compare what ``args`` name."""
     from s5lib.evaluation.pictures import draw_comparison
     from s5lib.evaluation.runs import compare_runs, read_runs
-    from s5lib.provenance.files import write_text
+    from s5lib.provenance import require_replaceable, write_text
 
     files: dict[str, list[Path]] = {}
     for word in args.runs:
@@ -43,10 +43,12 @@ def run(args: argparse.Namespace) -> None:
         if not (name and equals and path):
             raise ConfigError(f"{word!r} is not NAME=FILE.jsonl, such as ca_pi=exp/mini/RESULTS.jsonl.")
         files.setdefault(name, []).append(Path(path))
-    comparisons = compare_runs(read_runs(files), args.figures)
     out = Path(args.out)
+    picture = out.with_suffix(".png")
+    require_replaceable({out: b"# ", picture: b"Matplotlib"}, [path for paths in files.values() for path in paths])
+    comparisons = compare_runs(read_runs(files), args.figures)
     note = f"\n{args.note}\n" if args.note else ""
     table = "\n".join(comparison.table() for comparison in comparisons)
-    draw_comparison(comparisons, out.with_suffix(".png"))
+    draw_comparison(comparisons, picture)
     write_text(out, f"# {args.title}\n\n{table}{note}")
-    print(f"{table}\nwritten to {out} and {out.with_suffix('.png')}")
+    print(f"{table}\nwritten to {out} and {picture}")

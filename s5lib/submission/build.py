@@ -12,7 +12,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.evaluation import read_results
 from s5lib.metrics import ScoreTotal
 from s5lib.provenance.digest import file_digest
-from s5lib.provenance.files import move, scratch_folder
+from s5lib.provenance.files import move, require_replaceable, scratch_folder
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import read_sources
@@ -69,6 +69,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         "dev_set_test_results.json": {**_development(scores), "nparams": nparams, "config": config},
     }
     target = out / f"{name}.zip"
+    require_replaceable({target: f"{name}/eval_".encode()})
     try:
         with scratch_folder(target) as scratch:  # the name of the zip's folder is the file's: the check compares them
             draft = scratch / target.name
