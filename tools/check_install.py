@@ -14,6 +14,7 @@ Needs nothing installed, and starts with older Pythons than s5lib does, in order
 import ast
 import os
 import re
+import shutil
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -175,7 +176,8 @@ def report():
     problems = report_required(install)
     report_extras(extras)
     report_devices()
-    print("other\n  ffmpeg, sox      not needed: audio is read and written by soundfile")
+    found = shutil.which("ffmpeg") or "not installed; only recordings such as m4a, aac and wma need it"
+    print("other\n  ffmpeg           " + found)
     if version is None:
         problems.insert(0, "s5lib is not installed in this Python")
     if not problems:
