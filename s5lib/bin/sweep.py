@@ -23,7 +23,7 @@ from humanfriendly import format_timespan
 from s5lib.config.argument_types import assignment, count, file_name, integer, positive_int, process_count, seed
 from s5lib.errors import ConfigError
 from s5lib.sweep import experiments
-from s5lib.sweep.execute import execute, training_seconds
+from s5lib.sweep.execute import execute, signals_end, training_seconds
 from s5lib.sweep.recipe import Recipe, visible_gpu
 from s5lib.sweep.runs import Command, Common, SweepRun, as_typed
 
@@ -107,14 +107,15 @@ def run(args: argparse.Namespace) -> None:
     if args.dry_run:
         _print_commands([[data], *phases])
         return
-    launchers = recipe.launchers(ngpu, threads)
-    execute([data], 1, cores, launchers)
-    for runs in phases:
-        if seconds := training_seconds(runs, threads):
-            side_by_side = min(jobs, len(runs))
-            duration = format_timespan(round(seconds / side_by_side), max_units=2)
-            log.info("%d runs, %d at a time: training takes about %s in all", len(runs), side_by_side, duration)
-        execute(runs, jobs, threads, launchers)
+    with signals_end():
+        launchers = recipe.launchers(ngpu, threads)
+        execute([data], 1, cores, launchers)
+        for runs in phases:
+            if seconds := training_seconds(runs, threads):
+                side_by_side = min(jobs, len(runs))
+                duration = format_timespan(round(seconds / side_by_side), max_units=2)
+                log.info("%d runs, %d at a time: training takes about %s in all", len(runs), side_by_side, duration)
+            execute(runs, jobs, threads, launchers)
     print((common.expdir / "RESULTS.md").read_text(encoding="utf-8"))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from s5lib.errors import S5Error
 from s5lib.sweep.runs import SweepRun, as_typed
 
-__all__ = ["execute", "training_seconds"]
+__all__ = ["execute", "signals_end", "training_seconds"]
 
 log = logging.getLogger(__name__)
 PROGRAM = [sys.executable, "-m", "s5lib.bin.main"]
@@ -69,23 +69,22 @@ def execute(
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
     waiting, active, failed = deque(runs), list[_Active](), list[SweepRun]()
     since = time.monotonic()
-    with _signals_raise():
-        try:
-            while waiting or active:
-                while waiting and len(active) < jobs:
-                    active.append(_Active(waiting.popleft(), environment, launchers or {}))
-                time.sleep(0.05)
-                for one in [one for one in active if one.process.poll() is not None]:
-                    if one.process.returncode == 0 and one.advance():
-                        continue
-                    active.remove(one)
-                    left = len(waiting) + len(active)
-                    seconds = (time.monotonic() - since) * left / (len(runs) - left)
-                    if one.process.returncode:
-                        failed.append(one.run)
-                    _log_end(one, left, seconds)
-        finally:
-            _stop([one.process for one in active])
+    try:
+        while waiting or active:
+            while waiting and len(active) < jobs:
+                active.append(_Active(waiting.popleft(), environment, launchers or {}))
+            time.sleep(0.05)
+            for one in [one for one in active if one.process.poll() is not None]:
+                if one.process.returncode == 0 and one.advance():
+                    continue
+                active.remove(one)
+                left = len(waiting) + len(active)
+                seconds = (time.monotonic() - since) * left / (len(runs) - left)
+                if one.process.returncode:
+                    failed.append(one.run)
+                _log_end(one, left, seconds)
+    finally:
+        _stop([one.process for one in active])
     if failed:
         logs = "".join(f"\n  {run.log}" for run in failed)
         raise S5Error(
@@ -137,8 +136,8 @@ def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 @contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the sweep as an exception, so that its processes are stopped."""
+def signals_end() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the sweep by an exception, as Ctrl-C does, so that its processes are stopped, too."""
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)

@@ -148,7 +148,8 @@ import pathlib, sys
 from s5lib.sweep import execute as module
 from s5lib.sweep.runs import SweepRun
 module.PROGRAM = [sys.executable, "-c", {PROGRAM!r}]
-module.execute([SweepRun(n, pathlib.Path(n), [["wait", n], ["late", n]]) for n in "ab"], 2, 1)
+with module.signals_end():
+    module.execute([SweepRun(n, pathlib.Path(n), [["wait", n], ["late", n]]) for n in "ab"], 2, 1)
 """
     sweep = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
     calls, deadline = tmp_path / "calls", time.monotonic() + 60
