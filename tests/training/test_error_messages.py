@@ -75,7 +75,7 @@ def put_nan_in(path):
     [
         (put_nan_in, "is not a finite number; repair or remove the recording"),
         (os.unlink, "no such recording"),
-        (lambda path: os.truncate(path, 1000), "truncated, "),
+        (lambda path: os.truncate(path, 1000), "truncated"),
     ],
 )
 def test_spoilt_sounds(own_data, own_corpus, tmp_path, monkeypatch, capsys, workers, spoil, message):

@@ -101,11 +101,12 @@ def difference(found, expected):
 
 
 def test_gradients_are_those_of_one_process(one, two):
-    """To 1e-3 of their norm at the first step, where the weights are equal: in another order the batch of one process
-    gives gradients that differ by 5e-5, and the normalisations sum over processes in another order in each layer."""
+    """At the first step, where the weights are equal.  Rounding differs with the size of a batch and flips the sign of
+    activations near zero: 2e-3 of the norm with one thread, 1e-3 with two.  Without synchronised normalisation the
+    difference is 0.7."""
     (first, *_), (shared, *_), (other, *_) = (notes(*which)["gradients"] for which in ((one,), (two,), (two, 1)))
     assert shared.keys() == first.keys() and difference(other, shared) == 0
-    assert difference(shared, first) <= 1e-3
+    assert difference(shared, first) <= 5e-3
 
 
 def test_figures_are_those_of_one_process(one, two):
