@@ -8,7 +8,6 @@ s5lib describe m2d --conf depth=4 --layers last2   a model to be trained
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from s5lib.errors import ConfigError, nearest
 from s5lib.models import keep_freed_memory, load_model
 from s5lib.models.description import Cost, measure_cost
 from s5lib.plugins import available, create, find, register_plugin
+from s5lib.untrusted import to_json
 
 _KINDS = ("tagger", "separator", "joint_model")
 
@@ -51,7 +51,7 @@ def run(args):
     keep_freed_memory()  # as 's5lib infer' does, whose speed this tells
     cost = measure_cost(model, header["kind"], args.seconds, args.device)
     if args.json:
-        print(json.dumps({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))
+        print(to_json({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))
     else:
         print(_page(header, cost, args.device))
 

@@ -8,10 +8,10 @@ s5lib plugins separator resunetk    one component: its options, capabilities, li
 from __future__ import annotations
 
 import dataclasses
-import json
 
 from s5lib.config.options import REQUIRED
 from s5lib.plugins import KINDS, Component, available, find, register_plugin
+from s5lib.untrusted import to_json
 
 
 def add_arguments(parser):
@@ -30,13 +30,13 @@ def run(args):
         register_plugin(source)
     if args.name:
         component = find(args.kind, args.name)
-        print(json.dumps(_details(component), indent=2) if args.json else _page(component))
+        print(to_json(_details(component), indent=2) if args.json else _page(component))
         return
     kinds = [args.kind] if args.kind else list(KINDS)
     listing = {kind: {name: find(kind, name) for name in available(kind)} for kind in kinds}
     if args.json:
         summaries = {kind: {name: _summary(c) for name, c in found.items()} for kind, found in listing.items()}
-        print(json.dumps(summaries, indent=2))
+        print(to_json(summaries, indent=2))
     else:
         print(_table(listing))
 

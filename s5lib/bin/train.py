@@ -15,8 +15,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import yaml
-
 from s5lib.config.command_line import assignments, component_options
 from s5lib.config.options import options_of
 from s5lib.errors import ConfigError
@@ -130,8 +128,8 @@ def _component_options(args):
     name, given = getattr(args, args.kind), getattr(args, f"{args.kind}_conf")
     try:
         return component_options(given, name, args.kind, DEFAULTS[args.kind], args.config)
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"--{args.kind}_conf: {error}.") from None
+    except ValueError as error:
+        raise ConfigError(f"--{args.kind}_conf: {error}") from None
 
 
 def _steps(args):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from argparse import Namespace
 from collections import OrderedDict
@@ -10,13 +9,18 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 import configargparse
-import yaml
 
 from s5lib.errors import ConfigError
+from s5lib.untrusted import Record, parse_yaml, read_yaml, shown, to_json
+from s5lib.untrusted.documents import YAML_BYTES
 
 __all__ = ["NestedYAMLParser", "assignments", "component_options", "parse_assignments"]
 
 log = logging.getLogger(__name__)
+
+
+def _as_yaml(value: Any) -> str:
+    return str(value) if isinstance(value, float) else to_json(value)
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
@@ -28,21 +32,20 @@ class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  
 
     def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
         """Return the options of an open file."""
+        error, advice = configargparse.ConfigFileParserException, "Expected are lines 'option: value'."
         try:
-            content = yaml.safe_load(stream)
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise configargparse.ConfigFileParserException(f"{stream.name}: not YAML: {error}") from error
-        if content is not None and not isinstance(content, dict):
-            raise configargparse.ConfigFileParserException(
-                f"{stream.name}: expected 'option: value' lines, found a {type(content).__name__}"
-            )
-        return OrderedDict((str(key), _words(value)) for key, value in (content or {}).items() if value is not None)
+            text = stream.read(YAML_BYTES + 1)
+        except UnicodeDecodeError:
+            raise error(f"{stream.name}: not UTF-8 text. {advice}") from None
+        content = parse_yaml(text, stream.name, error=error, advice=advice) or {}
+        options = Record(content, stream.name, error=error, advice=advice).values
+        return OrderedDict((str(key), _words(value)) for key, value in options.items() if value is not None)
 
 
 def _words(value: Any) -> str | list[str]:
     """Return a YAML value as it would be written on the command line."""
     if isinstance(value, dict):
-        return [f"{key}={json.dumps(item)}" for key, item in value.items()]
+        return [f"{key}={_as_yaml(item)}" for key, item in value.items()]
     if isinstance(value, list):
         return [str(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -64,15 +67,11 @@ def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
     result = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
+        where = f"--{option}: " * bool(option)
         if not equals or not key.strip():
-            raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {pair!r}.")
-        try:
-            result[key.strip()] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise ConfigError(
-                f"{option and f'--{option}: '}the value in {pair!r} is not valid YAML. Quote a value that has spaces: "
-                "'key=[1, 2]'."
-            ) from None
+            raise ConfigError(f"{where}expected KEY=VALUE, got {shown(pair)}.")
+        advice = "Quote a value that has spaces: 'key=[1, 2]'."
+        result[key.strip()] = parse_yaml(value, f"{where}{key.strip()}", error=ConfigError, advice=advice)
     return result
 
 
@@ -98,12 +97,9 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
     """
     content: dict[str, Any] = {}
     if config is not None:
-        with open(config, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream) or {}
-    option = f"{kind}_conf"
-    in_file = content.get(option) or {}
-    if not isinstance(in_file, dict):
-        raise ConfigError(f"{config}: {option} is {in_file!r}; expected a mapping, such as {{channels: [8, 16]}}.")
+        content = read_yaml(config, error=ConfigError) or {}
+    options = Record(content, config, error=ConfigError)
+    in_file = dict(options.record(f"{kind}_conf").values) if f"{kind}_conf" in options else {}
     if given == _words(in_file):
         given = []
     of_another = content.get(kind, default) != name

@@ -7,7 +7,6 @@ name them, ``{"file_name": where it is, "t4_label": ..., "convert_path": where i
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -24,6 +23,7 @@ from s5lib.corpora.download import RemoteFile, fetch_files, require_space, with_
 from s5lib.corpora.interference_classes import INTERFERENCE_CLASSES
 from s5lib.corpora.split_archive import open_split_archive
 from s5lib.errors import DataError
+from s5lib.untrusted import Record, path_below, read_json
 
 __all__ = ["Servers", "Sources", "add_clips", "fetch_set", "fetch_sources", "missing_parts"]
 
@@ -175,20 +175,12 @@ def read_config(dev_set: Path, name: str) -> list[dict]:
         DataError: it is missing, not a list of rows, or a path of it leads out of its folder.
     """
     path = dev_set / "config" / f"{name}_config.json"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        for row in rows:
-            for key in ("file_name", "convert_path"):
-                parts = PurePosixPath(row[key]).parts
-                if not parts or ".." in parts or parts[0] == "/":
-                    raise DataError(f"{path}: {key} {row[key]!r} leads out of its folder.")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; the development set is not complete.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: expected rows with file_name and convert_path ({error!r}).") from error
-    return rows
+    advice = "Expected are rows with file_name and convert_path; the development set is not complete."
+    rows = Record({"rows": read_json(path, advice=advice)}, path, advice=advice)
+    for row in rows.records("rows"):
+        for key in ("file_name", "convert_path"):
+            path_below(dev_set, row.text(key), f"{row.where}: {key}")
+    return rows.items("rows")
 
 
 def add_clips(

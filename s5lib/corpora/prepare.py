@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from dataclasses import dataclass, field, fields
@@ -20,6 +19,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.provenance.files import write_text
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.scenes.corpus import metadata_files
+from s5lib.untrusted import Record, read_json, shown, to_json
 
 __all__ = ["Preparation", "prepare"]
 
@@ -64,11 +64,11 @@ def prepare(request: Preparation) -> CorpusDescription:
     try:
         request.data_dir.mkdir(parents=True, exist_ok=True)
         if stamp.exists():
-            _compare(json.loads(stamp.read_text(encoding="utf-8")), request.as_json(), request.data_dir)
+            _compare(stamp, request.as_json(), request.data_dir)
             log.info("finished already: %s", request.data_dir)
             return CorpusDescription.read(request.data_dir)
         description = _prepare(request)
-        write_text(stamp, json.dumps(request.as_json(), indent=1) + "\n")
+        write_text(stamp, to_json(request.as_json(), indent=1) + "\n")
     except OSError as error:
         raise ConfigError(
             f"cannot write {error.filename or request.data_dir}: {error.strerror}. Choose other folders by --data_dir "
@@ -77,8 +77,12 @@ def prepare(request: Preparation) -> CorpusDescription:
     return description
 
 
-def _compare(old: dict, new: dict, folder: Path) -> None:
-    different = [f"{key} was {old.get(key)}, now {value}" for key, value in new.items() if old.get(key) != value]
+def _compare(stamp: Path, new: dict, folder: Path) -> None:
+    advice = "Delete the folder and what was made for it in the dump folder."
+    old = Record(read_json(stamp, error=ConfigError, advice=advice), stamp, error=ConfigError, advice=advice)
+    different = [
+        f"{key} was {shown(old.get(key))}, now {shown(value)}" for key, value in new.items() if old.get(key) != value
+    ]
     if different:
         raise ConfigError(
             f"{folder} was prepared with other options: {'; '.join(different)}. Choose another --data_dir (run.sh: "
@@ -168,11 +172,9 @@ def _duration(data_root: Path) -> float:
     """Return the duration that the corpus's own validation scenes have, else the challenge's 10 s."""
     try:
         first = metadata_files(data_root, "valid")[0]
-        return float(json.loads(first.read_text(encoding="utf-8"))["config"]["duration"])
     except DataError:
         return DrawSettings.duration
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{first}: no scene metadata ({error!r}); expected config.duration in seconds.") from None
+    return Record(read_json(first), first).record("config").number("duration", above=0)
 
 
 def _sample_rate(corpus: Corpus) -> int:

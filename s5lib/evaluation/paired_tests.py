@@ -9,7 +9,6 @@ a few extreme scenes move less.  Right and wrong mixtures are compared by McNema
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from s5lib.errors import DataError
 from s5lib.evaluation import Estimate
 from s5lib.evaluation.scoring import MetricOptions
 from s5lib.metrics import SceneScore
+from s5lib.untrusted import read_json_lines, shown
 
 __all__ = ["Comparison", "compare", "read_scores", "sign_flip_test"]
 
@@ -162,20 +162,15 @@ def read_scores(path: Path, options: MetricOptions) -> dict[str, dict[str, Scene
         DataError: the file cannot be read, a line is not one of a recording's scores, or was made with other options.
     """
     found: dict[str, dict[str, SceneScore]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-    for number, line in enumerate(lines, 1):
+    for place, row in read_json_lines(path):
         try:
-            row = json.loads(line)
             scores = {kind: _scene(row[kind]) for kind in ("predicted", "oracle") if kind in row}
             if row["id"] in found or not scores:
                 raise ValueError("the recording a second time" if scores else "no scores")
             found[row["id"]] = scores
             used = MetricOptions(**row.get("options", {}))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}, line {number}: not a line of scores ({error!r}); make the file anew.") from None
+            raise DataError(f"{place}: not a line of scores ({shown(error)}); make the file anew.") from None
         if used != options:
             raise DataError(f"{path} was scored with {used}, this is {options}: use the same options for both.")
     return found

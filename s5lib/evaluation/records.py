@@ -6,7 +6,6 @@ come from :func:`s5lib.evaluation.aggregate`, as those of the table of results, 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +14,11 @@ from pathlib import Path
 from s5lib.errors import DataError
 from s5lib.metrics import FalsePrediction, Pair, SceneScore
 from s5lib.systems.outputs import read_record
+from s5lib.untrusted import read_json_lines, shown
 
 __all__ = ["SceneResult", "read_labels", "read_results"]
+
+_MOST_SOURCES = 10_000  # of a recording
 
 
 @dataclass(frozen=True)
@@ -57,24 +59,16 @@ def read_results(path: Path, labels: Mapping[str, tuple[str, ...]]) -> tuple[Sce
     Raises:
         DataError: the file is empty, or a line is not what ``s5lib score`` writes, with its number.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}).") from None
     results, seen = [], set()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for place, row in read_json_lines(path):
         try:
-            result = _result(json.loads(line), labels)
+            result = _result(row, labels)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise DataError(
-                f"{path}, line {number}: not a recording's scores ({error!r}). Write the file again with 's5lib score'."
+                f"{place}: not a recording's scores ({shown(error)}). Write the file again with 's5lib score'."
             ) from None
         if result.id in seen:
-            raise DataError(
-                f"{path}, line {number}: {result.id!r} comes twice. Write the file again with 's5lib score'."
-            )
+            raise DataError(f"{place}: {shown(result.id)} comes twice. Write the file again with 's5lib score'.")
         seen.add(result.id)
         results.append(result)
     if not results:
@@ -176,7 +170,9 @@ def _index(value) -> int:
 
 
 def _count(part: dict, name: str) -> int:
-    return _index(part[name])
+    if _index(part[name]) > _MOST_SOURCES:
+        raise ValueError(f"{name} is {part[name]}")
+    return part[name]
 
 
 def _number(value, optional: bool = False) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from s5lib.evaluation.aggregate import Estimate, GroupScore
 from s5lib.evaluation.scoring import MetricOptions, RecordingScores
 from s5lib.metrics import SceneScore
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import to_json
 
 __all__ = ["results_table", "write_results"]
 
@@ -130,7 +130,7 @@ def write_results(
     options = options or MetricOptions()
     table = results_table(scores)
     of_other = others or {}
-    lines = [json.dumps(_line(s, of_other.get(s.id, {})) | {"options": asdict(options)}) for s in scores]
+    lines = [to_json(_line(s, of_other.get(s.id, {})) | {"options": asdict(options)}) for s in scores]
     notes = _NOTES
     if options != MetricOptions():
         notes += (

@@ -15,7 +15,6 @@ Times are seconds, levels dB.  Of a path, what follows ``dev_set/`` is taken bel
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from s5lib.errors import DataError
 from s5lib.scenes.corpus import Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
+from s5lib.untrusted import is_file_name, is_number, path_below, read_json, shown, to_json
 
 __all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadata"]
 
@@ -40,12 +40,7 @@ def read_metadata(path: str | os.PathLike) -> dict:
     Raises:
         DataError: the file is missing or not a JSON object.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such metadata file.") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a JSON file ({error}).") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected one scene, a JSON object; found a {type(content).__name__}.")
     return content
@@ -56,7 +51,7 @@ def write_metadata(metadata: Mapping, path: str | os.PathLike) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(metadata, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.write_text(to_json(metadata, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, path)
 
 
@@ -100,8 +95,8 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
         room = _below(root, _get(room_metadata, "sofa_path", str, f"{where}: room"), where)
         direct = room_metadata.get("direct_range_ms")
         if direct is not None:
-            if not (isinstance(direct, list) and len(direct) == 2 and all(_is_number(value) for value in direct)):
-                raise DataError(f"{where}: room: 'direct_range_ms' is {direct!r}, expected [before, after].")
+            if not (isinstance(direct, list) and len(direct) == 2 and all(is_number(value) for value in direct)):
+                raise DataError(f"{where}: room: 'direct_range_ms' is {shown(direct)}, expected [before, after].")
             direct = (float(direct[0]), float(direct[1]))
     if room is None and not groups[2]:
         raise DataError(f"{where}: neither a room nor 'bg_events'; nothing tells how many channels the scene has.")
@@ -117,14 +112,14 @@ def _event(event, folder: Path, where: str, spatial: bool) -> Event:
     if not isinstance(event, Mapping):
         raise DataError(f"{where}: expected an event, a JSON object; found a {type(event).__name__}.")
     label = event.get("label")
-    if spatial and not isinstance(label, str):
-        raise DataError(f"{where}: 'label' is {label!r}, expected a class label.")
+    if spatial and not is_file_name(label):  # it becomes a part of file names
+        raise DataError(f"{where}: 'label' is {shown(label)}, expected a class label, without '/'.")
     position = None
     if spatial:
         position = event.get("event_position")
         position = position[0] if isinstance(position, list) and len(position) == 1 else position
-        if not (isinstance(position, list) and len(position) == 3 and all(_is_number(value) for value in position)):
-            raise DataError(f"{where}: 'event_position' is {event.get('event_position')!r}, expected [[x, y, z]].")
+        if not (isinstance(position, list) and len(position) == 3 and all(is_number(value) for value in position)):
+            raise DataError(f"{where}: 'event_position' is {shown(event.get('event_position'))}, expected [[x, y, z]].")
         position = tuple(float(value) for value in position)
     return Event(
         label=label,
@@ -140,20 +135,16 @@ def _event(event, folder: Path, where: str, spatial: bool) -> Event:
 def _get(mapping: Mapping, key: str, kind: type, where: str):
     value = mapping.get(key)
     if not isinstance(value, kind):
-        found = f"is {value!r}" if key in mapping else "is missing"
+        found = f"is {shown(value)}" if key in mapping else "is missing"
         name = {dict: "an object", str: "a string"}[kind]
         raise DataError(f"{where}: '{key}' {found}, expected {name}.")
     return value
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _number(mapping: Mapping, key: str, where: str, low: float | None = None, inclusive: bool = False) -> float:
     value = mapping.get(key)
-    found = f"is {value!r}" if key in mapping else "is missing"
-    if not _is_number(value):
+    found = f"is {shown(value)}" if key in mapping else "is missing"
+    if not is_number(value):
         raise DataError(f"{where}: '{key}' {found}, expected a number.")
     if low is not None and (value < low or (value == low and not inclusive)):
         least = "of at least" if inclusive else "above"
@@ -166,12 +157,7 @@ def _below(folder: Path, written: str, where: str) -> Path:
     relative = written.replace("\\", "/")
     if "dev_set/" in relative:
         relative = relative.rpartition("dev_set/")[2]
-    parts = Path(relative).parts
-    if not parts or ".." in parts or Path(relative).is_absolute():
-        raise DataError(
-            f"{where}: the path {written!r} leads out of the corpus; expected one below {folder} without '..'."
-        )
-    return folder.joinpath(*parts)
+    return path_below(folder, relative, where)
 
 
 def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSettings) -> dict:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from s5lib.scenes.draw import SceneDrawer
 from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
 from s5lib.scenes.settings import DrawSettings
 from s5lib.scenes.writing import write_scene
+from s5lib.untrusted import Record, parse_json, read_json, shown, to_json
 
 __all__ = ["SynthesisRequest", "plan_groups", "synthesize"]
 
@@ -133,17 +133,15 @@ def synthesize(
 
 def _claim(request: SynthesisRequest) -> None:
     """Write ``synth.json``, or compare with the one that is there."""
-    content = json.loads(json.dumps({key: value for key, value in asdict(request).items() if key != "out"}))
+    content = parse_json(to_json({key: value for key, value in asdict(request).items() if key != "out"}), "the request")
     path = Path(request.out) / "synth.json"
     if path.is_file():
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DataError(f"{path}: not a JSON file ({error}); delete {request.out} to begin anew.") from error
+        advice = f"Delete {request.out} to begin anew."
+        earlier = Record(read_json(path, advice=advice), path, advice=advice)
         for key, value in content.items():
             if earlier.get(key) != value:
                 raise DataError(
-                    f"{request.out}: holds scenes made with {key}={earlier.get(key)!r}, not {value!r}. Choose another "
+                    f"{request.out}: holds scenes made with {key}={shown(earlier.get(key))}, not {shown(value)}. Choose another "
                     "folder, or delete this one."
                 )
     write_metadata(content, path)

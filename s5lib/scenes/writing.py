@@ -10,6 +10,7 @@ import numpy as np
 from scipy.io import wavfile
 
 from s5lib.errors import DataError
+from s5lib.untrusted import check_file_name
 
 __all__ = ["write_audio", "write_scene"]
 
@@ -43,5 +44,6 @@ def write_scene(
     folder = Path(folder)
     (folder / "oracle_target").mkdir(parents=True, exist_ok=True)
     for index, (label, source) in enumerate(zip(labels, sources, strict=True)):
-        write_audio(folder / "oracle_target" / f"{name}_{index}_{label}.wav", source[None], sample_rate)
-    write_audio(folder / "soundscape" / f"{name}.wav", mixture, sample_rate)
+        file = check_file_name(f"{name}_{index}_{label}.wav", folder)
+        write_audio(folder / "oracle_target" / file, source[None], sample_rate)
+    write_audio(folder / "soundscape" / check_file_name(f"{name}.wav", folder), mixture, sample_rate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from s5lib.provenance.files import atomic_write
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import file_label, read_record, read_sources
+from s5lib.untrusted import Record, is_number, read_json_lines, to_json
 from s5lib.version import __version__
 
 __all__ = ["build_package"]
@@ -94,7 +94,7 @@ def _write(path: Path, name: str, texts: dict, infer_dir: Path, records: dict, r
             file.writestr(info, content)
 
         for member, content in texts.items():
-            add(member, json.dumps(content, indent=1, allow_nan=False) + "\n")
+            add(member, to_json(content, indent=1) + "\n")
         for key in records:
             labels, estimates = read_sources(infer_dir, key, rules.soundscapes[key])
             for index, (label, estimate) in enumerate(zip(labels, estimates, strict=True)):
@@ -157,29 +157,20 @@ def _development(scores: Path) -> dict[str, Any]:
         DataError: the file is missing, damaged, or has no scores with predicted labels.
     """
     details = []
-    try:
-        for line in scores.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            score = row["predicted"]
-            details.append(
-                {
-                    "soundscape": str(row["id"]),
-                    "CAPI-SDRi": None if score["value"] is None else float(score["value"]),
-                    "tp": int(score["tp"]),
-                    "fn": int(score["fn"]),
-                    "fp": int(score["fp"]),
-                    "sources": [{"label": str(pair[2]), "SDRi": float(pair[3])} for pair in score["pairs"]],
-                }
-            )
-    except OSError as error:
-        raise DataError(
-            f"--scores {scores}: {error.strerror}. Run the scoring stage first (run.sh --stage 5)."
-        ) from None
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise DataError(
-            f"--scores {scores}: line {len(details) + 1} has no scores with predicted labels ({error!r}); expected the "
-            ".jsonl that 's5lib score' writes beside its table."
-        ) from None
+    if not scores.exists():
+        raise DataError(f"--scores {scores}: no such file. Run the scoring stage first (run.sh --stage 5).")
+    advice = "Expected are scores with predicted labels: the .jsonl that 's5lib score' writes beside its table."
+    for place, content in read_json_lines(scores, advice=advice):
+        row = Record(content, place, advice=advice)
+        score = row.record("predicted")
+        details.append(
+            {
+                "soundscape": row.text("id"),
+                "CAPI-SDRi": score.number("value", None),
+                **{count: score.integer(count, least=0) for count in ("tp", "fn", "fp")},
+                "sources": [_source(pair, score) for pair in score.items("pairs")],
+            }
+        )
     values = [scene["CAPI-SDRi"] for scene in details if scene["CAPI-SDRi"] is not None]
     if not values:
         raise DataError(f"--scores {scores}: no scene has a CA-PI-SDRi; there is no mean.")
@@ -191,3 +182,9 @@ def _development(scores: Path) -> dict[str, Any]:
         "label_metrics": {"accuracy_mix": 100 * right / len(details), "accuracy_src": 100 * found / max(1, counted)},
         "details": details,
     }
+
+
+def _source(pair: Any, score: Record) -> dict[str, Any]:
+    if not (isinstance(pair, list) and len(pair) > 3 and isinstance(pair[2], str) and is_number(pair[3])):
+        score.reject("pairs", "pairs of reference, estimate, label and SDRi")
+    return {"label": pair[2], "SDRi": float(pair[3])}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -20,6 +19,7 @@ from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.outputs import FORMATS, read_record
 from s5lib.systems.workers import Job, Task, separate_all
+from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
 __all__ = ["infer_data_directory", "infer_files"]
@@ -133,7 +133,7 @@ def _infer(
     if not todo:
         return
     keywords = tuple({**system, "device": device}.items())
-    job = Job(keywords, window_seconds, format, json.dumps(made_by), tuple(map(str, plugins)))
+    job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)))
     failed, audio, since = [], 0.0, time.monotonic()
     with tqdm(total=len(todo), unit="recording", disable=None) as bar:
         for outcome in separate_all(job, todo, nj if device == "cpu" else 1, dask):

@@ -10,7 +10,6 @@ which keeps their balance; the JSON has it as ``gain``, and :func:`read_sources`
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -26,6 +25,7 @@ from s5lib.audio.activity import ActivityDetector, decibel
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block
+from s5lib.untrusted import Record, is_file_name, read_json, shown, to_json
 
 __all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
 
@@ -78,8 +78,8 @@ class SourceWriter:
         folder = Path(folder)
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
-        if not name.strip(".") or Path(name).name != name or "\0" in name:
-            raise DataError(f"{name!r} cannot be a part of file names: a recording's name has no '/' in it. Rename it.")
+        if not is_file_name(f"{name}.json"):
+            raise DataError(f"{shown(name)} cannot be a part of file names: no '/', no control characters. Rename it.")
         self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
         self._scratch = folder / f".{name}.part"
         self._parts: list[_Part] = []
@@ -161,7 +161,7 @@ class SourceWriter:
             for path in written:
                 os.replace(self._scratch / path.name, path)
             temporary = self._scratch / "json"
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
             os.replace(temporary, self.folder / f"{self.name}.json")
             for path in earlier.difference(written):
                 path.unlink(missing_ok=True)
@@ -231,20 +231,15 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        for entry in record["sources"]:
-            if not (isinstance(entry["label"], str) and isinstance(entry["file"], str) and Path(entry["file"]).name):
-                raise TypeError(f"of {entry!r}, label and file are no names")
-            entry["probability"] = float(entry.get("probability", 1.0))
-        gain = float(record.get("gain", 1.0))
-        if not 0 < gain < float("inf"):
-            raise ValueError(f"gain is {gain}")
-        return record
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} is damaged ({error!r}): delete it and run the inference stage again.") from None
+    if not path.exists():
+        raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.")
+    advice = "The file is damaged: delete it and run the inference stage again."
+    record = Record(read_json(path, advice=advice), path, advice=advice)
+    for entry in record.records("sources"):
+        entry.text("label"), entry.name("file")
+        entry.values["probability"] = entry.number("probability", 1.0, least=0, most=1)
+    record.number("gain", 1.0, above=1e-30, most=1)
+    return record.values
 
 
 def read_sources(folder: Path, name: str, num_samples: int) -> tuple[list[str], np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from s5lib.systems.base import System
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
+from s5lib.untrusted import parse_json
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
 
@@ -135,5 +135,5 @@ def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> 
             mixture_energy=energy,
             recording=os.path.abspath(task.path),
             labels="predicted" if task.labels is None else "given",
-            made_by=json.loads(job.made_by),
+            made_by=parse_json(job.made_by, "the job"),
         )

@@ -15,6 +15,7 @@ import yaml
 
 from s5lib.errors import ConfigError
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import Record, parse_yaml, read_yaml, shown
 from s5lib.version import __version__
 
 __all__ = ["Experiment"]
@@ -71,18 +72,13 @@ class Experiment:
             ) from None
 
     def _compare(self, asked: dict, defaults: dict) -> None:
-        try:
-            found = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-            if not isinstance(found, dict):
-                raise ValueError("not a mapping")
-        except (ValueError, yaml.YAMLError) as error:
-            raise ConfigError(
-                f"{self.config_file} is not what a run has written ({str(error).splitlines()[0]}). Use another --tag "
-                "or --expdir, or delete that folder."
-            ) from None
+        how = {"error": ConfigError, "advice": "Use another --tag or --expdir, or delete that folder."}
+        found = Record(read_yaml(self.config_file, **how), self.config_file, **how).values
         different = [
-            f"{name} was {old!r}, now {new!r}"
-            for name, old, new in _differences(found, *(yaml.safe_load(yaml.safe_dump(d)) for d in (asked, defaults)))
+            f"{name} was {shown(old)}, now {shown(new)}"
+            for name, old, new in _differences(
+                found, *(parse_yaml(yaml.safe_dump(d), "the options") for d in (asked, defaults))
+            )
             if name.rpartition(".")[2] not in _FREE
         ]
         if different:

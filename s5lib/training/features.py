@@ -13,7 +13,6 @@ another key are deleted, and it is said what has changed.  A larger pool keeps a
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import shutil
 import time
@@ -27,8 +26,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from s5lib.data import DrawnScenes, RecordedScenes, collate
-from s5lib.errors import ConfigError
+from s5lib.errors import ConfigError, DataError
 from s5lib.provenance.files import atomic_write, write_text
+from s5lib.untrusted import Record, read_json, to_json
 
 __all__ = [
     "FeatureScenes",
@@ -142,8 +142,8 @@ class FeatureShards:
         """Delete shards of another key; for one process, before any fills."""
         file = self.folder / "key.json"
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            found = Record(read_json(file), file).values
+        except DataError:
             found = None
         if found == self.key:
             return
@@ -152,7 +152,7 @@ class FeatureShards:
             log.info("%s: the features there are of another %s; they are computed anew", self.folder, changed)
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
-            write_text(file, json.dumps(self.key, indent=1) + "\n")
+            write_text(file, to_json(self.key, indent=1) + "\n")
         except OSError as error:
             raise self._not_written(error) from None
 

@@ -9,15 +9,16 @@ line is shown for each scene: its labels, its peak, the recordings that it is ma
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from s5lib.errors import DataError, S5Error
+from s5lib.config.options import fill, options_of
+from s5lib.errors import S5Error
 from s5lib.scenes import Corpus, DrawSettings, Renderer, Scene, SceneDrawer
 from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.writing import write_scene
+from s5lib.untrusted import Record, read_json
 
 __all__ = ["replay"]
 
@@ -34,17 +35,12 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
     Raises:
         DataError: the file is none of these, or the corpus has changed so that a scene cannot be drawn.
     """
-    try:
-        batch = json.loads(Path(path).read_text(encoding="utf-8"))
-        settings, seed = DrawSettings(**batch["drawing"]), int(batch["seed"])
-        corpus = Corpus(batch["corpus"], batch["split"])
-        scenes = [(scene["id"], int(scene["index"])) for scene in batch["scenes"]]
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}. It is written where a run stops at a bad loss.") from None
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, S5Error):
-            raise
-        raise DataError(f"{path}: not a bad_batch.json of a training run ({error!r}).") from None
+    advice = "A training run that stops at a bad loss writes bad_batch.json."
+    batch = Record(read_json(path, advice=advice), path, advice=advice)
+    drawing = fill(batch.record("drawing").values, options_of(DrawSettings), f"{path}: drawing")
+    settings, seed = DrawSettings(**drawing), batch.integer("seed", least=0)
+    corpus = Corpus(batch.path("corpus"), batch.name("split"))
+    scenes = [(scene.name("id"), scene.integer("index", least=0)) for scene in batch.records("scenes")]
     drawer, renderer = SceneDrawer(corpus, settings), Renderer(corpus.root)
     for name, index in scenes:
         scene = renderer(drawer(seed, index))

@@ -65,6 +65,8 @@ def open_regular(path: str | os.PathLike[str], error: Raised = DataError, advice
             os.close(descriptor)
             raise error(_message(path, "not a regular file", advice))
         return open(descriptor, "rb")
+    except FileNotFoundError:
+        raise error(_message(path, "no such file", advice)) from None
     except OSError as cause:
         raise error(_message(path, f"cannot be read: {cause.strerror}", advice)) from None
     except ValueError as cause:

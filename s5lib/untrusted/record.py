@@ -10,7 +10,7 @@ from s5lib.errors import DataError
 from s5lib.untrusted.names import is_file_name
 from s5lib.untrusted.text import shown
 
-__all__ = ["Record"]
+__all__ = ["Record", "is_number"]
 
 _REQUIRED: Any = object()
 
@@ -59,6 +59,10 @@ class Record:
     def text(self, key: str, default: Any = _REQUIRED) -> Any:
         """Return a string of whole characters."""
         return self._checked(key, default, lambda value: isinstance(value, str) and _is_whole(value), "text")
+
+    def path(self, key: str, default: Any = _REQUIRED) -> Any:
+        """Return a path as the file system has it, which need not be UTF-8."""
+        return self._checked(key, default, lambda v: isinstance(v, str) and v != "" and "\0" not in v, "a path")
 
     def name(self, key: str, default: Any = _REQUIRED) -> Any:
         """Return a string that can be (a part of) a file's name, such as a label."""

@@ -120,7 +120,7 @@ def test_file_of_scores(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "line 1: not a line of scores"),
+        ("{", "line 1: not JSON"),
         ('{"id": "a"}', "no scores"),
         (line("a", 1.0) + "\n" + line("a", 1.0), "line 2: .* a second time"),
         (line("a", "x"), "line 1: not a line of scores"),

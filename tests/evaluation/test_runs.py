@@ -118,7 +118,7 @@ def test_command_writes_table_and_picture(runs, tmp_path, capsys):
             ["x={x}", "--figures", "ca_pi_sdri"],
             "no run was scored by CA-PI-SDRi. Run the stages of inference and scores with predicted labels.",
         ),
-        (["x=nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (["x=nowhere.jsonl"], "nowhere.jsonl: no such file"),
     ],
 )
 def test_wrong_words_are_told(runs, tmp_path, capsys, words, message):

@@ -123,7 +123,7 @@ SPOILT = {
     "no config": (lambda content: content[EVAL].pop("config"), "config is missing"),
     "JSON": (put(EVAL, "{"), "is no JSON"),
     "JSON of another kind": (put(EVAL, []), "holds a list; expected a mapping"),
-    "not a number": (put(DEV, '{"CAPI-SDRi": {"mean": NaN}}'), "NaN is no number of JSON"),
+    "not a number": (put(DEV, '{"CAPI-SDRi": {"mean": NaN}}'), "mean is nan"),
     "nested deeply": (put(DEV, "[" * 100_000), "is no JSON"),
     "rate": (put(ONE, wav(rate=16000)), "16000 Hz; expected 32000"),
     "stereo": (put(ONE, wav(np.zeros((64, 2)))), "has 2 channels; expected 1"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from s5lib.corpora.mini.jobs import Job, all_jobs, run_job
 from s5lib.errors import ConfigError, DataError
+from s5lib.untrusted import Record, read_json, to_json
 
 __all__ = ["STAMP", "VERSION", "build"]
 
@@ -112,7 +112,7 @@ def _put_in_place(partial: Path, target: Path, seed: int, jobs: list[Job]) -> No
 
 def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:
     stamp = {"corpus": "mini", "version": VERSION, "seed": seed, "files": sum(len(job.paths) for job in jobs)}
-    (root / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    (root / STAMP).write_text(to_json(stamp, indent=1) + "\n", encoding="utf-8")
 
 
 def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
@@ -120,9 +120,9 @@ def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
-        stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
-        found = {key: stamp[key] for key in ("corpus", "version", "seed")}
-    except (OSError, ValueError, KeyError, TypeError):
+        stamp = Record(read_json(target / STAMP), target / STAMP)
+        found = {"corpus": stamp.text("corpus"), "version": stamp.integer("version"), "seed": stamp.integer("seed")}
+    except DataError:
         raise DataError(
             f"{target} exists and is no mini corpus (it has no readable {STAMP}); nothing was changed. "
             "Choose another folder for the mini corpus, or use this one as a corpus of its own with --data_root."
