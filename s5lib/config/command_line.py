@@ -98,8 +98,8 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
     content: dict[str, Any] = {}
     if config is not None:
         content = read_yaml(config, error=ConfigError) or {}
-    options = Record(content, config, error=ConfigError)
-    in_file = dict(options.record(f"{kind}_conf").values) if f"{kind}_conf" in options else {}
+    option, options = f"{kind}_conf", Record(content, config, error=ConfigError)
+    in_file = dict(options.record(option).values) if option in options else {}
     if given == _words(in_file):
         given = []
     of_another = content.get(kind, default) != name

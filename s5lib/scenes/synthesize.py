@@ -141,8 +141,8 @@ def _claim(request: SynthesisRequest) -> None:
         for key, value in content.items():
             if earlier.get(key) != value:
                 raise DataError(
-                    f"{request.out}: holds scenes made with {key}={shown(earlier.get(key))}, not {shown(value)}. Choose another "
-                    "folder, or delete this one."
+                    f"{request.out}: holds scenes made with {key}={shown(earlier.get(key))}, not {shown(value)}. "
+                    "Choose another folder, or delete this one."
                 )
     write_metadata(content, path)
 

@@ -31,7 +31,7 @@ class Record:
 
     >>> Record({"sr": "fast"}, "scene.json").number("sr")
     Traceback (most recent call last):
-    s5lib.errors.DataError: scene.json: 'sr' is 'fast'; expected a number.
+    s5lib.errors.DataError: scene.json: 'sr' is 'fast', expected a number.
     """
 
     def __init__(self, value: Any, where: object, *, error: type[Exception] = DataError, advice: str = ""):
@@ -47,7 +47,7 @@ class Record:
     def reject(self, key: str, expected: str) -> NoReturn:
         """Raise this record's error for the value of ``key``."""
         found = f"is {shown(self.values[key])}" if key in self.values else "is missing"
-        self.fail(f"{shown(key)} {found}; expected {expected}")
+        self.fail(f"{shown(key)} {found}, expected {expected}")
 
     def __contains__(self, key: str) -> bool:
         return self.values.get(key) is not None
@@ -141,6 +141,8 @@ def _is_whole(text: str) -> bool:
 
 
 def _range(least: float, above: float, most: float) -> str:
+    if least > -math.inf and most < math.inf:
+        return f" from {least:g} to {most:g}"
     low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
     return low + (f"{' and' * bool(low)} at most {most:g}" if most < math.inf else "")
 
