@@ -156,5 +156,5 @@ def test_damaged_archives(servers, tmp_path):
     downloads = tmp_path / "downloads"
     dev_set = fetch_set("dev_set", tmp_path / "root", downloads)
     servers.files["/semhear.tar"] = b"nonsense" * 1000
-    with pytest.raises(DataError, match="not a tar archive, or damaged"):
+    with pytest.raises(DataError, match="not an archive, or damaged"):
         fetch_sources(dev_set, downloads, ears_path=tmp_path)
