@@ -134,10 +134,10 @@ SPOILT = {
     "not a WAV": (put(ONE, b"no RIFF file"), "is no WAV file that can be read"),
     "FLAC in disguise": (put(ONE, wav(subtype="PCM_16", format="FLAC")), "is FLAC by its content"),
     "lying header": (put(ONE, wav()[:-100]), "is truncated: 100 bytes fewer"),
-    "path leading out": (put(f"{NAME}/../../x.wav", wav()), "is a path that leads out of the package"),
-    "absolute": (put("/etc/x.wav", wav()), "is an absolute path"),
-    "drive": (put("C:/x.wav", wav()), "is an absolute path"),
-    "backslash": (put(f"{NAME}\\eval_out\\x.wav", wav()), "has a backslash"),
+    "path leading out": (put(f"{NAME}/../../x.wav", wav()), "is no path within"),
+    "absolute": (put("/etc/x.wav", wav()), "is no path within"),
+    "drive": (put("C:/x.wav", wav()), "is no path within"),
+    "backslash": (put(f"{NAME}\\eval_out\\x.wav", wav()), "is no path within"),
     "upper case": (put(f"{NAME}/EVAL_RESULTS.json", "{}"), "is there 2 times"),
 }
 
