@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from s5lib.errors import DataError
 
-__all__ = ["check_energies", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
+__all__ = ["check_energies", "check_plain", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
 
 
 def is_tensor(value) -> bool:
     """Whether this is a torch tensor, found out without importing torch."""
     return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
+
+
+def check_plain(name: str, value: Any, meta: bool = False) -> None:
+    """Refuse arrays and tensors that are no plain lists of real numbers, though they look like such.
+
+    Args:
+        name: of the argument, for the message.
+        value: anything; what is neither an array nor a tensor passes.
+        meta: whether a tensor on the meta device, which has a shape and no values, is good enough.
+
+    Raises:
+        DataError: ``value`` is masked, complex, sparse, quantised, nested, or on the meta device.
+    """
+    if isinstance(value, np.ma.MaskedArray) or type(value).__name__ == "MaskedTensor":
+        kind, cure = "masked", "fill or remove what is masked"
+    elif not isinstance(value, np.ndarray) and not is_tensor(value):
+        return
+    elif "complex" in str(value.dtype):
+        kind, cure = f"of dtype {value.dtype}, complex", "give waveforms, not spectra"
+    elif not is_tensor(value):
+        return
+    elif value.is_meta and not meta:
+        kind, cure = "on the meta device, without values", "move the model that made it to a real device"
+    elif value.is_quantized:
+        kind, cure = "quantised", "dequantise it"
+    elif value.is_nested or str(value.layout) != "torch.strided":
+        kind, cure = f"{'nested' if value.is_nested else 'sparse'} ({value.layout})", "make it dense"
+    else:
+        return
+    raise DataError(f"{name} is {kind}, expected a plain array or tensor of real numbers: {cure}.")
 
 
 def checked_labels(name: str, labels: Sequence[Hashable]) -> list[Hashable]:
@@ -25,6 +56,7 @@ def checked_labels(name: str, labels: Sequence[Hashable]) -> list[Hashable]:
     """
     if labels is None or isinstance(labels, (str, bytes, dict, set)):
         raise DataError(f"{name} is {labels!r}; a sequence of labels is expected, one for each source.")
+    check_plain(name, labels)
     if hasattr(labels, "tolist"):
         if labels.ndim != 1:
             raise DataError(f"{name} has shape {list(labels.shape)}; one label for each source, [K], is expected.")
@@ -59,6 +91,8 @@ def check_same_kind(estimated_labels: list[Hashable], reference_labels: list[Has
 
 def _stacked(name: str, value):
     """Return ``value``, an array, a tensor or a sequence of equally long waveforms, as one array or tensor."""
+    for part in value if isinstance(value, (list, tuple)) else (value,):
+        check_plain(name, part, meta=True)  # see _same_home
     if isinstance(value, np.ndarray) or is_tensor(value):
         return value
     if not isinstance(value, (list, tuple)):
@@ -137,6 +171,8 @@ def _same_home(values: dict):
     if len(set(devices.values())) > 1:
         told = ", ".join(f"{name} on {device}" for name, device in devices.items())
         raise DataError(f"the waveforms are on different devices ({told}); move them to one.")
+    for name, value in tensors.items():
+        check_plain(name, value)
     import torch
 
     device = next(iter(tensors.values())).device

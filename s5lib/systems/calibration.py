@@ -141,8 +141,8 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
 def _read(path: Path) -> tuple[Calibration, str]:
     """Return what :meth:`Calibration.write` has written, and the digest of the checkpoint it belongs to."""
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file. Give --calibration none, or a file of 's5lib calibrate'.")
-    how = {"error": CheckpointError, "advice": "Delete the calibration and run 's5lib calibrate' again."}
+        raise ConfigError(f"{path}: No such file. Give --calibration none, or a file of 's5lib calibrate'.")
+    how = {"error": CheckpointError, "advice": "The file is no calibration: delete it and run 's5lib calibrate' again."}
     content = Record(read_json(path, **how), path, **how)
     content.integer("format", least=1, most=1)
     classes = content.record("classes")

@@ -78,7 +78,7 @@ class SourceWriter:
         folder = Path(folder)
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
-        if not is_file_name(f"{name}.json"):
+        if not (is_file_name(name) and is_file_name(f"{name}.json")):
             raise DataError(f"{shown(name)} cannot be a part of file names: no '/', no control characters. Rename it.")
         self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
         self._scratch = folder / f".{name}.part"

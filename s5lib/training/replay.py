@@ -19,6 +19,7 @@ from s5lib.scenes import Corpus, DrawSettings, Renderer, Scene, SceneDrawer
 from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.writing import write_scene
 from s5lib.untrusted import Record, read_json
+from s5lib.untrusted.terminal import safe_output
 
 __all__ = ["replay"]
 
@@ -57,6 +58,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("bad_batch", help="file that the run has written")
     parser.add_argument("--out", required=True, help="folder to write")
     args = parser.parse_args(argv)
+    with safe_output():
+        return _write(parser.prog, args)
+
+
+def _write(program: str, args: argparse.Namespace) -> int:
     try:
         for name, metadata, scene in replay(args.bad_batch):
             write_scene(args.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
@@ -66,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             for path in (*(event.path for event in described.events + described.noises), described.room_path):
                 print(f"  {path}")
     except S5Error as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        print(f"{program}: error: {error}", file=sys.stderr)
         return 1
     return 0
 
