@@ -45,8 +45,8 @@ EXTRAS = {
         "playwright>=1.45",
         "ruff>=0.9",
         "mypy>=1.13",
-        "import-linter>=2.1",
-        "pre-commit>=3",
+        "import-linter>=2.15",
+        "pre-commit>=3.5",
         "types-PyYAML>=6",
     ],
     "doc": ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1", "sphinx-copybutton>=0.5"],
@@ -73,6 +73,7 @@ setup(
     packages=find_packages(include=["s5lib", "s5lib.*"]),
     include_package_data=True,
     package_data={
+        "s5lib": ["py.typed"],
         "s5lib.plugins": ["templates/*/*.in"],
         "s5lib.report": ["template.html", "style.css", "script.js"],
     },

@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 import soundfile  # noqa: E402
 
 from s5lib.corpora.layout import read_synthesized  # noqa: E402
-from s5lib.evaluation.scoring import list_outputs, score_listed  # noqa: E402
+from s5lib.evaluation import list_outputs, score_listed  # noqa: E402
 from s5lib.metrics import ca_pi_sdri  # noqa: E402
 
 LABELS = ("Cough", "Dishes", "Speech")

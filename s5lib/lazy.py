@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,7 @@ def lazy_names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[st
 
     @functools.cache
     def table() -> dict[str, str]:
-        return lazy_table(module.__spec__.loader.get_source(package))
+        return lazy_table(inspect.getsource(module))
 
     def __getattr__(name: str) -> Any:
         if name.startswith("__") or name not in table():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +15,9 @@ from typing import TypeVar
 from s5lib.errors import ConfigError, DataError
 
 __all__ = ["over_dask", "over_processes"]
+
+DASK_TIMEOUT = "10s"
+"""How long a scheduler may take to answer."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,8 +29,8 @@ def over_processes(
     processes: int,
     *,
     start_method: str | None = None,
-    initializer: Callable[..., None] | None = None,
-    initargs: tuple = (),
+    initializer: Callable[..., object] | None = None,
+    initargs: tuple[object, ...] = (),
 ) -> Iterator[Result]:
     """Yield ``work(item)`` for each item, as they come.
 
@@ -31,22 +38,48 @@ def over_processes(
         start_method: of :mod:`multiprocessing`; None: the machine's default.  ``"spawn"`` where threads are about.
         initializer: called in each process first, with ``initargs``.
 
+    The processes end with this one, even if it is killed.
+
     Raises:
+        ConfigError: the machine does not let processes share memory.
         DataError: a process was killed.
         Exception: whatever ``work`` raises; what has not begun by then is not done.
     """
     context = multiprocessing.get_context(start_method)
-    with ProcessPoolExecutor(processes, context, initializer, initargs) as pool:
+    try:
+        pool = ProcessPoolExecutor(processes, context, _begin, (initializer, initargs))
+    except OSError as error:  # of the semaphores that the processes share
+        raise ConfigError(
+            f"--nj: processes cannot be started: /dev/shm cannot be written ({error.strerror}). Mount it writable "
+            "(docker run --shm-size=1g), or give --nj 1."
+        ) from error
+    with pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
             raise DataError(
-                "a process was killed, most likely for want of memory. Run again to go on; lower --nj."
+                "a process was killed, probably because memory ran out: run again to go on, and lower --nj. A script "
+                "that calls this needs 'if __name__ == \"__main__\":'."
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(initializer: Callable[..., None] | None, initargs: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all processes; the one that started them reports it
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    if initializer is not None:
+        initializer(*initargs)
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process when its parent has ended: it would wait for work for ever."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 def over_dask(work: Callable[[Item], Result], items: Sequence[Item], address: str) -> Iterator[Result]:
@@ -62,7 +95,7 @@ def over_dask(work: Callable[[Item], Result], items: Sequence[Item], address: st
     except ImportError as error:
         raise ConfigError("--dask needs the package distributed: pip install 's5lib[dask]'.") from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=DASK_TIMEOUT)
     except (OSError, ValueError) as error:
         raise ConfigError(f"--dask is {address!r}, but no scheduler answers there ({error}).") from error
     with client:

@@ -1,9 +1,45 @@
-"""A corpus of synthetic sounds, small enough to be made anew by every test session."""
+"""What all tests share: one thread per process, memory that is given back, loggers left as they were, a small corpus."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import logging
+import os
+
 import pytest
 from small_corpus import make_corpus
+
+# The models here are so small that threads cost more than they save; programs that tests start inherit this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what all imports have left: it stays until the end anyway."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_is_given_back():
+    """After each module, free what it has used; ``s5lib infer`` and others make glibc keep it."""
+    yield
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim"):
+        trim_threshold, mmap_max = -1, -4
+        libc.mallopt(trim_threshold, 128 * 1024)
+        libc.mallopt(mmap_max, 65536)
+        libc.malloc_trim(0)
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_left_alone():
+    """Undo what a command does to the logger, so that caplog and the next test's streams work."""
+    logger = logging.getLogger("s5lib")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    yield
+    logger.propagate, logger.level, logger.handlers[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, "tools", "venv")
 OLDEST_PYTHON = (3, 10)
-MODULES = {"PyYAML": "yaml", "distributed": "distributed", "pytest-timeout": "pytest_timeout"}
+MODULES = {"PyYAML": "yaml"}
 PURPOSES = {
     "kaldi": "Kaldi archives and cached embeddings",
     "text": "labels as text",

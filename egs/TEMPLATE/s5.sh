@@ -5,6 +5,7 @@
 # in stage_titles and a function stage_N.
 #
 # From run.sh: called_from, the folder in which the user stood.
+# shellcheck disable=SC2034  # the arrays KIND_conf are read by their names, in train
 
 : "${called_from:?is set by run.sh}"
 script_name=run.sh
@@ -124,21 +125,18 @@ check_integer stop_stage 1 "${last_stage}"
     usage_error "nothing to do: --stage ${stage} is after --stop_stage ${stop_stage}."
 check_integer seed 0
 check_ngpu
-for name in num_nodes tagger_cache; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
+for name in num_nodes tagger_cache test_scenes rounds; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
 workers=() # of the training; without --nj, the configuration's
-if [[ -n ${nj} ]]; then workers=(--nj "${nj}"); else nj=$(nproc); fi
-check_integer nj 1
+if [[ -n ${nj} ]]; then check_integer nj 1 && workers=(--nj "${nj}"); else nj=$(nproc); fi
 cpu_cmd=() cuda_cmd=() train_cmd=()
 # shellcheck source=egs/dcase26_s5/cmd.sh
 . ./cmd.sh
-[[ -z ${test_scenes} ]] || check_integer test_scenes 1
 for name in corpus tag; do
     [[ -z ${!name} || ${!name} =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
         usage_error "--${name} becomes part of file names: letters, digits, '.', '_' and '-', not '${!name}'."
 done
-if ! is_among "${system}" tag_separate iterative joint; then
+is_among "${system}" tag_separate iterative joint ||
     usage_error "--system is tag_separate, iterative or joint, not '${system}'."
-fi
 refuse() { # refuse REASON OPTION...: those that are given
     local reason=$1 option
     shift
@@ -159,11 +157,7 @@ if [[ ${system} == joint ]]; then
 else
     refuse "it needs --system joint." joint_model joint_model_conf
 fi
-if [[ ${system} == iterative ]]; then
-    [[ -z ${rounds} ]] || check_integer rounds 1
-else
-    refuse "it needs --system iterative." rounds
-fi
+[[ ${system} == iterative ]] || refuse "it needs --system iterative." rounds
 
 # --- paths --------------------------------------------------------------------------------------------------------
 for name in data_root data_config datadir dumpdir expdir eval_set tagger_config tagger_model separator_config separator_model \
@@ -206,20 +200,14 @@ check_config() { # check_config OPTION: its file is there
     die "--$1: there is no file ${file}. This recipe has, in $(pwd): ${found%, }"
 }
 
-check_data_root() {
+check_data_root() { # of what it holds, stage 1 itself complains
     if [[ ${corpus} == mini ]]; then
-        [[ -z ${data_root} ]] || die "--data_root ${data_root}: the corpus mini is made by the library and read from" \
-            "nowhere. Say by --corpus which corpus this is, for example --corpus dcase26."
-        return
+        [[ -z ${data_root} ]] || die "--data_root ${data_root}: the corpus mini is made by the library. Name the corpus" \
+            "that is there, for example --corpus dcase26."
+    elif [[ -z ${data_root} ]]; then
+        die "--corpus ${corpus} needs --data_root DIR, the folder that holds the corpus's dev_set/; $(pwd)/db.sh can" \
+            "keep it, and $(pwd)/local/data.sh fetches that of dcase26."
     fi
-    local layout="It is the folder that holds the corpus's dev_set/ (sound_event, room_ir, noise, ...)."
-    if [[ ${corpus} == dcase26 ]]; then layout+=" $(pwd)/local/data.sh fetches the official one."; fi
-    [[ -n ${data_root} ]] || die "--corpus ${corpus} needs --data_root DIR. ${layout}" \
-        "A place that stays the same can be written into $(pwd)/db.sh."
-    [[ -d ${data_root} ]] || die "--data_root: there is no folder ${data_root}. ${layout}"
-    [[ -n $(ls -A -- "${data_root}") ]] || die "--data_root: the folder ${data_root} is empty. ${layout}"
-    [[ -d ${data_root}/dev_set || -d ${data_root}/sound_event ]] ||
-        die "--data_root: ${data_root} has neither dev_set/ nor sound_event/ in it. ${layout}"
 }
 
 includes() { ((stage <= $1 && $1 <= stop_stage)); }
@@ -231,13 +219,6 @@ repeated() { # repeated OPTION WORD...: into the array `options`, the option bef
     for word in "$@"; do options+=("${option}" "${word}"); done
 }
 
-training_options() { # into the array `options`, what --num_nodes, --train_conf and --plugin say
-    [[ -z ${num_nodes} ]] || options+=(--num_nodes "${num_nodes}")
-    local pair
-    for pair in "${train_conf[@]}"; do options+=("--${pair%%=*}" "${pair#*=}"); done
-    repeated --plugin "${plugin[@]}"
-}
-
 stage_1() {
     local options=(--corpus "${corpus}")
     [[ -z ${data_config} ]] || options+=(--config "${data_config}")
@@ -247,44 +228,42 @@ stage_1() {
         --data_dir "${datadir}" --dump_dir "${dumpdir}" --nj "${nj}" --seed "${seed}"
 }
 
-stage_2() {
-    if [[ ${system} == joint ]]; then skip "the joint model, which stage 3 trains, gives the labels, too" && return; fi
-    if [[ -n ${tagger_model} ]]; then skip "the tagger is ${tagger_model}" && return; fi
+train() { # train tagger|separator|joint_model
+    local kind=$1 pair options=()
+    local -n component=$1 conf=$1_conf config=$1_config folder=$1_dir
     need "${datadir}/test/wav.scp" 1 "the data directories"
-    local options=()
-    [[ -z ${tagger} ]] || options+=(--tagger "${tagger}")
-    repeated --tagger_conf "${tagger_conf[@]}"
-    [[ -z ${tagger_cache} ]] || options+=(--tagger_cache "${tagger_cache}")
-    training_options
-    run "${train_cmd[@]}" s5lib train tagger --config "${tagger_config}" --data_dir "${datadir}" \
-        --expdir "${tagger_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
+    [[ -z ${component} ]] || options+=("--${kind}" "${component}")
+    repeated "--${kind}_conf" "${conf[@]}"
+    if [[ ${kind} == tagger ]]; then
+        [[ -z ${tagger_cache} ]] || options+=(--tagger_cache "${tagger_cache}")
+    elif [[ -n ${aligner} ]]; then
+        options+=(--aligner "${aligner}")
+    fi
+    [[ -z ${num_nodes} ]] || options+=(--num_nodes "${num_nodes}")
+    for pair in "${train_conf[@]}"; do options+=("--${pair%%=*}" "${pair#*=}"); done
+    repeated --plugin "${plugin[@]}"
+    run "${train_cmd[@]}" s5lib train "${kind}" --config "${config}" --data_dir "${datadir}" \
+        --expdir "${folder}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
+}
+
+stage_2() {
+    if [[ ${system} == joint ]]; then
+        skip "the joint model, which stage 3 trains, gives the labels, too"
+    elif [[ -n ${tagger_model} ]]; then
+        skip "the tagger is ${tagger_model}"
+    else
+        train tagger
+    fi
 }
 
 stage_3() {
     if [[ ${system} == joint ]]; then
-        train_joint_model
-        return
+        train joint_model
+    elif [[ -n ${separator_model} ]]; then
+        skip "the separator is ${separator_model}"
+    else
+        train separator
     fi
-    if [[ -n ${separator_model} ]]; then skip "the separator is ${separator_model}" && return; fi
-    need "${datadir}/test/wav.scp" 1 "the data directories"
-    local options=()
-    [[ -z ${separator} ]] || options+=(--separator "${separator}")
-    repeated --separator_conf "${separator_conf[@]}"
-    [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
-    training_options
-    run "${train_cmd[@]}" s5lib train separator --config "${separator_config}" --data_dir "${datadir}" \
-        --expdir "${separator_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
-}
-
-train_joint_model() {
-    need "${datadir}/test/wav.scp" 1 "the data directories"
-    local options=()
-    [[ -z ${joint_model} ]] || options+=(--joint_model "${joint_model}")
-    repeated --joint_model_conf "${joint_model_conf[@]}"
-    [[ -z ${aligner} ]] || options+=(--aligner "${aligner}")
-    training_options
-    run "${train_cmd[@]}" s5lib train joint_model --config "${joint_model_config}" --data_dir "${datadir}" \
-        --expdir "${joint_model_dir}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"
 }
 
 infer_set() { # infer_set OUT INPUT...: the system's outputs for a data directory or a folder; labels of the kinds in `kinds`

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Running the stages of a recipe: each command printed, its output on the screen and in a log, a failure told once.
+# Running the stages of a recipe: each command printed, its output on the screen and in a log, a failure reported once.
 #
 # The script that sources this sets script_name, expdir, dry_run and stage_titles, and defines stage_1, stage_2, ...;
 # a stage says what it needs (`need`) and starts one command (`run`).

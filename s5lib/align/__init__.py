@@ -27,7 +27,11 @@ __all__ = [
     "resolve",
 ]
 
-_BUILT_IN = {"ca_pi": ClassAwarePermutationInvariant, "ca": ClassAware, "pi": PermutationInvariant}
+_BUILT_IN: dict[str, type[Aligner]] = {
+    "ca_pi": ClassAwarePermutationInvariant,
+    "ca": ClassAware,
+    "pi": PermutationInvariant,
+}
 
 
 def resolve(aligner: str | Aligner) -> Aligner:
@@ -47,4 +51,5 @@ def resolve(aligner: str | Aligner) -> Aligner:
         return _BUILT_IN[aligner]()
     from s5lib import plugins
 
-    return plugins.create("aligner", aligner)
+    created: Aligner = plugins.create("aligner", aligner)
+    return created

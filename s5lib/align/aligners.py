@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s5lib.align.search import LARGEST_EXHAUSTIVE, best_pairs, checked_score
 from s5lib.errors import ConfigError, nearest
 from s5lib.interfaces import Aligner, Assignment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from s5lib.interfaces.aligner import Score
 
 __all__ = ["ClassAware", "ClassAwarePermutationInvariant", "PermutationInvariant"]
 
@@ -43,15 +49,17 @@ class ClassAwarePermutationInvariant(Aligner):
     Assignment(pairs=((0, 1), (1, 0)), unmatched_references=(), unmatched_estimates=(2,))
     """
 
-    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
+    def align(
+        self, score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
+    ) -> Assignment:
         """Assign inside each class by itself; see :meth:`s5lib.interfaces.Aligner.align`."""
-        score = checked_score(score, reference_labels, estimated_labels)
+        scores = checked_score(score, reference_labels, estimated_labels)
         pairs = []
         for rows, columns in _slots_by_class(reference_labels, estimated_labels):
-            pairs += [(rows[i], columns[j]) for i, j in best_pairs(score[np.ix_(rows, columns)])]
-        return _assignment(pairs, *score.shape)
+            pairs += [(rows[i], columns[j]) for i, j in best_pairs(scores[np.ix_(rows, columns)])]
+        return _assignment(pairs, *scores.shape)
 
-    def permute(self, score, labels):
+    def permute(self, score: Tensor, labels: Tensor) -> Tensor:
         """Assign for a batch; up to K = 4 on the tensors' device; see :meth:`s5lib.interfaces.Aligner.permute`."""
         from s5lib.align import batched
 
@@ -68,12 +76,14 @@ class PermutationInvariant(Aligner):
     ((0, 1), (1, 0))
     """
 
-    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
+    def align(
+        self, score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
+    ) -> Assignment:
         """Assign over all pairs; see :meth:`s5lib.interfaces.Aligner.align`."""
-        score = checked_score(score, reference_labels, estimated_labels)
-        return _assignment(best_pairs(score), *score.shape)
+        scores = checked_score(score, reference_labels, estimated_labels)
+        return _assignment(best_pairs(scores), *scores.shape)
 
-    def permute(self, score, labels):
+    def permute(self, score: Tensor, labels: Tensor) -> Tensor:
         """Assign for a batch; up to K = 4 on the tensors' device; see :meth:`s5lib.interfaces.Aligner.permute`."""
         from s5lib.align import batched
 
@@ -104,18 +114,20 @@ class ClassAware(Aligner):
         self.order = order
         self._generator = np.random.default_rng(seed)
 
-    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
+    def align(
+        self, score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
+    ) -> Assignment:
         """Assign by label; see :meth:`s5lib.interfaces.Aligner.align`."""
-        score = checked_score(score, reference_labels, estimated_labels)
-        pairs = []
+        scores = checked_score(score, reference_labels, estimated_labels)
+        pairs: list[tuple[int, int]] = []
         for rows, columns in _slots_by_class(reference_labels, estimated_labels):
             if self.order == "random":
                 rows = self._generator.permutation(rows).tolist() if len(rows) > len(columns) else rows
                 columns = self._generator.permutation(columns).tolist()
             pairs += zip(rows, columns, strict=False)
-        return _assignment(pairs, *score.shape)
+        return _assignment(pairs, *scores.shape)
 
-    def permute(self, score, labels):
+    def permute(self, score: Tensor, labels: Tensor) -> Tensor:
         """Assign for a batch, any K on the tensors' device; see :meth:`s5lib.interfaces.Aligner.permute`."""
         import torch
 

@@ -6,7 +6,9 @@ score leaves some permutation inside the allowed pairs, and the caller's loss, g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,9 @@ from s5lib.align.search import LARGEST_EXHAUSTIVE
 from s5lib.errors import DataError
 
 __all__ = ["best_permutation", "check_batch", "on_host", "random_keys", "same_class", "sorted_permutation"]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _TABLES = [torch.tensor(list(permutations(range(size))), dtype=torch.long) for size in range(LARGEST_EXHAUSTIVE + 1)]
 
@@ -68,12 +73,13 @@ def best_permutation(score: Tensor, allowed: Tensor) -> Tensor:
     return table[total.argmax(-1)]
 
 
-def on_host(function):
+def on_host(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Return ``function`` for use under ``torch.compile``: it runs uncompiled, between two graphs."""
-    return torch.compiler.disable(function)
+    uncompiled: Callable[Parameters, Result] = torch.compiler.disable(function)
+    return uncompiled
 
 
-@torch.compiler.disable
+@on_host
 def random_keys(generator: np.random.Generator, like: Tensor) -> Tensor:
     """Return uniform float64 numbers in [0, 1) of the shape and on the device of ``like``, drawn on the host."""
     return torch.from_numpy(generator.random(tuple(like.shape))).to(like.device, non_blocking=True)

@@ -7,13 +7,17 @@ so the limit between them is a matter of speed, and of importing scipy only wher
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s5lib.errors import DataError
+
+if TYPE_CHECKING:
+    from s5lib.interfaces.aligner import Score
 
 __all__ = ["LARGEST_EXHAUSTIVE", "best_pairs", "checked_score"]
 
@@ -21,7 +25,9 @@ LARGEST_EXHAUSTIVE = 4
 """Up to this many sources on the larger side, all (at most 24) permutations are compared."""
 
 
-def checked_score(score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> np.ndarray:
+def checked_score(
+    score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
+) -> np.ndarray:
     """Return ``score [R, E]``, a numpy array or a tensor of any device, as a float64 array.
 
     Raises:
@@ -29,17 +35,17 @@ def checked_score(score, reference_labels: Sequence[Hashable], estimated_labels:
     """
     if hasattr(score, "detach"):
         score = score.detach().cpu().double().numpy()
-    score = np.asarray(score, dtype=np.float64)
+    array = np.asarray(score, dtype=np.float64)
     expected = (len(reference_labels), len(estimated_labels))
-    if score.shape != expected:
+    if array.shape != expected:
         raise DataError(
-            f"score has shape {list(score.shape)}; {expected[0]} reference labels and {expected[1]} estimated labels "
+            f"score has shape {list(array.shape)}; {expected[0]} reference labels and {expected[1]} estimated labels "
             f"need [R, E] = {list(expected)}."
         )
-    if not np.isfinite(score).all():
-        r, e = np.argwhere(~np.isfinite(score))[0]
-        raise DataError(f"score[{r}, {e}] (reference {r}, estimate {e}) is {score[r, e]}; scores must be finite.")
-    return score
+    if not np.isfinite(array).all():
+        r, e = np.argwhere(~np.isfinite(array))[0]
+        raise DataError(f"score[{r}, {e}] (reference {r}, estimate {e}) is {array[r, e]}; scores must be finite.")
+    return array
 
 
 @cache
@@ -55,6 +61,7 @@ def best_pairs(score: np.ndarray) -> list[tuple[int, int]]:
     [(0, 1), (2, 0)]
     """
     rows, columns = score.shape
+    chosen: Iterable[tuple[int, int]]
     if max(rows, columns) > LARGEST_EXHAUSTIVE:
         from scipy.optimize import linear_sum_assignment
 

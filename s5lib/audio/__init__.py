@@ -1,1 +1,33 @@
-"""The only package that opens or writes sound."""
+"""The only package that opens or writes sound.
+
+A recording is a file that libsndfile decodes, or ffmpeg if it is installed, or a place in a Kaldi archive,
+``ARCHIVE.ark:OFFSET``.  Headers are checked against the content; see :mod:`s5lib.audio.containers`.
+"""
+
+from s5lib.audio.activity import ActivityDetector, active_segments, decibel
+from s5lib.audio.finding import FoundAudio, find_audio_files, is_hidden
+from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
+from s5lib.audio.resampling import resample
+from s5lib.audio.store import AudioStore
+from s5lib.audio.writing import AudioWriter, can_encode, encode_audio, write_audio
+
+__all__ = [
+    "ActivityDetector",
+    "AudioInfo",
+    "AudioReader",
+    "AudioStore",
+    "AudioWriter",
+    "FoundAudio",
+    "active_segments",
+    "can_encode",
+    "check_sample_rate",
+    "decibel",
+    "encode_audio",
+    "find_audio_files",
+    "is_hidden",
+    "open_audio",
+    "probe",
+    "read_audio",
+    "resample",
+    "write_audio",
+]

@@ -1,177 +1,204 @@
-"""Audio files as float32 arrays ``[channels, frames]``: checked, resampled, and decoded once.
-
-:class:`AudioStore` keeps decoded recordings in memory under a limit or, given a folder, as memory-mapped ``.npy`` files
-that all processes share.  A file there is named by its source's path, size and time of change, so that a changed
-recording is decoded anew; it is written under a temporary name and renamed, so that several processes may build the
-folder at once.
-"""
+"""Samples from libsndfile, whatever it takes to have it decode all of a file and to find any sample again."""
 
 from __future__ import annotations
 
-import hashlib
-import math
+import io
+import itertools
 import os
-import struct
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import tempfile
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from s5lib.audio.memory import MemoryLimitedCache
+from s5lib.audio.containers import Part, Scan
 from s5lib.errors import DataError
 
-__all__ = ["AudioInfo", "AudioStore", "MappedArray", "decoded_file", "probe", "read_audio", "resample"]
+__all__ = ["ArraySamples", "FileSamples", "NotDecodable"]
 
 
-@dataclass(frozen=True)
-class AudioInfo:
-    """What a recording's header says."""
-
-    frames: int
-    sample_rate: int
-    channels: int
-
-    @property
-    def duration(self) -> float:
-        """In seconds."""
-        return self.frames / self.sample_rate
+class NotDecodable(ValueError):
+    """libsndfile does not know the format, or finds nothing in it; the message is libsndfile's."""
 
 
-def probe(path: str | os.PathLike) -> AudioInfo:
-    """Read the header of a recording.
+class ArraySamples:
+    """Decoded samples ``[T, M]``, in memory or mapped from a file."""
+
+    format, subtype, is_seekable = "", "", False
+
+    def __init__(self, array: np.ndarray, sample_rate: int):
+        self._array, self.sample_rate = array, sample_rate
+        self.frames, self.channels = array.shape
+
+    def fill(self, out: np.ndarray, first: int) -> int:
+        """Copy samples from ``first`` on into ``out [n, M]`` or ``[n]``; return how many there were."""
+        samples = self._array[first : first + len(out)]
+        out[: len(samples)] = samples.reshape(len(samples), *out.shape[1:])
+        return len(samples)
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._array = self._array[:0]
+
+
+class FileSamples:
+    """The samples of a file, or of several that follow each other within one.
+
+    Args:
+        source: a path, or an open file with the content.
+        found: what its structure says.
+        name: for messages.
 
     Raises:
-        DataError: the file is missing, no audio, empty, or a WAV file shorter than its header says.
+        NotDecodable: libsndfile cannot open it.
+        DataError: the parts of a chain differ in rate or channels.
     """
-    path = os.fspath(path)
-    if not os.path.isfile(path):
-        raise DataError(f"{path}: no such recording.")
-    missing = _missing_bytes(path)
-    if missing:
-        raise DataError(f"{path}: truncated, {missing} bytes fewer than its header says; copy or fetch it again.")
+
+    def __init__(self, source: Any, found: Scan, name: str):
+        self._name, self._exact_seek, self.is_seekable = name, found.exact_seek, found.exact_seek
+        self._views: list[_View] = []
+        self._spooled: ArraySamples | None = None
+        self._files: list[soundfile.SoundFile] = []
+        try:
+            self._open(source, found)
+        except BaseException:
+            self.close()
+            raise
+        first = self._files[0]
+        self.sample_rate, self.channels, self.format, self.subtype = (
+            first.samplerate,
+            first.channels,
+            first.format,
+            first.subtype,
+        )
+        lengths = [file.frames for file in self._files]
+        # what decoders cut off the beginning of an MP3 with an Info frame: the silence put there, and no more
+        self._skip = lengths[0] - found.frames if found.frames and not found.exact_seek else 0
+        lengths[0] -= self._skip
+        self._starts = [0, *itertools.accumulate(lengths)]
+        self.frames = self._starts[-1]
+
+    def _open(self, source: Any, found: Scan) -> None:
+        if found.is_ordinary:
+            try:
+                self._open_part(source, None)
+            except NotDecodable:
+                pass
+            else:
+                if found.frames in (None, self._files[0].frames):
+                    return
+                self._files.pop().close()
+        for part in found.parts or (None,):
+            self._open_part(source, part)
+        kinds = {(file.samplerate, file.channels) for file in self._files}
+        if len(kinds) > 1:
+            parts = ", ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(kinds))
+            raise DataError(f"{self._name}: a chain of recordings of different kinds ({parts}); split or convert it.")
+
+    def _open_part(self, source: Any, part: Part | None) -> None:
+        if part is None and not isinstance(source, io.BytesIO):
+            self._files.append(_sound_file(os.fsencode(source)))
+        else:
+            self._views.append(_View(source, part))
+            self._files.append(_sound_file(self._views[-1]))
+
+    def fill(self, out: np.ndarray, first: int) -> int:
+        """Decode samples from ``first`` on into ``out [n, M]``, or ``[n]`` of one channel; return how many there were.
+
+        Raises:
+            NotDecodable: libsndfile gives up.
+            DataError: the disk has no room for the decoded samples of a file that cannot be read by parts.
+        """
+        if not self._exact_seek and (first or len(out) < self.frames):
+            return self._spool().fill(out, first)
+        count = 0
+        for index, file in enumerate(self._files):
+            begin, end = self._starts[index : index + 2]
+            wanted = min(first + len(out), end) - (first + count)
+            if wanted <= 0 or not begin <= first + count < end:
+                continue
+            place = first + count - begin + (self._skip if index == 0 else 0)
+            try:
+                if file.tell() != place:
+                    file.seek(place)
+                got = len(file.read(out=out[count : count + wanted]))
+            except (RuntimeError, soundfile.LibsndfileError) as error:
+                raise NotDecodable(_reason(error)) from error
+            count += got
+            if got < wanted:
+                break
+        return count
+
+    def _spool(self) -> ArraySamples:
+        """Decode all at once into a temporary file, for a format in which libsndfile only finds roughly the place."""
+        if self._spooled is None:
+            try:
+                with tempfile.TemporaryFile(prefix="s5lib-") as file:
+                    size = self.frames * self.channels * 4
+                    os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here, not as a killed process
+                    whole = np.memmap(file, np.float32, "w+", shape=(self.frames, self.channels))
+            except OSError as error:
+                raise DataError(
+                    f"{self._name}: its {self.frames} decoded samples do not fit into {tempfile.gettempdir()} "
+                    f"({error.strerror}). Make room, or set TMPDIR to another folder."
+                ) from error
+            count = self.fill(whole, 0)
+            self._spooled = ArraySamples(whole[:count], self.sample_rate)
+        return self._spooled
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in (*self._files, *self._views):
+            file.close()
+        self._spooled = None
+
+
+def _sound_file(source: Any) -> soundfile.SoundFile:
     try:
-        info = soundfile.info(path)
+        return soundfile.SoundFile(source)
     except (RuntimeError, TypeError, soundfile.LibsndfileError) as error:  # TypeError: headerless, by the name .raw
-        raise DataError(f"{path}: not a recording that soundfile can read ({_reason(error)}).") from error
-    if info.frames < 1:
-        raise DataError(f"{path}: holds no samples.")
-    return AudioInfo(info.frames, info.samplerate, info.channels)
-
-
-def _missing_bytes(path: str) -> int:
-    """Return how many bytes a RIFF file lacks; libsndfile reads truncated ones without a word."""
-    with open(path, "rb") as file:
-        head = file.read(12)
-    if len(head) < 12 or head[:4] != b"RIFF":
-        return 0
-    size = struct.unpack("<I", head[4:8])[0]
-    if size in (0, 0xFFFFFFFF):  # written by a stream whose length was not known
-        return 0
-    return max(0, size + 8 - os.path.getsize(path))
+        raise NotDecodable(_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:
     return str(error).rpartition(": ")[2].rstrip(".")
 
 
-def read_audio(path: str | os.PathLike, start: int = 0, frames: int = -1) -> tuple[np.ndarray, int]:
-    """Return ``(samples [channels, frames] float32, sample rate)``; ``frames=-1`` reads to the end.
+class _View:
+    """A part of a file under another header, as the file object that soundfile asks for."""
 
-    Raises:
-        DataError: as :func:`probe`, or a sample that is not finite.
-    """
-    info = probe(path)
-    if start >= info.frames:
-        raise DataError(f"{path}: ends after {info.frames} samples; sample {start} was asked for.")
-    try:
-        samples, rate = soundfile.read(path, start=start, frames=frames, dtype="float32", always_2d=True)
-    except (RuntimeError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path}: cannot be decoded ({_reason(error)}).") from error
-    if not np.isfinite(samples).all():
-        bad = int(np.argmin(np.isfinite(samples).all(axis=1)))
-        raise DataError(f"{path}: sample {start + bad} is not a finite number; repair or remove the recording.")
-    return np.ascontiguousarray(samples.T), rate
+    def __init__(self, source: Any, part: Part | None):
+        self._file: Any = source if isinstance(source, io.BytesIO) else open(source, "rb")
+        self._owned = self._file is not source
+        if part is None:
+            part = Part(b"", 0, self._file.seek(0, 2))
+        self._header, self._start = part.header, part.start
+        self._size = len(part.header) + part.stop - part.start
+        self._place = 0
 
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = max(0, offset + (0, self._place, self._size)[whence])
+        return self._place
 
-def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:
-    """Resample ``samples [..., frames]`` by a polyphase filter; ``ceil(frames * target_rate / rate)`` frames result."""
-    if rate == target_rate:
-        return samples
-    from scipy.signal import resample_poly
+    def tell(self) -> int:
+        return self._place
 
-    common = math.gcd(rate, target_rate)
-    return resample_poly(samples, target_rate // common, rate // common, axis=-1).astype(np.float32)
+    def readinto(self, buffer: Any) -> int:
+        memory = memoryview(buffer).cast("B")
+        memory = memory[: max(0, self._size - self._place)]
+        if self._place < len(self._header):
+            memory = memory[: len(self._header) - self._place]
+            memory[:] = self._header[self._place : self._place + len(memory)]
+            count = len(memory)
+        else:
+            try:
+                self._file.seek(self._start + self._place - len(self._header))
+                count = self._file.readinto(memory)
+            except OSError:  # libsndfile finds fewer samples, which the reader reports
+                count = 0
+        self._place += count
+        return count
 
-
-@dataclass(frozen=True)
-class MappedArray:
-    """A memory-mapped array, counted as the little that its bookkeeping takes."""
-
-    array: np.ndarray
-    nbytes: int = 4096
-
-
-def decoded_file(
-    path: str | os.PathLike, folder: str | os.PathLike, tag: str, decode: Callable[[], np.ndarray]
-) -> MappedArray:
-    """Return ``decode()`` as a read-only memory map of a file in ``folder``, made on the first call for this source."""
-    state = os.stat(path)
-    key = f"{os.path.abspath(path)}|{state.st_size}|{state.st_mtime_ns}|{tag}"
-    target = Path(folder) / f"{hashlib.sha1(key.encode()).hexdigest()}.npy"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with open(temporary, "wb") as file:
-                np.save(file, decode())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return MappedArray(np.load(target, mmap_mode="r", allow_pickle=False))
-
-
-class AudioStore:
-    """Recordings at one sample rate, each decoded once.
-
-    Args:
-        sample_rate: in Hz; recordings of another rate are resampled.
-        memory_limit: bytes of decoded audio kept in memory.
-        folder: keep decoded audio in memory-mapped files there instead.
-    """
-
-    def __init__(self, sample_rate: int, memory_limit: int, folder: str | os.PathLike | None = None):
-        self.sample_rate = sample_rate
-        self.folder = folder
-        self.cache = MemoryLimitedCache(memory_limit)
-
-    def __call__(self, path: str | os.PathLike) -> np.ndarray:
-        """Return the whole recording, ``[channels, frames]`` float32, not to be written to."""
-        path = os.fspath(path)
-        if self.folder is None:
-            return self.cache.get(path, lambda: self._decode(path))
-        return self.cache.get(path, lambda: self._map(path)).array
-
-    def _decode(self, path: str) -> np.ndarray:
-        samples, rate = read_audio(path)
-        return resample(samples, rate, self.sample_rate)
-
-    def _map(self, path: str) -> MappedArray:
-        return decoded_file(path, self.folder, f"{self.sample_rate} Hz", lambda: self._decode(path))
-
-    def segment(self, path: str | os.PathLike, start: int, frames: int) -> np.ndarray:
-        """Return ``[channels, n]`` from sample ``start``, ``n <= frames`` where the recording ends before.
-
-        A recording that would take more than a quarter of the memory limit is not decoded as a whole.
-        """
-        path = os.fspath(path)
-        if self.folder is None:
-            info = probe(path) if path not in self.cache else None
-            large = info and 4 * info.frames * info.channels > self.cache.limit // 4
-            if large and info.sample_rate == self.sample_rate:
-                return read_audio(path, start, frames)[0]
-        whole = self(path)
-        if start >= whole.shape[1]:
-            raise DataError(f"{path}: ends after {whole.shape[1]} samples; sample {start} was asked for.")
-        return whole[:, start : start + frames]
+    def close(self) -> None:
+        if self._owned:
+            self._file.close()

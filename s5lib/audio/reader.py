@@ -1,98 +1,243 @@
-"""A recording that is read piece by piece at the rate that a system wants, however long it is."""
+"""One way to read sound: a file of any kind, or a place in a Kaldi archive, whole or by parts, at any sampling rate."""
 
 from __future__ import annotations
 
-import math
+import io
 import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import soundfile
-from scipy.signal import resample_poly
 
-from s5lib.audio.decoding import probe
+from s5lib.audio import archive, ffmpeg
+from s5lib.audio.containers import Bytes, Damaged, scan
+from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable
+from s5lib.audio.resampling import Resampling
 from s5lib.errors import DataError
 
-__all__ = ["RecordingReader", "check_sample_rate"]
+__all__ = ["AudioInfo", "AudioReader", "check_sample_rate", "open_audio", "probe", "read_audio"]
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
-_HALF_FILTER = 10  # periods of the lower rate on either side, the length that scipy's polyphase filter has
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # bytes
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """Size and kind of a recording."""
+
+    frames: int
+    """samples of each channel"""
+    sample_rate: int
+    """in Hz"""
+    channels: int
+    format: str = ""
+    """of the file, as libsndfile has it: ``WAV``, ``FLAC``, ..."""
+    subtype: str = ""
+    """of its samples: ``PCM_16``, ``FLOAT``, ..."""
+
+    is_seekable: bool = True
+    """whether parts can be read without decoding the whole"""
+
+    @property
+    def duration(self) -> float:
+        """In seconds."""
+        return self.frames / self.sample_rate
 
 
 def check_sample_rate(sample_rate: int, where: str) -> int:
     """Return ``sample_rate`` as an int.
 
     Raises:
-        DataError: it is none that sound has; a filter for it would take more memory than there is.
+        DataError: out of range: a filter for it would take more memory than there is.
     """
     if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or int(sample_rate) != sample_rate:
         raise DataError(
-            f"{where}: the sampling rate is {sample_rate} Hz; expected a whole number from {LOWEST_RATE} to {HIGHEST_RATE}."
+            f"{where}: the sampling rate is {sample_rate} Hz; expected a whole number from {LOWEST_RATE} to "
+            f"{HIGHEST_RATE}."
         )
     return int(sample_rate)
 
 
-class RecordingReader:
-    """Reads ``[M, n]`` float32 of a file at another sampling rate; each piece is what the whole, resampled, has there.
+def open_audio(
+    entry: str | os.PathLike | io.BytesIO,
+    sample_rate: int | None = None,
+    channels: Sequence[int] | None = None,
+    name: str | None = None,
+) -> AudioReader:
+    """Open a recording; use the result in a ``with`` block.
 
     Args:
-        path: any file that soundfile reads.
-        sample_rate: in Hz, that of the result.
-        channels: the order of the channels of a file that has so many; None: as they are.
+        entry: a file, ``ARCHIVE.ark:OFFSET`` as in ``wav.scp``, or a file's content.
+        sample_rate: in Hz, of what is read; None: that of the recording.
+        channels: the order in which the channels of a recording that has so many are read; None: as they are.
+        name: of the recording in messages, where ``entry`` is a content.
 
     Raises:
-        DataError: missing, no audio, empty, truncated, or of a rate that cannot be.
+        DataError: missing, not a regular file, not decodable, truncated, empty, sampling rate out of range; a command
+            (``... |``), which is never run; a Kaldi archive without kaldiio.
+    """
+    name = name or (os.fspath(entry) if not isinstance(entry, io.BytesIO) else "the recording")
+    samples = _samples(entry, name)
+    try:
+        return AudioReader(samples, name, sample_rate, channels)
+    except BaseException:
+        samples.close()
+        raise
+
+
+def _samples(entry: Any, name: str) -> FileSamples | ArraySamples:
+    if isinstance(entry, io.BytesIO):
+        return _open_content(entry, name, None)
+    path = os.fspath(entry)
+    if archive.is_entry(path):
+        return archive.read(path)
+    if path.rstrip().endswith("|"):
+        raise DataError(f"{path!r} is a command; s5lib runs none from a data directory. Write its output to a file.")
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: no such recording ({reason}).") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise DataError(f"{path}: {kind}; expected a recording.")
+    try:
+        with open(path, "rb") as file:
+            return _open_content(file, name, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _open_content(file: Any, name: str, path: str | None) -> FileSamples | ArraySamples:
+    data = Bytes(file)
+    if not data.size:
+        raise DataError(f"{name}: holds no samples: the file is empty.")
+    try:
+        found = scan(data)
+        try:
+            return FileSamples(path if path is not None else file, found, name)
+        except NotDecodable as error:
+            if path is None:
+                raise DataError(f"{name}: not a recording that can be decoded ({error}).") from None
+            return ffmpeg.decode(path, str(error))
+    except Damaged as error:
+        raise DataError(f"{name}: {error}. Copy or fetch it again.") from None
+
+
+class AudioReader:
+    """An open recording; made by :func:`open_audio`.
+
+    Attributes:
+        info: of the recording as it is.
+        sample_rate: of what is read.
+        num_samples: at that rate.
+        num_channels: as in ``info``.
     """
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int, channels: tuple[int, ...] | None = None):
-        self.path = os.fspath(path)
-        info = probe(self.path)
-        self._order = list(channels) if channels is not None and len(channels) == info.channels else None
-        divisor = math.gcd(check_sample_rate(info.sample_rate, self.path), sample_rate)
-        self._up, self._down = sample_rate // divisor, info.sample_rate // divisor
-        self._frames = info.frames
-        self.num_channels = info.channels
-        self.num_samples = -(-info.frames * self._up // self._down)
-        """at the wanted rate"""
-        self.duration = info.duration
-        """in seconds"""
-        self._file = soundfile.SoundFile(self.path)
+    def __init__(
+        self,
+        samples: FileSamples | ArraySamples,
+        name: str,
+        sample_rate: int | None = None,
+        channels: Sequence[int] | None = None,
+    ):
+        self.name, self._samples = name, samples
+        self.info = AudioInfo(
+            samples.frames,
+            samples.sample_rate,
+            samples.channels,
+            samples.format,
+            samples.subtype,
+            samples.is_seekable,
+        )
+        if self.info.frames < 1:
+            raise DataError(f"{name}: holds no samples.")
+        check_sample_rate(self.info.sample_rate, name)
+        self._order = list(channels) if channels is not None and len(channels) == self.info.channels else None
+        self._resampling = Resampling(self.info.sample_rate, sample_rate or self.info.sample_rate)
+        self.sample_rate = sample_rate or self.info.sample_rate
+        self.num_samples = self._resampling.length(self.info.frames)
+        self.num_channels = self.info.channels
 
-    def __enter__(self) -> RecordingReader:
+    def __enter__(self) -> AudioReader:
         return self
 
-    def __exit__(self, *error) -> None:
-        self._file.close()
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Return the samples from ``start`` to ``stop``, at the wanted rate.
+    def close(self) -> None:
+        """Close the file."""
+        self._samples.close()
+
+    @property
+    def duration(self) -> float:
+        """In seconds."""
+        return self.info.duration
+
+    def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return the samples ``[M, stop - start]`` float32; of a resampled recording what the whole has there.
+
+        Args:
+            start, stop: at :attr:`sample_rate`; by default all.
 
         Raises:
-            DataError: the file ends before its header says, cannot be decoded, or a sample is not finite.
+            DataError: ``start`` is beyond the end, the file cannot be decoded or ends early, or a sample is not finite.
         """
-        if self._up == self._down:
-            return self._decode(start, stop)
-        # Pieces begin at multiples of `down`, where a sample of the file and one of the result coincide.
-        margin = _HALF_FILTER * max(self._up, self._down) // self._up + 1
-        first = max(0, start * self._down // self._up - margin) // self._down * self._down
-        last = min(self._frames, -(-stop * self._down // self._up) + margin)
-        piece = resample_poly(self._decode(first, last), self._up, self._down, axis=1)
-        offset = first // self._down * self._up
-        return np.ascontiguousarray(piece[:, start - offset : stop - offset], np.float32)
+        stop = self.num_samples if stop is None else min(stop, self.num_samples)
+        if not 0 <= start < stop:
+            raise DataError(f"{self.name}: ends after {self.num_samples} samples; sample {start} was asked for.")
+        return self._resampling.piece(self._decode, start, stop, self.info.frames)
+
+    def read_into(self, out: np.ndarray) -> None:
+        """Fill ``out`` float32, ``[T, M]`` or ``[T]`` for one channel, with all samples of the recording as it is.
+
+        For many recordings read one after the other into the same memory; whether samples are finite is not checked.
+
+        Raises:
+            DataError: the file cannot be decoded or ends early.
+        """
+        self._fill(out, 0)
+
+    def _fill(self, out: np.ndarray, first: int) -> None:
+        try:
+            count = self._samples.fill(out, first)
+        except NotDecodable as error:
+            raise DataError(f"{self.name}: cannot be decoded from sample {first} on ({error}).") from error
+        if count < len(out):
+            raise DataError(
+                f"{self.name}: truncated or damaged: {first + count} of its {self.info.frames} samples can be decoded. "
+                "Copy or fetch it again."
+            )
 
     def _decode(self, first: int, last: int) -> np.ndarray:
-        try:
-            self._file.seek(first)
-            samples = self._file.read(last - first, dtype="float32", always_2d=True)
-        except (RuntimeError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{self.path}: cannot be decoded from sample {first} on ({error}).") from error
-        if len(samples) < last - first:
+        if 4 * (last - first) * self.info.channels > _MEMORY:  # the system grants more, and kills who uses it
             raise DataError(
-                f"{self.path}: ends after {first + len(samples)} samples, its header says {self._frames}; copy or fetch "
-                "it again."
+                f"{self.name}: {last - first} samples of {self.info.channels} channels do not fit into memory."
             )
-        if not np.isfinite(samples).all():
-            bad = first + int(np.argmin(np.isfinite(samples).all(axis=1)))
-            raise DataError(f"{self.path}: sample {bad} is not a finite number; repair or remove the recording.")
+        samples = np.empty((last - first, self.info.channels), np.float32)
+        self._fill(samples, first)
+        finite = np.isfinite(samples)
+        if not finite.all():
+            bad = first + int(np.argmin(finite.all(axis=1)))
+            raise DataError(f"{self.name}: sample {bad} is not a finite number; repair or remove the recording.")
         if self._order is not None:
             samples = samples[:, self._order]
         return np.ascontiguousarray(samples.T)
+
+
+def probe(entry: str | os.PathLike) -> AudioInfo:
+    """Return size and kind of a recording; raises what :func:`open_audio` raises."""
+    with open_audio(entry) as audio:
+        return audio.info
+
+
+def read_audio(entry: str | os.PathLike, start: int = 0, frames: int = -1) -> tuple[np.ndarray, int]:
+    """Return ``(samples [M, frames] float32, sample rate)``; ``frames=-1`` reads to the end.
+
+    Raises:
+        DataError: as :func:`open_audio` and :meth:`AudioReader.read`.
+    """
+    with open_audio(entry) as audio:
+        return audio.read(start, None if frames < 0 else start + frames), audio.info.sample_rate

@@ -12,36 +12,35 @@ is gained.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from s5lib.bin.shared_options import add_shared, device, load_plugins
+from s5lib.config.argument_types import integer
 
-def add_arguments(parser):
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--data_dir", required=True, help="data directory with references: the validation set")
     parser.add_argument("--tagger", required=True, metavar="FILE", help="checkpoint of the tagger")
     parser.add_argument("--separator", required=True, metavar="FILE", help="checkpoint of the separator")
     parser.add_argument("--out", metavar="FILE", help="the calibration (default: beside the tagger, where it is found)")
     parser.add_argument("--silence_only", action="store_true", help="try no biases of single classes")
-    parser.add_argument("--folds", type=int, default=5, help="of the cross-validation (default: 5)")
-    parser.add_argument("--seed", type=int, default=0, help="of the assignment to folds")
-    parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
-    parser.add_argument("--ngpu", type=int, default=0, help="0: run on the CPU; 1: on the GPU")
+    parser.add_argument("--folds", type=integer(2), default=5, help="of the cross-validation (default: 5)")
+    add_shared(parser, "plugin", "ngpu", seed="of the assignment to folds (default: 0)")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Calibrate what ``args`` name."""
     from s5lib.data import DataDirectory
     from s5lib.evaluation.calibration_gain import describe_gain, gain_report
     from s5lib.evaluation.tuning import tune_calibration
-    from s5lib.plugins import register_plugin
     from s5lib.systems import load_system
     from s5lib.systems.calibration import calibration_file
 
-    for plugin in args.plugin:
-        register_plugin(plugin)
+    load_plugins(args)
     data = DataDirectory.read(args.data_dir)
-    device = "cuda" if args.ngpu else "cpu"
-    system = load_system(args.tagger, args.separator, device, system="tag_separate", calibration=None)
+    system = load_system(args.tagger, args.separator, device(args.ngpu), system="tag_separate", calibration=None)
     tuned = tune_calibration(system, data, folds=args.folds, classes=not args.silence_only, seed=args.seed)
     report = {"data_dir": str(Path(args.data_dir).absolute()), "separator": str(Path(args.separator).absolute())}
     out = Path(args.out) if args.out else calibration_file(args.tagger)

@@ -8,14 +8,13 @@ checkpoint takes the official ones too; a converted file loads faster, is smalle
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from s5lib.errors import CheckpointError
-from s5lib.models import save_checkpoint
-from s5lib.models.official import load_official_model
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("source", metavar="IN", help="official checkpoint (.ckpt), or its tensors (.safetensors)")
     parser.add_argument("target", metavar="OUT", help="file to write, .safetensors")
@@ -24,8 +23,11 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Convert, and say what was found."""
+    from s5lib.models import save_checkpoint
+    from s5lib.models.official import load_official_model
+
     target = Path(args.target)
     if target.suffix != ".safetensors":
         raise CheckpointError(f"OUT is {target}; expected a name that ends in .safetensors.")

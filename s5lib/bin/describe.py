@@ -7,42 +7,44 @@ s5lib describe m2d --conf depth=4 --layers last2   a model to be trained
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-
+from s5lib.bin.shared_options import add_shared, load_plugins
+from s5lib.config.argument_types import seconds
 from s5lib.config.command_line import parse_assignments
 from s5lib.errors import ConfigError, nearest
-from s5lib.models import keep_freed_memory, load_model
-from s5lib.models.description import Cost, measure_cost
-from s5lib.plugins import available, create, find, register_plugin
+from s5lib.plugins import available, create, find
 from s5lib.untrusted import to_json
+
+if TYPE_CHECKING:
+    from s5lib.models.description import Cost
 
 _KINDS = ("tagger", "separator", "joint_model")
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("model", metavar="MODEL", help="checkpoint, or the name of a component")
     parser.add_argument(
         "--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="of a component: its options"
     )
     parser.add_argument("--layers", help="layers that train, as 'head', 'last2' or 'all'")
-    parser.add_argument("--seconds", type=float, default=10.0, help="duration of the input (default: 10)")
+    parser.add_argument("--seconds", type=seconds, default=10.0, help="duration of the input (default: 10)")
     parser.add_argument("--device", default="cpu", help="'cpu' or 'cuda' (default: cpu)")
-    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
-    parser.add_argument(
-        "--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable"
-    )
+    add_shared(parser, "json", "plugin")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Print what was asked for."""
-    for source in args.plugin:
-        register_plugin(source)
-    if not args.seconds > 0:
-        raise ConfigError(f"--seconds {args.seconds:g}: expected a duration above 0.")
+    import torch
+
+    from s5lib.models import keep_freed_memory
+    from s5lib.models.description import measure_cost
+
+    load_plugins(args)
     if args.device != "cpu" and not (args.device.startswith("cuda") and torch.cuda.is_available()):
         raise ConfigError(f"--device {args.device}: there is no such device here; expected cpu or, with a GPU, cuda.")
     model, header = _open(args.model, args.conf)
@@ -56,8 +58,10 @@ def run(args):
         print(_page(header, cost, args.device))
 
 
-def _open(name: str, conf: list[str]):
+def _open(name: str, conf: list[str]) -> tuple[Any, dict[str, Any]]:
     """Return the model, and a header as checkpoints have it; the labels of an untrained one are missing."""
+    from s5lib.models import load_model
+
     if Path(name).exists() or Path(name).suffix in (".safetensors", ".ckpt", ".pth", ".pt"):
         if conf:
             raise ConfigError("--conf is for a component's name; a checkpoint has its options in itself.")
@@ -65,10 +69,7 @@ def _open(name: str, conf: list[str]):
     for kind in _KINDS:
         if name in available(kind):
             component = find(kind, name)
-            try:
-                model = create(kind, name, **parse_assignments(conf))
-            except ValueError as error:
-                raise ConfigError(f"--conf: {error}") from error
+            model = create(kind, name, **parse_assignments(conf, "conf"))
             return model, {
                 "kind": kind,
                 "name": name,
@@ -80,7 +81,9 @@ def _open(name: str, conf: list[str]):
     raise ConfigError(f"{name!r} is neither a file nor a model. {nearest(name, known)}")
 
 
-def _page(header: dict, cost: Cost, device: str) -> str:
+def _page(header: dict[str, Any], cost: Cost, device: str) -> str:
+    import torch
+
     config = header["config"]
     sizes = ("num_classes", "num_sources", "num_channels", "sample_rate")
     options = ", ".join(f"{name}={_plain(value)}" for name, value in config.items() if name not in sizes)
@@ -103,5 +106,5 @@ def _millions(count: int) -> str:
     return f"{count / 1e6:.2f} M" if count else "0"
 
 
-def _plain(value) -> str:
+def _plain(value: Any) -> str:
     return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, (list, tuple)) else str(value)

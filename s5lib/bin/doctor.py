@@ -5,14 +5,18 @@ Exits with status 1 when something does not load, so that a script can ask.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.metadata
 import os
 import platform
 import sys
+from typing import Any
 
+from s5lib.bin.shared_options import add_shared
 from s5lib.errors import PluginError
 from s5lib.plugins import plugins, register_plugin
+from s5lib.plugins.loading import Plugin
 from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
@@ -20,16 +24,13 @@ PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "numpy", "scipy"
 EXTRAS = ("kaldiio", "sentencepiece", "distributed", "sofar")
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback of what does not load")
-    parser.add_argument(
-        "--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable"
-    )
+    add_shared(parser, "json", "plugin")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Print the report; return 1 when something does not load."""
     refused = [problem for source in args.plugin if (problem := _refusal(source))]
     report = {
@@ -75,8 +76,8 @@ def _devices() -> list[str]:
     return devices
 
 
-def _plugin(plugin, with_traceback: bool) -> dict:
-    entry = {
+def _plugin(plugin: Plugin, with_traceback: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "name": plugin.namespace,
         "distribution": plugin.distribution,
         "version": plugin.version,
@@ -98,7 +99,7 @@ def _plugin(plugin, with_traceback: bool) -> dict:
     return entry
 
 
-def _problems(report: dict) -> list[str]:
+def _problems(report: dict[str, Any]) -> list[str]:
     problems = [f"{name} is not installed: pip install {name}" for name, v in report["packages"].items() if v is None]
     torch, audio = report["packages"]["torch"], report["packages"]["torchaudio"]
     if torch and audio and torch.split("+")[0] != audio.split("+")[0]:
@@ -112,7 +113,7 @@ def _problems(report: dict) -> list[str]:
     return problems
 
 
-def _text(report: dict) -> str:
+def _text(report: dict[str, Any]) -> str:
     lines = [f"s5lib {report['s5lib']}, Python {report['python']}"]
     for title, absent in (("packages", "MISSING"), ("extras", "not installed")):
         versions = ", ".join(f"{name} {version or absent}" for name, version in report[title].items())

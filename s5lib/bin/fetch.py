@@ -9,23 +9,26 @@ downloaded may be deleted afterwards.  Before anything is fetched, the room on t
 
 from __future__ import annotations
 
+import argparse
 import logging
 from pathlib import Path
+
+from s5lib.bin.shared_options import add_shared
 
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--data_root", required=True, type=Path, help="folder that gets dev_set/ (and eval_set/)")
     parser.add_argument("--downloads", type=Path, help="folder for archives (default: DATA_ROOT/downloads)")
     parser.add_argument("--semhear_path", type=Path, help="BinauralCuratedDataset of Semantic Hearing, if on disk")
     parser.add_argument("--ears_path", type=Path, help="EARS, the folder that holds p001 and so on, if on disk")
     parser.add_argument("--eval_set", action="store_true", help="fetch the evaluation set as well")
-    parser.add_argument("--nj", type=int, default=1, help="processes that convert clips")
+    add_shared(parser, nj="processes that convert clips (default: 1)")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Fetch and complete the set."""
     from functools import partial
 
@@ -37,8 +40,6 @@ def run(args):
     for option, path in (("--semhear_path", args.semhear_path), ("--ears_path", args.ears_path)):
         if path is not None and not path.is_dir():
             raise ConfigError(f"{option} is {str(path)!r}, but there is no such folder.")
-    if args.nj < 1:
-        raise ConfigError(f"--nj is {args.nj}, expected at least 1.")
     downloads = args.downloads or args.data_root / "downloads"
     bytes_bar = partial(tqdm, unit="B", unit_scale=True, disable=None)
     dev_set = fetch_set("dev_set", args.data_root, downloads, progress=bytes_bar)

@@ -6,21 +6,25 @@
   s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --out separated
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
 
-Recordings are of any length, rate and format that soundfile reads.  Each source is written as OUT/NAME_I_LABEL.wav and
-listed in OUT/NAME.json: label, probability, when it is active, how loud it is, models and settings.  With --data_dir,
-OUT gets a folder for each kind of labels.  Recordings that are finished already are not done again.
+Recordings are of any length and rate, and of any format that libsndfile or, if it is installed, ffmpeg reads.  Each
+source is written as OUT/NAME_I_LABEL.wav and listed in OUT/NAME.json: label, probability, when it is active, how loud
+it is, models and settings.  With --data_dir, OUT gets a folder for each kind of labels.  Recordings that are finished
+already are not done again.
 
 --system iterative tags the separated sources again and separates them with the labels so found, in rounds.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from s5lib.bin.shared_options import add_shared, device, load_plugins
+from s5lib.config.argument_types import label_list, positive_int, seconds
 from s5lib.errors import ConfigError
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("inputs", nargs="*", metavar="FILE", help="recordings, or folders of them")
     parser.add_argument("--data_dir", help="data directory whose recordings are the input")
@@ -29,13 +33,16 @@ def add_arguments(parser):
     parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, in place of the two")
     parser.add_argument(
         "--system",
-        metavar="NAME",
-        help="tag_separate, iterative or joint (default: joint with a joint model, otherwise tag_separate)",
+        choices=("tag_separate", "iterative", "joint"),
+        help="(default: joint with a joint model, otherwise tag_separate)",
     )
-    parser.add_argument("--rounds", type=int, default=2, help="of --system iterative, at the most (default: 2)")
+    parser.add_argument(
+        "--rounds", type=positive_int, default=2, metavar="N", help="of --system iterative, at the most (default: 2)"
+    )
     parser.add_argument(
         "--labels",
         nargs="+",
+        type=label_list,
         default=["predicted"],
         metavar="LABELS",
         help="'predicted' (default), 'oracle' as the data directory has them, or LABEL,LABEL,...",
@@ -44,19 +51,17 @@ def add_arguments(parser):
     parser.add_argument(
         "--format",
         default="float",
-        metavar="NAME",
+        choices=("float", "pcm24", "flac"),
         help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip",
     )
     parser.add_argument(
         "--channel_order", default="WYZX", choices=("WYZX", "WXYZ"), help="of Ambisonics recordings given as FILE"
     )
-    parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
-    parser.add_argument("--ngpu", type=int, default=0, help="0: run on the CPU; 1: on the GPU")
-    parser.add_argument("--nj", type=int, default=1, help="processes, on the CPU")
+    add_shared(parser, "plugin", "ngpu", nj="processes, on the CPU (default: 1)")
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
     parser.add_argument(
         "--window",
-        type=float,
+        type=seconds,
         default=10.0,
         metavar="SECONDS",
         help="what the system hears at once; longer recordings go through it in overlapping windows (default: 10)",
@@ -75,23 +80,21 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Infer what ``args`` ask for."""
-    from s5lib.plugins import register_plugin
     from s5lib.systems.inference import infer_data_directory, infer_files
 
     if bool(args.inputs) == bool(args.data_dir):
         raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
-    for plugin in args.plugin:
-        register_plugin(plugin)
+    load_plugins(args)
     names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled", "calibration")
     system = {name: getattr(args, name) for name in names}
-    device = "cuda" if args.ngpu else "cpu"
+    compute = device(args.ngpu)
     how = {"format": args.format, "window_seconds": args.window, "dask": args.dask, "plugins": args.plugin}
     if args.data_dir:
-        infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, device, args.nj, **how)
+        infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, compute, args.nj, **how)
         return
     if len(args.labels) != 1 or args.labels[0] == "oracle":
         raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
-    labels = None if args.labels == ["predicted"] else [label for label in args.labels[0].split(",") if label]
-    infer_files(args.inputs, Path(args.out), labels, system, device, args.nj, args.channel_order, **how)
+    labels = None if args.labels == ["predicted"] else args.labels[0].split(",")
+    infer_files(args.inputs, Path(args.out), labels, system, compute, args.nj, args.channel_order, **how)

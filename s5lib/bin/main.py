@@ -6,11 +6,14 @@ the command that was asked for is imported, so that listing and help need no tor
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import errno
 import importlib
 import logging
 import os
 import sys
+from typing import TextIO
 
 from s5lib.config.parser import CommandParser
 from s5lib.errors import Interrupted, PluginError, S5Error, nearest
@@ -32,12 +35,12 @@ COMMANDS = {
     "package": ("s5lib.bin.package", "stage 6: make or check the challenge's submission package"),
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
     "fetch": ("s5lib.bin.fetch", "download the DCASE 2026 set and complete it"),
-    "validate": ("s5lib.bin.validate", "check a data directory, and mend it"),
-    "describe": ("s5lib.bin.describe", "tell a model's parameters, operations and speed"),
+    "validate": ("s5lib.bin.validate", "check a data directory, and fix it"),
+    "describe": ("s5lib.bin.describe", "show a model's parameters, operations and speed"),
     "convert": ("s5lib.bin.convert", "turn an official checkpoint into one of s5lib"),
-    "plugins": ("s5lib.bin.plugins", "list components and tell their options"),
+    "plugins": ("s5lib.bin.plugins", "list components and their options"),
     "new-plugin": ("s5lib.bin.new_plugin", "write a package with a component of your own"),
-    "doctor": ("s5lib.bin.doctor", "say what is installed and what does not load"),
+    "doctor": ("s5lib.bin.doctor", "report what is installed and what does not load"),
 }
 
 
@@ -46,7 +49,7 @@ def usage() -> str:
     rows = "\n".join(f"  {name:<12} {summary}" for name, (_, summary) in COMMANDS.items())
     return (
         "usage: s5lib COMMAND [options]\n\nSpatial semantic segmentation of sound scenes: from a multichannel "
-        f"recording to labelled sources.\n\ncommands:\n{rows}\n\n's5lib COMMAND --help' tells a command's options. "
+        f"recording to labelled sources.\n\ncommands:\n{rows}\n\n's5lib help COMMAND' lists a command's options. "
         f"Version {__version__}."
     )
 
@@ -60,7 +63,7 @@ def build_parser(command: str) -> CommandParser:
     return parser
 
 
-def _log_to(stream) -> None:
+def _log_to(stream: TextIO) -> None:
     """Show what s5lib logs, with time stamps."""
     logger = logging.getLogger("s5lib")
     for handler in logger.handlers:
@@ -92,7 +95,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     if os.environ.get("S5LIB_PROGRESS") == "1":  # a recipe's log is between us and the terminal: show progress bars
-        sys.stderr.isatty = lambda: True
+        sys.stderr.isatty = lambda: True  # type: ignore[method-assign]
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2
@@ -101,27 +106,37 @@ def _run(argv: list[str]) -> int:
         return 0
     command = argv[0]
     if command not in COMMANDS:
-        print(f"s5lib: error: no command {command!r}. {nearest(command, COMMANDS)}", file=sys.stderr)
+        print(f"s5lib: error: no command {command!r}. {nearest(command, [*COMMANDS, 'help'])}", file=sys.stderr)
         return 2
     try:
         args = build_parser(command).parse_args(argv[1:])
         _log_to(sys.stderr if getattr(args, "json", False) else sys.stdout)  # JSON is for another program
         return _executed(args)
-    except S5Error as error:
-        print(f"s5lib {command}: error: {printable(str(error))}", file=sys.stderr)
+    except (S5Error, OSError) as error:
+        text = _disk_trouble(error) if isinstance(error, OSError) else str(error)
+        print(f"s5lib {command}: error: {printable(text)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"s5lib {command}: interrupted", file=sys.stderr)
         return 130
 
 
-def _executed(args) -> int:
+def _executed(args: argparse.Namespace) -> int:
     try:
         return args._run(args) or 0
     except Interrupted:
         raise
     except SystemExit as error:  # of a plugin: the command has not done its work, whatever the status says
         raise PluginError(f"a plugin ended the program by sys.exit({error.code!r}); it has to raise errors.") from error
+
+
+def _disk_trouble(error: OSError) -> str:
+    """Return what a full, read-only or broken disk kept a command from, and what to do."""
+    files = " to ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    cause = error.strerror or str(error) or type(error).__name__
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "Free some space" if full else "Make it accessible"
+    return f"{files}{files and ': '}{cause}. {advice} or choose another folder, and give the same command again."
 
 
 if __name__ == "__main__":

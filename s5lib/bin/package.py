@@ -11,12 +11,13 @@ package, and unpacks nothing to the disk; the exit status is 1 where there are a
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from s5lib.errors import ConfigError
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--name", metavar="NAME", help="AUTHOR_AFFILIATION_task4_N")
     parser.add_argument("--infer_dir", metavar="DIR", help="what 's5lib infer' has written for the evaluation set")
@@ -33,7 +34,7 @@ def add_arguments(parser):
     parser.add_argument("--check", metavar="FILE.zip", help="check this package")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Make or check what ``args`` name."""
     from s5lib.submission import Rules, build_package, check_package
 

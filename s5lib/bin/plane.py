@@ -10,10 +10,11 @@ held fixed, and writes --out, with the picture beside it (.png).
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
         "--system",
@@ -26,7 +27,7 @@ def add_arguments(parser):
     parser.add_argument("--out", required=True, metavar="FILE.md", help="where the tables are written")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Draw the systems that ``args`` name."""
     from s5lib.evaluation.accuracy_vs_sdr import metric_planes, plane_table
     from s5lib.evaluation.pictures import draw_plane

@@ -7,27 +7,26 @@ s5lib plugins separator resunetk    one component: its options, capabilities, li
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+from typing import Any
 
+from s5lib.bin.shared_options import add_shared, load_plugins
 from s5lib.config.options import REQUIRED
-from s5lib.plugins import KINDS, Component, available, find, register_plugin
+from s5lib.plugins import KINDS, Component, available, find
 from s5lib.untrusted import to_json
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="list only this kind")
     parser.add_argument("name", nargs="?", help="tell all about this component")
-    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
-    parser.add_argument(
-        "--plugin", action="append", default=[], metavar="MODULE|FILE", help="also load this plugin; repeatable"
-    )
+    add_shared(parser, "json", "plugin")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Print what was asked for."""
-    for source in args.plugin:
-        register_plugin(source)
+    load_plugins(args)
     if args.name:
         component = find(args.kind, args.name)
         print(to_json(_details(component), indent=2) if args.json else _page(component))
@@ -41,7 +40,7 @@ def run(args):
         print(_table(listing))
 
 
-def _summary(component: Component) -> dict:
+def _summary(component: Component) -> dict[str, Any]:
     spec = component.spec
     return {
         "full_name": component.full_name,
@@ -55,7 +54,7 @@ def _summary(component: Component) -> dict:
     }
 
 
-def _details(component: Component) -> dict:
+def _details(component: Component) -> dict[str, Any]:
     options = [
         {
             "name": option.name,
@@ -69,7 +68,7 @@ def _details(component: Component) -> dict:
     return {"kind": component.kind, "name": component.spec.name, **_summary(component), "options": options}
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, float, str, bool, list, tuple, dict, type(None))) else str(value)
 
 
@@ -106,7 +105,7 @@ def _page(component: Component) -> str:
     return "\n".join(lines)
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,31 +11,50 @@ sources (DupSet: 2 or 3 sources), 3 have distinct ones (NoDupSet: 1, 2 or 3).
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from s5lib.bin.shared_options import add_shared
+from s5lib.config.argument_types import count, positive_int, seconds
 
-def add_arguments(parser):
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
+    add_shared(parser, "config")
     parser.add_argument("--corpus", default="mini", help="mini, or a name of your own for the tree at --data_root")
     parser.add_argument("--data_root", help="folder that holds the corpus; of mini: where it is made")
     parser.add_argument("--data_dir", required=True, help="where the data directories are written")
     parser.add_argument("--dump_dir", required=True, help="where audio that is made is written")
-    parser.add_argument("--duration", type=float, help="seconds of a drawn scene (default: the corpus's own, else 10)")
+    parser.add_argument(
+        "--duration", type=seconds, metavar="SECONDS", help="of a drawn scene (default: the corpus's own, else 10)"
+    )
     parser.add_argument(
         "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
     )
-    parser.add_argument("--max_sources", type=int, default=3, help="the most target sources in a mixture")
-    parser.add_argument("--test_scenes", type=int, default=3000, help="test mixtures to draw where there are none")
-    parser.add_argument("--valid_scenes", type=int, default=500, help="validation scenes to draw where there are none")
     parser.add_argument(
-        "--zero_target", type=int, default=100, help="test mixtures without any target to draw beside those"
+        "--max_sources", type=positive_int, default=3, metavar="N", help="the most target sources in a mixture"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the corpus mini and of the drawn scenes")
-    parser.add_argument("--nj", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--test_scenes", type=positive_int, default=3000, metavar="N", help="test mixtures to draw where there are none"
+    )
+    parser.add_argument(
+        "--valid_scenes",
+        type=positive_int,
+        default=500,
+        metavar="N",
+        help="validation scenes to draw where there are none",
+    )
+    parser.add_argument(
+        "--zero_target",
+        type=count,
+        default=100,
+        metavar="N",
+        help="test mixtures without any target to draw beside those",
+    )
+    add_shared(parser, "nj", seed="of the corpus mini and of the drawn scenes (default: 0)")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Prepare what ``args`` ask for."""
     from s5lib.config.command_line import assignments
     from s5lib.corpora.prepare import Preparation, prepare

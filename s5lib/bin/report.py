@@ -10,10 +10,11 @@ What an experiment lacks is left out, with a sentence that says so.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
         "experiments", nargs="+", metavar="EXPDIR|RESULTS.jsonl", help="experiments of the recipe, or results"
@@ -25,11 +26,16 @@ def add_arguments(parser):
     parser.add_argument(
         "--scenes", nargs="+", default=[], metavar="ID", help="scenes to listen to (default: chosen by their scores)"
     )
-    parser.add_argument("--audio", default="mp3", metavar="KIND", help="mp3; flac, without loss; none (default: mp3)")
+    parser.add_argument(
+        "--audio",
+        default="mp3",
+        choices=("mp3", "flac", "none"),
+        help="flac: without loss; none: no sound (default: mp3)",
+    )
     parser.add_argument("--title", help="of the page (default: made of the experiments' names)")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Write the page that ``args`` ask for."""
     from s5lib.report import write_report
 

@@ -1,4 +1,4 @@
-"""Score separated sources: CA-PI-SDRi and its kin, label accuracies, and what doing nothing would give.
+"""Score separated sources: CA-PI-SDRi and its variants, label accuracies, and the scores of doing nothing.
 
 What 's5lib infer --data_dir' has written:
 
@@ -20,15 +20,18 @@ counts as one in which nothing was found.
 
 from __future__ import annotations
 
+import argparse
 import logging
 from pathlib import Path
 
+from s5lib.bin.shared_options import add_shared
+from s5lib.config.argument_types import decibels
 from s5lib.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--data_dir", help="data directory with the references")
     parser.add_argument("--references", metavar="FOLDER", help="soundscape/ and oracle_target/, in place of --data_dir")
@@ -53,19 +56,21 @@ def add_arguments(parser):
         help="what the pairs inside a class maximise; sdr is the public DCASE 2026 baseline's way (default: sdri)",
     )
     parser.add_argument(
-        "--penalty_fn", type=float, default=0.0, metavar="DB", help="of each missed source (default: 0)"
+        "--penalty_fn", type=decibels, default=0.0, metavar="DB", help="of each missed source (default: 0)"
     )
-    parser.add_argument("--penalty_fp", type=float, default=0.0, metavar="DB", help="of each invented one (default: 0)")
-    parser.add_argument("--nj", type=int, default=2, help="threads (default: 2)")
+    parser.add_argument(
+        "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each false positive (default: 0)"
+    )
+    add_shared(parser, nj="threads (default: 2)")
+    parser.set_defaults(nj=2)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Score what ``args`` name."""
+    from s5lib.evaluation import MetricOptions, comparison_text, list_outputs, read_results, score_listed, write_results
     from s5lib.evaluation.estimate_files import known_labels
-    from s5lib.evaluation.paired_tests import read_scores
-    from s5lib.evaluation.results import write_results
-    from s5lib.evaluation.scoring import MetricOptions, list_outputs, score_listed
-    from s5lib.evaluation.significance_text import comparison_text
+    from s5lib.evaluation.scoring import check_outputs
+    from s5lib.evaluation.significance_text import check_comparable, with_other
 
     _check(args)
     options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
@@ -81,38 +86,34 @@ def run(args):
         outputs = list_outputs(Path(args.estimates), names, labels, oracle)
     else:
         outputs = list_outputs(Path(args.infer_dir), names)
-    # the other system is read first: what is wrong with it should not be told after all the work
-    others = None
+        check_outputs(Path(args.infer_dir), recordings)
+    systems = str(args.infer_dir or args.estimates), str(args.compare)
+    # the other system is read first: errors in it must not come after all the work
+    others, other_outputs = (), None
     if args.compare and args.compare.endswith(".jsonl"):
-        others = read_scores(Path(args.compare), options)
+        others = read_results(Path(args.compare))
+        check_comparable({r.id: r.labels or () for r in recordings}, options, others, systems)
     elif args.compare:
         other_outputs = list_outputs(Path(args.compare), names, labels)
+        check_outputs(Path(args.compare), recordings)
     _say_what_is_missing(outputs)
     scores = list(score_listed(recordings, outputs, options, args.nj))
     comparison = ""
     if args.compare:
-        if others is None:
-            other_scores = score_listed(recordings, other_outputs, options, args.nj)
-            others = {s.id: {k: v for k in other_outputs if (v := getattr(s, k))} for s in other_scores}
-        names = str(args.infer_dir or args.estimates), str(args.compare)
-        comparison = f"\n{comparison_text(scores, others, names)}"
-    title = f"Results on {source.name}"
-    print(write_results(scores, Path(args.out), title, options, comparison, others) + comparison)
+        others = others or list(score_listed(recordings, other_outputs, options, args.nj))
+        comparison = f"\n{comparison_text(scores, others, systems)}"
+        scores = with_other(scores, others)
+    print(write_results(scores, Path(args.out), f"Results on {source.name}", comparison) + comparison)
     print(f"written to {args.out}")
 
 
-def _check(args) -> None:
+def _check(args: argparse.Namespace) -> None:
     if bool(args.data_dir) == bool(args.references):
         raise ConfigError("give the references: either --data_dir or --references, one of the two.")
     if bool(args.infer_dir) == bool(args.estimates):
         raise ConfigError("give what to score: either --infer_dir or --estimates, one of the two.")
     if args.oracle_estimates and not args.estimates:
         raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
-    if args.nj < 1:
-        raise ConfigError(f"--nj is {args.nj}; expected 1 or more threads.")
-    for name in ("penalty_fn", "penalty_fp"):
-        if not abs(getattr(args, name)) < float("inf"):
-            raise ConfigError(f"--{name} is {getattr(args, name)}; expected a finite number of dB.")
     if Path(args.out).suffix == ".jsonl":
         raise ConfigError(f"--out is {args.out}; the table goes there, the .jsonl beside it: choose a name in .md.")
 
@@ -135,4 +136,4 @@ def _say_what_is_missing(outputs) -> None:
     for kind, of in outputs.items():
         silent = [name for name, listed in of.items() if not listed]
         if silent:
-            log.info("%s: nothing was found in %d of %d mixtures, as %s", kind, len(silent), len(of), sorted(silent)[0])
+            log.info("%s: nothing was found in %d of %d mixtures, as %s", kind, len(silent), len(of), min(silent))

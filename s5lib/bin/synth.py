@@ -8,16 +8,28 @@ A call that was interrupted goes on where it stopped; the files are the same wha
 
 from __future__ import annotations
 
+import argparse
 
-def add_arguments(parser):
+from s5lib.bin.shared_options import add_shared
+from s5lib.config.argument_types import count, positive_int
+from s5lib.config.command_line import assignments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
+    add_shared(parser, "config")
     parser.add_argument("--data_root", required=True, help="folder that holds the corpus: dev_set/ or its content")
     parser.add_argument("--split", default="test", help="what to draw from: a folder name below sound_event")
     parser.add_argument("--out", required=True, help="folder to write")
-    parser.add_argument("--num_scenes", type=int, required=True, help="scenes in the preset's proportions")
-    parser.add_argument("--zero_target", type=int, default=0, help="scenes without a target, in addition")
-    parser.add_argument("--preset", default="paper", help="paper, dcase2026 or dcase2025")
+    parser.add_argument(
+        "--num_scenes", type=positive_int, required=True, metavar="N", help="scenes in the preset's proportions"
+    )
+    parser.add_argument(
+        "--zero_target", type=count, default=0, metavar="N", help="scenes without a target, in addition"
+    )
+    parser.add_argument(
+        "--preset", default="paper", choices=("paper", "dcase2026", "dcase2025"), help="(default: paper)"
+    )
     parser.add_argument(
         "--draw_conf",
         nargs="*",
@@ -25,27 +37,20 @@ def add_arguments(parser):
         metavar="KEY=VALUE",
         help="settings in place of the preset's, as duration=5 target_snr=[0,10]; see s5lib.scenes.DrawSettings",
     )
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes")
-    parser.add_argument("--nj", type=int, default=1, help="processes")
+    add_shared(parser, "nj", seed="another seed gives other scenes (default: 0)")
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Write the scenes that ``args`` ask for."""
     from functools import partial
 
     from tqdm import tqdm
 
-    from s5lib.config.command_line import parse_assignments
     from s5lib.config.options import fill, options_of
-    from s5lib.errors import ConfigError
     from s5lib.scenes import DrawSettings, synthesize
 
-    try:
-        assignments = parse_assignments(args.draw_conf)
-    except ValueError as error:
-        raise ConfigError(f"--draw_conf: {error}") from error
-    changes = fill(assignments, options_of(DrawSettings), "--draw_conf")
+    changes = fill(assignments(args, "draw_conf"), options_of(DrawSettings), "--draw_conf")
     out = synthesize(
         args.data_root,
         args.split,

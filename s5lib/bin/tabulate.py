@@ -9,12 +9,13 @@ NAME=FILE.jsonl: the scores of one run, as written by 's5lib score'; runs of one
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from s5lib.errors import ConfigError
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("runs", nargs="+", metavar="NAME=FILE.jsonl", help="a run's scores")
     parser.add_argument(
@@ -26,17 +27,17 @@ def add_arguments(parser):
         "(default: all that a run has)",
     )
     parser.add_argument("--title", default="Runs side by side", help="of the table")
-    parser.add_argument("--note", default="", help="a sentence below the table")
+    parser.add_argument("--note", help="a sentence below the table")
     parser.add_argument("--out", required=True, metavar="FILE.md", help="where the table is written")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Compare what ``args`` name."""
     from s5lib.evaluation.pictures import draw_comparison
     from s5lib.evaluation.runs import compare_runs, read_runs
     from s5lib.provenance.files import write_text
 
-    files = {}
+    files: dict[str, list[Path]] = {}
     for word in args.runs:
         name, equals, path = word.partition("=")
         if not (name and equals and path):

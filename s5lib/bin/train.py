@@ -4,30 +4,37 @@
   s5lib train separator --config conf/mini/separator.yaml --data_dir data/mini --expdir exp/mini/separator
   s5lib train joint_model --config conf/mini/joint_model.yaml --data_dir data/mini --expdir exp/mini/joint_model
 
-Every option may stand in the YAML file; the command line goes before it.  The file's options of a component count as
-long as no other component is asked for.  A run that was stopped goes on where it was
-when the same command is given again; a finished one is left alone.  's5lib plugins tagger m2d' tells a component's
-options.
+Any option can be set in the YAML file; the command line takes precedence.  The file's options of a component are
+ignored if another component is chosen.  An interrupted run resumes where it stopped when the same command is given
+again; a finished one is left alone.  's5lib plugins tagger m2d' lists a component's options.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
+from s5lib.bin.shared_options import add_shared, device, load_plugins
+from s5lib.config.argument_types import positive_int, process_count, typed
 from s5lib.config.command_line import assignments, component_options
 from s5lib.config.options import options_of
 from s5lib.errors import ConfigError
 from s5lib.training.settings import TrainSettings
 
+if TYPE_CHECKING:
+    from s5lib.training.run import Run
+
 DEFAULTS = {"tagger": "m2d", "separator": "resunetk", "joint_model": "resunet_joint"}
 KINDS = tuple(DEFAULTS)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("kind", choices=KINDS, help="what to train")
-    parser.add_argument("--config", is_config_file=True, metavar="YAML", help="file with options")
+    add_shared(parser, "config")
     parser.add_argument("--data_dir", required=True, help="folder that 's5lib prepare' has written")
     parser.add_argument("--expdir", required=True, help="experiment folder, for the model, logs and checkpoints")
     for kind in KINDS:
@@ -47,51 +54,55 @@ def add_arguments(parser):
         help="a training step with its own options; several run one after the other, each from the weights of the last",
     )
     parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
-    parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="plugin to load")
+    add_shared(parser, "plugin")
     parser.add_argument(
         "--estimate", action="store_true", help="say how long it would take, by short trials; train nothing"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the weights and of the scenes")
-    parser.add_argument("--ngpu", type=int, default=0, help="GPUs per machine; 0: train on the CPU")
+    add_shared(
+        parser,
+        seed="of the weights and of the scenes (default: 0)",
+        ngpu="GPUs per machine; 0: train on the CPU (default: 0)",
+    )
     parser.add_argument(
         "--num_processes",
-        type=int,
+        type=process_count,
         metavar="N",
         help="processes per machine that share each step's mixtures (default: one per GPU, or one on the CPU)",
     )
     parser.add_argument(
         "--num_nodes",
-        type=int,
+        type=positive_int,
         metavar="N",
         help="machines, each with a process per GPU, started by torchrun or srun (default: 1)",
     )
     group = parser.add_argument_group("training")
     for option in options_of(TrainSettings):
-        flags = {
-            "help": f"{option.help} (default: {option.default})",
-            "metavar": option.type.upper()[:20].split(" ")[0],
-        }
-        alias = ["--nj"] if option.name == "num_workers" else []
-        group.add_argument(f"--{option.name}", *alias, default=None, **flags)
+        names = [f"--{option.name}", *(["--nj"] if option.name == "num_workers" else [])]
+        choices = get_args(option.annotation)  # of a Literal
+        metavar = f"{{{','.join(choices)}}}" if choices else option.type.split(" ")[0].upper()
+        text = f"{option.help} (default: {option.default})"
+        convert: Callable[[str], Any] = str if choices else typed(option.annotation)
+        group.add_argument(*names, type=convert, choices=choices or None, metavar=metavar, help=text)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     """Train what ``args`` ask for."""
     from s5lib.models import keep_freed_memory
-    from s5lib.plugins import register_plugin
     from s5lib.training.fit import fit
     from s5lib.training.run import Run
 
     keep_freed_memory()  # of one step's tensors for the next step's
-    for plugin in args.plugin:
-        register_plugin(plugin)
+    load_plugins(args)
+    device(args.ngpu)  # that there are so many GPUs is checked before data are read
     own = {option.name: getattr(args, option.name) for option in options_of(TrainSettings)}
     asked = Run(
         kind=args.kind,
         component=getattr(args, args.kind),
         data_dir=Path(args.data_dir),
         expdir=Path(args.expdir),
-        component_options=_component_options(args),
+        component_options=component_options(
+            getattr(args, f"{args.kind}_conf"), getattr(args, args.kind), args.kind, DEFAULTS[args.kind], args.config
+        ),
         scene_options=assignments(args, "scenes_conf"),
         train_options={name: value for name, value in own.items() if value is not None},
         steps=_steps(args),
@@ -102,12 +113,12 @@ def run(args):
         num_nodes=args.num_nodes,
     )
     if args.estimate:
-        _tell_duration(asked)
+        _print_duration(asked)
     else:
         fit(asked)
 
 
-def _tell_duration(asked):
+def _print_duration(asked: Run) -> None:
     from humanfriendly import format_timespan
 
     from s5lib.training.estimate import estimate_seconds
@@ -124,15 +135,7 @@ def _tell_duration(asked):
     print(f"about {format_timespan(round(seconds))} ({steps}; measured on this machine): {seconds} s")
 
 
-def _component_options(args):
-    name, given = getattr(args, args.kind), getattr(args, f"{args.kind}_conf")
-    try:
-        return component_options(given, name, args.kind, DEFAULTS[args.kind], args.config)
-    except ValueError as error:
-        raise ConfigError(f"--{args.kind}_conf: {error}") from None
-
-
-def _steps(args):
+def _steps(args: argparse.Namespace) -> dict[str, Any]:
     steps = assignments(args, "steps")
     for name, options in steps.items():
         if not isinstance(options, dict):

@@ -9,8 +9,10 @@ are kept in DIR/.backup.  Exit status 0: all is well (or was mended); 1: somethi
 
 from __future__ import annotations
 
+import argparse
 
-def add_arguments(parser):
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("dir", metavar="DIR", help="data directory: wav.scp, labels, src1.scp, ..., utt2num_samples")
     parser.add_argument("--fix", action="store_true", help="mend what can be mended without guessing")
@@ -18,7 +20,7 @@ def add_arguments(parser):
     parser.add_argument("--data_root", help="corpus whose class labels the labels must be among")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Check, and mend if asked to."""
     from functools import partial
 

@@ -6,6 +6,9 @@ import math
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from typing import Any
+
+from s5lib.config.values import convert, describe_type
 
 __all__ = [
     "assignment",
@@ -18,6 +21,7 @@ __all__ = [
     "process_count",
     "seconds",
     "seed",
+    "typed",
 ]
 
 
@@ -50,6 +54,22 @@ process_count = integer(1, 4096)
 """Processes or threads; the limit keeps a typing error from filling the process table."""
 seed = integer(0, 2**32 - 1)
 """What NumPy and Lightning both take."""
+
+
+def typed(annotation: Any) -> Callable[[str], Any]:
+    """Return the type of values that an option is declared with, as a field of a dataclass is.
+
+    >>> typed(tuple[int, ...])("8,16")
+    (8, 16)
+    """
+
+    def parse(text: str) -> Any:
+        try:
+            return convert(text, annotation)
+        except (ValueError, TypeError, OverflowError):
+            raise ArgumentTypeError(f"{text[:80]!r}; expected {describe_type(annotation)}") from None
+
+    return parse
 
 
 def seconds(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from argparse import Namespace
 from collections import OrderedDict
@@ -11,12 +12,12 @@ from typing import Any, TextIO
 import configargparse
 
 from s5lib.errors import ConfigError
-from s5lib.untrusted import Record, parse_yaml, read_yaml, shown, to_json
-from s5lib.untrusted.documents import YAML_BYTES
+from s5lib.untrusted import Record, parse_yaml, read_text, read_yaml, shown, to_json
 
-__all__ = ["NestedYAMLParser", "assignments", "component_options", "parse_assignments"]
+__all__ = ["NestedYAMLParser", "assignments", "component_options", "open_config", "parse_assignments"]
 
 log = logging.getLogger(__name__)
+_CONFIG_BYTES = 1 << 20
 
 
 def _as_yaml(value: Any) -> str:
@@ -24,28 +25,37 @@ def _as_yaml(value: Any) -> str:
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
-    """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one."""
+    """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one.
+
+    Such strings begin with a space, which tells them from those of the command line.
+    """
 
     def get_syntax_description(self) -> str:
         """Describe the format, for a command's help."""
         return "YAML: option names without dashes as keys."
 
     def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
-        """Return the options of an open file."""
-        error, advice = configargparse.ConfigFileParserException, "Expected are lines 'option: value'."
-        try:
-            text = stream.read(YAML_BYTES + 1)
-        except UnicodeDecodeError:
-            raise error(f"{stream.name}: not UTF-8 text. {advice}") from None
-        content = parse_yaml(text, stream.name, error=error, advice=advice) or {}
-        options = Record(content, stream.name, error=error, advice=advice).values
-        return OrderedDict((str(key), _words(value)) for key, value in options.items() if value is not None)
+        """Return the options in a file that :func:`open_config` opened."""
+        how = {"error": configargparse.ConfigFileParserException, "advice": "Expected are lines 'option: value'."}
+        content = Record(parse_yaml(stream.read(), stream.name, **how) or {}, stream.name, **how)
+        return OrderedDict((str(key), _words(value)) for key, value in content.values.items() if value is not None)
+
+
+def open_config(path: str) -> TextIO:
+    """Return a configuration file's text as a stream with a name; see :func:`s5lib.untrusted.read_text`.
+
+    Raises:
+        ConfigError: it is missing, no regular file, not UTF-8 or too large.
+    """
+    stream = io.StringIO(read_text(path, _CONFIG_BYTES, error=ConfigError))
+    stream.name = path  # error messages begin with it
+    return stream
 
 
 def _words(value: Any) -> str | list[str]:
     """Return a YAML value as it would be written on the command line."""
     if isinstance(value, dict):
-        return [f"{key}={_as_yaml(item)}" for key, item in value.items()]
+        return [f" {key}={_as_yaml(item)}" for key, item in value.items()]
     if isinstance(value, list):
         return [str(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -69,9 +79,10 @@ def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         where = f"--{option}: " * bool(option)
         if not equals or not key.strip():
-            raise ConfigError(f"{where}expected KEY=VALUE, got {shown(pair)}.")
+            raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {shown(pair)}.")
         advice = "Quote a value that has spaces: 'key=[1, 2]'."
-        result[key.strip()] = parse_yaml(value, f"{where}{key.strip()}", error=ConfigError, advice=advice)
+        where = f"--{option} {key.strip()}" if option else key.strip()
+        result[key.strip()] = parse_yaml(value, where, error=ConfigError, advice=advice)
     return result
 
 
@@ -100,8 +111,7 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
         content = read_yaml(config, error=ConfigError) or {}
     option, options = f"{kind}_conf", Record(content, config, error=ConfigError)
     in_file = dict(options.record(option).values) if option in options else {}
-    if given == _words(in_file):
-        given = []
+    given = [pair for pair in given if not pair.startswith(" ")]
     of_another = content.get(kind, default) != name
     if of_another and in_file:
         log.info("%s: its %s is for %s; %s is made without it", config, option, content.get(kind, default), name)

@@ -60,7 +60,7 @@ def options_of(target: type) -> list[Option]:
             for f in dataclasses.fields(target)
             if f.init
         ]
-    constructor = target.__init__
+    constructor: Any = inspect.getattr_static(target, "__init__")
     if constructor is object.__init__:
         return []
     types = typing.get_type_hints(constructor)
@@ -92,7 +92,7 @@ def fill(values: Mapping[str, Any], options: list[Option], owner: str) -> dict[s
     return filled
 
 
-def _default(field: dataclasses.Field) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default is not dataclasses.MISSING:
         return field.default
     return REQUIRED if field.default_factory is dataclasses.MISSING else field.default_factory()
@@ -107,12 +107,12 @@ def _strings_below_fields(target: type) -> dict[str, str]:
         if not dataclasses.is_dataclass(base):
             continue
         try:
-            body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body
-        except (OSError, TypeError, SyntaxError, IndexError):
+            (found,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        except (OSError, TypeError, SyntaxError, ValueError):
             continue
-        for statement, below in itertools.pairwise(body):
+        for statement, below in itertools.pairwise(found.body if isinstance(found, ast.ClassDef) else []):
             if isinstance(statement, ast.AnnAssign) and isinstance(below, ast.Expr):
                 text = getattr(below.value, "value", None)
-                if isinstance(text, str):
+                if isinstance(text, str) and isinstance(statement.target, ast.Name):
                     helps[statement.target.id] = " ".join(text.split())
     return helps

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import configargparse
 
-from s5lib.config.command_line import NestedYAMLParser
+from s5lib.config.command_line import NestedYAMLParser, open_config
 from s5lib.errors import nearest
 
 __all__ = ["CommandParser"]
@@ -25,6 +25,7 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(
             config_file_parser_class=NestedYAMLParser,
+            config_file_open_func=open_config,
             allow_abbrev=False,
             add_env_var_help=False,
             add_config_file_help=False,
@@ -77,5 +78,7 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
 
     def error(self, message: str) -> NoReturn:
         """Print one line, not the usage of forty options, and exit with status 2."""
+        if message.startswith("Unable to open config file"):  # configargparse
+            message = f"--config: {message.partition('Error: ')[2]}"
         self.exit(2, f"{self.prog}: error: {message} ('{self.prog} --help' lists the options)\n")
         raise AssertionError("exit returns never")

@@ -1,10 +1,11 @@
-"""Converts what YAML or a command line gives into the type that an option is declared with, or says why it cannot."""
+"""Converts values from YAML or a command line to the declared type of an option, or raises ValueError."""
 
 from __future__ import annotations
 
 import math
 import types
 import typing
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Union
 
 __all__ = ["convert", "describe_type"]
@@ -65,44 +66,46 @@ def convert(value: Any, annotation: Any) -> Any:
     return value
 
 
-def _integer(value):
+def _integer(value: Any) -> int:
     if isinstance(value, str):
         value = float(value) if any(sign in value.lower() for sign in ".e") else int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("not an integer")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("beyond 64 bits")
     return value
 
 
-def _number(value):
+def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("not a number")
-    value = float(value)
-    if math.isnan(value):
+    number = float(value)
+    if math.isnan(number):
         raise ValueError("not a number")
-    return value
+    return number
 
 
-def _boolean(value):
+def _boolean(value: Any) -> bool:
     text = str(value).lower()
     if text not in _TRUE + _FALSE:
         raise ValueError("neither true nor false")
     return text in _TRUE
 
 
-def _text(value):
+def _text(value: Any) -> str:
     if not isinstance(value, str):  # YAML has turned it into something else, and how it was written is lost
         raise ValueError("not text; write it in quotes")
     return value
 
 
-def _nothing(value):
+def _nothing(value: Any) -> None:
     if value is not None and not (isinstance(value, str) and value.lower() in ("none", "null", "")):
         raise ValueError("not none")
 
 
-def _choice(value, choices):
+def _choice(value: Any, choices: Sequence[Any]) -> Any:
     for choice in choices:
         if type(choice) is type(value) and choice == value:
             return choice
@@ -115,7 +118,7 @@ def _choice(value, choices):
     raise ValueError("not one of the choices")
 
 
-def _first_of(value, members):
+def _first_of(value: Any, members: Sequence[Any]) -> Any:
     # None before text, so that "none" is not taken as text; then the type that the value has already
     for member in sorted(members, key=lambda member: (member is not type(None), type(value) is not member)):
         try:
@@ -125,7 +128,7 @@ def _first_of(value, members):
     raise ValueError("none of the types")
 
 
-def _sequence(value, kind, arguments):
+def _sequence(value: Any, kind: type[list[Any]] | type[tuple[Any, ...]], arguments: Sequence[Any]) -> Any:
     if isinstance(value, str):
         value = value.strip("()[] ").replace(",", " ").split()
     elif not isinstance(value, (list, tuple)):
@@ -139,4 +142,10 @@ def _sequence(value, kind, arguments):
     return kind(convert(item, arguments[0]) for item in value)
 
 
-_SCALARS = {int: _integer, float: _number, bool: _boolean, str: _text, type(None): _nothing}
+_SCALARS: dict[Any, Callable[[Any], Any]] = {
+    int: _integer,
+    float: _number,
+    bool: _boolean,
+    str: _text,
+    type(None): _nothing,
+}

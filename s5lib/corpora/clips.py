@@ -8,16 +8,13 @@ every sound is scaled again when it is put into a scene.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 
-from s5lib.audio.decoding import read_audio, resample
-from s5lib.errors import DataError
+from s5lib.audio import read_audio, resample, write_audio
+from s5lib.parallel import over_processes
 
 __all__ = ["ClipJob", "check_clip", "write_clip", "write_clips"]
 
@@ -73,14 +70,7 @@ def write_clip(job: ClipJob) -> str | None:
         return reason
     samples = resample(samples, rate, RATE)
     samples = samples / max(1.0, float(np.abs(samples).max()))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(temporary, samples, RATE, subtype="PCM_16", format="WAV")
-        os.replace(temporary, target)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{target}: cannot be written ({error}). Is there room on the disk?") from error
+    write_audio(target, samples, RATE, "pcm16")
     return None
 
 
@@ -90,10 +80,12 @@ def write_clips(jobs: list[ClipJob], nj: int = 1, progress=None) -> dict[str, li
     ``progress(iterable, total=n)`` wraps the work; ``tqdm``, for one.
     """
     left_out: dict[str, list[str]] = {}
-    with ProcessPoolExecutor(nj) as pool:
-        results = pool.map(write_clip, jobs, chunksize=8)
-        rows = progress(results, total=len(jobs)) if progress else results
-        for job, reason in zip(jobs, rows, strict=True):
-            if reason:
-                left_out.setdefault(reason, []).append(job.source)
-    return left_out
+    results = over_processes(_source_and_reason, jobs, nj)
+    for source, reason in progress(results, total=len(jobs)) if progress else results:
+        if reason:
+            left_out.setdefault(reason, []).append(source)
+    return {reason: sorted(sources) for reason, sources in sorted(left_out.items())}
+
+
+def _source_and_reason(job: ClipJob) -> tuple[str, str | None]:
+    return job.source, write_clip(job)

@@ -21,6 +21,7 @@ from s5lib.corpora.download import RemoteFile, fetch_files, require_space, with_
 from s5lib.corpora.interference_classes import INTERFERENCE_CLASSES
 from s5lib.corpora.split_archive import open_split_archive
 from s5lib.errors import DataError
+from s5lib.provenance.files import atomic_write
 from s5lib.untrusted import Record, path_below, read_json
 from s5lib.untrusted.archives import check_members, open_tar, open_zip, reported
 
@@ -100,14 +101,8 @@ def _below(name: str, folder: str) -> str:
 
 
 def _copy(source: BinaryIO, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path, durable=False) as temporary, open(temporary, "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
 
 
 def fetch_sources(

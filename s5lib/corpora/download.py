@@ -1,4 +1,8 @@
-"""Fetching large files: resumed after a break, checked, and not begun where the disk has no room."""
+"""Downloads of large files: resumed after a break, verified, and refused where the disk lacks room.
+
+Not by pooch (1.9): it sends no Range requests and deletes what has arrived when a connection breaks, so that an archive of
+many GB would have to come in one piece.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s5lib.errors import DataError
+from s5lib.provenance.files import move
+from s5lib.provenance.lock import folder_lock
 from s5lib.untrusted import Record, check_file_name, parse_json, shown
 
 __all__ = ["RemoteFile", "fetch_files", "require_space", "with_size", "zenodo_files"]
@@ -139,9 +145,10 @@ def fetch_files(
     needed = sum(file.size or 0 for file in missing) - begun
     if missing:
         require_space(folder, needed + reserve, f"fetching {len(missing)} files and unpacking them")
-        folder.mkdir(parents=True, exist_ok=True)
-    for file in missing:
-        _fetch(file, folder, tries, wait, progress)
+        with folder_lock(folder):  # two runs that append to one file would spoil it
+            for file in missing:
+                if not _whole(folder / file.name, file):
+                    _fetch(file, folder, tries, wait, progress)
     return [folder / file.name for file in files]
 
 
@@ -184,7 +191,7 @@ def _fetch(file: RemoteFile, folder: Path, tries: int, wait: float, progress: Ca
         bar.close()
     part.touch()  # of a file without a byte, nothing came
     _check(file, part)
-    os.replace(part, folder / file.name)
+    move(part, folder / file.name, durable=True)
 
 
 def _receive(file: RemoteFile, part: Path, bar) -> None:

@@ -10,13 +10,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from s5lib.audio.decoding import probe
+from s5lib.audio import find_audio_files, probe
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
-from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels, find_root, metadata_files
-from s5lib.scenes.dcase_json import parse_metadata, read_metadata, write_metadata
+from s5lib.provenance import folder_lock
+from s5lib.scenes.corpus import class_labels, find_root, metadata_files
+from s5lib.scenes.dcase_json import parse_metadata, read_metadata
 from s5lib.scenes.render import Renderer
-from s5lib.scenes.writing import write_scene
+from s5lib.scenes.scene_folder import SceneFolder, digest_of
 
 __all__ = ["data_directory_from_metadata", "data_directory_from_synthesized", "read_synthesized"]
 
@@ -71,9 +72,7 @@ def read_synthesized(folder: str | os.PathLike, labels: tuple[str, ...] | None =
 
 
 def _audio(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
+    return find_audio_files(folder, recursive=False).files if folder.is_dir() else []
 
 
 def _reference_name(path: Path, found: dict[str, dict], labels: tuple[str, ...] | None) -> tuple[str, int, str]:
@@ -112,7 +111,7 @@ def data_directory_from_metadata(
 ) -> DataDirectory:
     """Render the scenes of ``metadata/NAME`` into ``audio_dir`` and make a data directory of them.
 
-    Scenes that are there already, whole, are not rendered again.
+    Scenes that are finished, see :mod:`s5lib.scenes.scene_folder`, are not rendered again.
 
     Args:
         data_root: the corpus.
@@ -123,11 +122,19 @@ def data_directory_from_metadata(
         progress: wraps the list of files; ``tqdm``, for one.
     """
     root = find_root(data_root)
-    renderer = Renderer(root, preset)
-    for path in progress(metadata_files(data_root, name)):
-        if not (Path(audio_dir) / "metadata" / path.name).is_file():
+    renderer, folder, asked = Renderer(root, preset), SceneFolder(audio_dir), {"metadata": name, "preset": preset}
+    with folder_lock(audio_dir):
+        stamps = folder.claim(asked)
+        for path in progress(metadata_files(data_root, name)):
             metadata = read_metadata(path)
-            scene = renderer(parse_metadata(metadata, root))
-            write_scene(audio_dir, path.stem, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
-            write_metadata(metadata, Path(audio_dir) / "metadata" / path.name)
+            description = parse_metadata(metadata, root)
+            try:
+                made_from = digest_of({**asked, "scene": stamps[path], "of": stamps.digest(description.files, root)})
+            except OSError as error:
+                raise DataError(f"{path}: {error.filename}: {error.strerror}.") from error
+            if not folder.is_finished(path.stem, made_from):
+                if not folder.marker.is_file():
+                    folder.note(asked, stamps)
+                folder.write(path.stem, renderer(description), metadata, made_from)
+        folder.note(asked, stamps)
     return data_directory_from_synthesized(audio_dir, out, class_labels(root))

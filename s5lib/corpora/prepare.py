@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -10,20 +11,26 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from s5lib.audio import FoundAudio
+from s5lib.audio.archive import split_entry
 from s5lib.config.options import fill, options_of
 from s5lib.corpora import mini
 from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
 from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory
+from s5lib.data.identity import STAMP_FILE, corpus_files, read_stamps
 from s5lib.errors import ConfigError, DataError
-from s5lib.provenance.files import write_text
+from s5lib.provenance import Fingerprint, Stamps, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.scenes.corpus import metadata_files
-from s5lib.untrusted import Record, read_json, shown, to_json
+from s5lib.untrusted import Record, read_json
 
 __all__ = ["Preparation", "prepare"]
 
 log = logging.getLogger(__name__)
+
+_SPLITS = ("valid", "test")
+_PLACES = ("data_root", "data_dir", "dump_dir")
 
 
 @dataclass(frozen=True)
@@ -54,21 +61,27 @@ class Preparation:
 
 
 def prepare(request: Preparation) -> CorpusDescription:
-    """Prepare a corpus; what an earlier call for the same has finished is kept.
+    """Prepare a corpus; what an earlier call for the same has finished is kept, what was damaged since is made again.
 
     Raises:
-        DataError: the corpus is missing, incomplete or damaged.
+        DataError: the corpus is missing, incomplete or damaged, or ``data_dir`` holds somebody else's files.
         ConfigError: a folder cannot be written, or ``data_dir`` holds another preparation.
     """
-    stamp = request.data_dir / "prepared.json"
     try:
-        request.data_dir.mkdir(parents=True, exist_ok=True)
-        if stamp.exists():
-            _compare(stamp, request.as_json(), request.data_dir)
-            log.info("finished already: %s", request.data_dir)
-            return CorpusDescription.read(request.data_dir)
-        description = _prepare(request)
-        write_text(stamp, to_json(request.as_json(), indent=1) + "\n")
+        with folder_lock(request.data_dir), folder_lock(request.dump_dir):
+            if reason := _unfinished(request):
+                log.info("%s: %s", request.data_dir, reason)
+            else:
+                log.info("finished already: %s", request.data_dir)
+                return CorpusDescription.read(request.data_dir)
+            known = read_stamps(request.data_dir).as_json()
+            write_json(request.data_dir / STAMP_FILE, {**request.as_json(), "unfinished": True, "stamps": known})
+            description = _prepare(request)
+            used = _used(request, description.root)
+            stamps = Stamps({path: known.get(path) for path in used})
+            stamps.digest(used)
+            content = {**request.as_json(), "files": _made(request.data_dir), "stamps": stamps.as_json()}
+            write_json(request.data_dir / STAMP_FILE, content)
     except OSError as error:
         raise ConfigError(
             f"cannot write {error.filename or request.data_dir}: {error.strerror}. Choose other folders by --data_dir "
@@ -77,12 +90,59 @@ def prepare(request: Preparation) -> CorpusDescription:
     return description
 
 
-def _compare(stamp: Path, new: dict, folder: Path) -> None:
-    advice = "Delete the folder and what was made for it in the dump folder."
-    old = Record(read_json(stamp, error=ConfigError, advice=advice), stamp, error=ConfigError, advice=advice)
-    different = [
-        f"{key} was {shown(old.get(key))}, now {shown(value)}" for key, value in new.items() if old.get(key) != value
-    ]
+def _unfinished(request: Preparation) -> str:
+    """Return why there is something to do, or an empty string.
+
+    Raises:
+        ConfigError: the folder holds another preparation.
+        DataError: it holds files of somebody else.
+    """
+    stamp = request.data_dir / STAMP_FILE
+    if not stamp.exists():
+        if others := [split for split in _SPLITS if (request.data_dir / split / "wav.scp").exists()]:
+            raise DataError(
+                f"{request.data_dir / others[0]} holds a data directory that 's5lib prepare' did not write. Choose "
+                "another --data_dir (run.sh: --datadir)."
+            )
+        return "to be prepared"
+    advice = f"Delete {request.data_dir} to begin anew."
+    earlier = dict(Record(read_json(stamp, advice=advice), stamp, advice=advice).values)
+    _compare(earlier, request.as_json(), request.data_dir)
+    if earlier.get("unfinished") or not isinstance(earlier.get("files"), dict):
+        return "was not finished: goes on"
+    stamps = Stamps(earlier.get("stamps"))
+    problem = problem_of(stamp, earlier["files"])
+    if not problem:
+        problem = stamps.difference(_used(request, CorpusDescription.read(request.data_dir).root))
+    if problem:
+        return f"{problem}: prepared again"
+    if stamps.is_changed:  # touched or copied, with the same content
+        write_json(stamp, {**earlier, "stamps": stamps.as_json()})
+    return ""
+
+
+def _made(data_dir: Path) -> dict[str, dict]:
+    """Return sizes and digests of the files that were written into the data directories."""
+    paths = [data_dir / "corpus.json"]
+    for split in _SPLITS:
+        paths += [data_dir / split / name for name in ("labels", "utt2num_samples", "wav.scp")]
+        paths += sorted((data_dir / split).glob("src*.scp"))
+    return {path.relative_to(data_dir).as_posix(): stamp_output(path) for path in paths if path.is_file()}
+
+
+def _used(request: Preparation, root: str) -> list[str]:
+    """Return the absolute paths of what the preparation was made from, and of the audio that its tables name."""
+    paths = {os.path.abspath(path) for split in ("train", *_SPLITS) for path in corpus_files(root, split)}
+    for split in _SPLITS:
+        for recording in DataDirectory.read(request.data_dir / split):
+            paths |= {split_entry(entry)[0] for entry in (recording.mixture, *recording.sources)}
+    return sorted(paths)
+
+
+def _compare(old: dict, new: dict, folder: Path) -> None:
+    # Where things lie does not matter: what is missing there is made, and a moved repository goes on.
+    changes = Fingerprint({key: value for key, value in new.items() if key not in _PLACES}).changes_since(old)
+    different = [f"{change.name} was {change.before}, now {change.now}" for change in changes]
     if different:
         raise ConfigError(
             f"{folder} was prepared with other options: {'; '.join(different)}. Choose another --data_dir (run.sh: "
@@ -196,6 +256,11 @@ def _report(corpus: Corpus) -> None:
         sum(map(len, corpus.interferences.values())),
         len(corpus.noises),
     )
+    if corpus.skipped:
+        log.warning("%s: %s", corpus.root, FoundAudio(skipped=corpus.skipped))
+    silent = sorted(set(corpus.labels) - set(corpus.events))
+    if silent:
+        log.warning("%s: no recordings of %s, which is a class by its folder", corpus.root, ", ".join(silent))
 
 
 def _check(data: DataDirectory, max_sources: int) -> None:

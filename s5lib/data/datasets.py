@@ -21,16 +21,18 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from s5lib.audio.entries import read_recording
+from s5lib.audio import read_audio
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.corpus import Corpus, class_labels, find_root, metadata_files
 from s5lib.scenes.dcase_json import parse_metadata
+from s5lib.scenes.description import SceneDescription
 from s5lib.scenes.draw import SceneDrawer
-from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
+from s5lib.scenes.reader import DEFAULT_MEMORY
+from s5lib.scenes.render import Renderer
 from s5lib.scenes.settings import DrawSettings
 
-__all__ = ["DrawnScenes", "MetadataScenes", "RecordedScenes", "collate", "scene_item"]
+__all__ = ["DrawnScenes", "MetadataScenes", "RecordedScenes", "collate", "label_item", "scene_item"]
 
 
 def scene_item(
@@ -46,6 +48,18 @@ def scene_item(
     Raises:
         DataError: an unknown label, or more targets than slots.
     """
+    slots = np.zeros((num_sources, mixture.shape[-1]), np.float32)
+    item = label_item(name, labels, classes, num_sources)
+    slots[: len(sources)] = sources
+    return {**item, "mixture": torch.from_numpy(mixture), "sources": torch.from_numpy(slots)}
+
+
+def label_item(name: str, labels: Sequence[str], classes: Sequence[str], num_sources: int) -> dict:
+    """Make ``labels``, ``query`` and ``id`` of an item.
+
+    Raises:
+        DataError: an unknown label, or more targets than slots.
+    """
     if len(labels) > num_sources:
         raise DataError(f"{name}: {len(labels)} targets ({', '.join(labels)}), but there are {num_sources} slots.")
     for label in labels:
@@ -53,16 +67,8 @@ def scene_item(
             raise DataError(f"{name}: unknown label {label!r}. {nearest(label, classes)}")
     indices = torch.full((num_sources,), -1, dtype=torch.int64)
     indices[: len(labels)] = torch.tensor([classes.index(label) for label in labels], dtype=torch.int64)
-    slots = np.zeros((num_sources, mixture.shape[-1]), np.float32)
-    slots[: len(sources)] = sources
     query = functional.one_hot(indices.clamp(min=0), len(classes)) * (indices >= 0)[:, None]
-    return {
-        "mixture": torch.from_numpy(mixture),
-        "sources": torch.from_numpy(slots),
-        "labels": indices,
-        "query": query.to(torch.float32),
-        "id": name,
-    }
+    return {"labels": indices, "query": query.to(torch.float32), "id": name}
 
 
 class DrawnScenes(Dataset):
@@ -108,12 +114,18 @@ class DrawnScenes(Dataset):
     def __len__(self) -> int:
         return self.size
 
+    def name(self, index: int) -> str:
+        """Return the id of item ``index``."""
+        return f"{self.corpus.split}-{self.seed}-{self.start + index:09d}"
+
+    def describe(self, index: int) -> SceneDescription:
+        """Return what item ``index`` is made of."""
+        return self.drawer(self.seed, self.start + index)
+
     def __getitem__(self, index: int) -> dict:
-        index = index + self.start
-        scene = self.renderer(self.drawer(self.seed, index), sources=self.sources)
-        name = f"{self.corpus.split}-{self.seed}-{index:09d}"
+        scene = self.renderer(self.describe(index), sources=self.sources)
         return scene_item(
-            name, scene.mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
+            self.name(index), scene.mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
         )
 
 
@@ -194,20 +206,20 @@ class RecordedScenes(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         recording: Recording = self.directory.recordings[index]
-        mixture, rate = read_recording(recording.mixture)
+        mixture, rate = read_audio(recording.mixture)
         for found, expected, unit in ((rate, self.sample_rate, "Hz"), (len(mixture), self.num_channels, "channels")):
             if expected not in (None, found):
                 raise DataError(f"{recording.mixture}: {found} {unit}, expected {expected} as the model has them.")
         sources = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
         for slot, path in enumerate(recording.sources):
-            source, source_rate = read_recording(path)
+            source, source_rate = read_audio(path)
             if source.shape != (1, mixture.shape[1]) or source_rate != rate:
                 raise DataError(
                     f"{path}: {source.shape[0]} channels, {source.shape[1]} samples, {source_rate} Hz; expected 1, "
                     f"{mixture.shape[1]}, {rate} as of the mixture {recording.mixture}."
                 )
             sources[slot] = source[0]
-        return scene_item(recording.id, mixture, sources, recording.labels, self.classes, self.num_sources)
+        return scene_item(recording.id, mixture, sources, recording.labels or (), self.classes, self.num_sources)
 
 
 def collate(items: Sequence[dict]) -> dict:
@@ -220,7 +232,7 @@ def collate(items: Sequence[dict]) -> dict:
     if len(channels) > 1:
         (first, one), (second, other) = list(channels.items())[:2]
         raise DataError(f"{one} has {first} channels, {other} has {second}; scenes of a batch need the same number.")
-    batch = {"id": [item["id"] for item in items]}
+    batch: dict = {"id": [item["id"] for item in items]}
     longest = max(item["mixture"].shape[-1] for item in items)
     for key in ("mixture", "sources"):
         batch[key] = torch.stack([functional.pad(item[key], (0, longest - item[key].shape[-1])) for item in items])

@@ -7,8 +7,8 @@
     src1.scp ...      ID PATH                     dry references in the labels' order; only IDs that have so many
     utt2num_samples   ID NUMBER                   length of the mixture
 
-One line an ID, sorted in C order (by bytes), the same IDs in every file but ``srcN.scp``.  A PATH is a recording of any
-kind soundfile reads or ``ARCHIVE:OFFSET`` in a Kaldi archive; a relative one counts from the current folder, as there.
+One line an ID, sorted in C order (by bytes), the same IDs in every file but ``srcN.scp``.  A PATH is what
+:func:`s5lib.audio.open_audio` opens; a relative one counts from the current folder, as there.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s5lib.errors import DataError
+from s5lib.provenance.files import write_text
 
 __all__ = ["line_problem", "numbered_lines", "read_table", "write_table"]
 
@@ -57,9 +58,5 @@ def line_problem(key: str, value: str, empty_values: bool) -> str:
 
 
 def write_table(path: str | os.PathLike, table: dict[str, str]) -> None:
-    """Write ``ID VALUE`` lines sorted in C order, first under a temporary name."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    lines = (f"{key} {table[key]}".rstrip() + "\n" for key in sorted(table))
-    temporary.write_text("".join(lines), encoding="utf-8")
-    os.replace(temporary, path)
+    """Write ``ID VALUE`` lines sorted in C order; the file appears whole or not at all."""
+    write_text(path, "".join(f"{key} {table[key]}".rstrip() + "\n" for key in sorted(table)))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from s5lib.audio.entries import probe_recording, read_recording
+from s5lib.audio import probe, read_audio
 from s5lib.data.directory import DataDirectory, Recording, source_slots
 from s5lib.data.tables import line_problem, numbered_lines
 from s5lib.errors import DataError
@@ -66,13 +66,13 @@ def validate_data_directory(
 
 
 def _check_recording(recording: Recording, decode: bool):
-    info = probe_recording(recording.mixture)
+    info = probe(recording.mixture)
     if recording.num_samples not in (None, info.frames):
         raise DataError(
             f"utt2num_samples says {recording.num_samples} samples, but {recording.mixture} has {info.frames}."
         )
     for path in recording.sources:
-        source = probe_recording(path)
+        source = probe(path)
         if (source.frames, source.sample_rate, source.channels) != (info.frames, info.sample_rate, 1):
             raise DataError(
                 f"{path}: {source.frames} samples, {source.sample_rate} Hz, {source.channels} channels; expected "
@@ -80,7 +80,7 @@ def _check_recording(recording: Recording, decode: bool):
             )
     if decode:
         for path in (recording.mixture, *recording.sources):
-            read_recording(path)
+            read_audio(path)
     return info
 
 

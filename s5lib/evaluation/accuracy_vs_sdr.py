@@ -1,4 +1,4 @@
-"""Fig. 5 of the paper: whether CA-PI-SDRi rises both with the tagger's accuracy and with the separator's quality.
+"""Fig. 5 of the paper: does CA-PI-SDRi rise both with the accuracy of the tagger and with the separator's SDR?
 
 Taggers and separators of different quality are combined; each combination is a system, and a point.
 """
@@ -13,7 +13,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from s5lib.errors import DataError
-from s5lib.evaluation.runs import FIGURES, SETS, figure_of, read_runs
+from s5lib.evaluation.figures import FIGURES
+from s5lib.evaluation.markdown import table
+from s5lib.evaluation.runs import SETS, figure_of, read_runs
+from s5lib.untrusted import as_markdown
 
 __all__ = ["Plane", "Point", "metric_planes", "plane_table"]
 
@@ -71,7 +74,7 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
             with oracle labels of the separator.
 
     Raises:
-        DataError: a file is missing or damaged, has not these scores, or is about other scenes than the others.
+        DataError: a file is missing or damaged, lacks these scores, or has other scenes than the others.
     """
     # by number, as two systems may have the same names
     read = read_runs({str(number): files for number, (_, _, *files) in enumerate(systems)})
@@ -81,37 +84,35 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
         for (tagger, separator, *files), (predicted, oracle) in zip(systems, read.values(), strict=True):
             accuracy, value = (figure_of(predicted, FIGURES[name], kind) for name in ("source_accuracy", "ca_pi_sdri"))
             separation = figure_of(oracle, FIGURES["pi_sdri"], kind)
-            if None in (accuracy, value, separation):
-                if kind == "both":
-                    raise DataError(
-                        f"{files[0]} has no scores of predicted labels, or {files[1]} none of oracle labels."
-                    )
-                break
-            points.append(Point(tagger, separator, accuracy, separation, value))
-        else:
+            if accuracy is not None and value is not None and separation is not None:
+                points.append(Point(tagger, separator, accuracy, separation, value))
+            elif kind == "both":
+                raise DataError(f"{files[0]} has no scores of predicted labels, or {files[1]} none of oracle labels.")
+        if len(points) == len(systems):
             planes.append(Plane(kind, tuple(points)))
     return planes
 
 
 def plane_table(planes: Sequence[Plane]) -> str:
     """Return Markdown: the rank correlations of each set, then all systems on both sets together."""
-    rows = [
-        "| rank correlation of CA-PI-SDRi with | " + " | ".join(p.kind for p in planes) + " |",
-        "|---|" + "--:|" * len(planes),
+    axes = {
+        "accuracy": "the tagger's accuracy, separator held fixed",
+        "separation": "the separator's PI-SDRi, tagger held fixed",
+    }
+    correlations = [
+        [title, *("-" if (v := plane.rank_correlation(axis)) is None else f"{v:.2f}" for plane in planes)]
+        for axis, title in axes.items()
     ]
-    for axis, title in (
-        ("accuracy", "the tagger's accuracy, separator held fixed"),
-        ("separation", "the separator's PI-SDRi, tagger held fixed"),
-    ):
-        values = [plane.rank_correlation(axis) for plane in planes]
-        rows.append(f"| {title} | " + " | ".join("-" if v is None else f"{v:.2f}" for v in values) + " |")
-    rows += [
-        "",
-        f"| tagger | separator | source accuracy [%], {planes[-1].kind} | PI-SDRi, oracle labels [dB] | CA-PI-SDRi [dB] |",
-        "|---|---|--:|--:|--:|",
-    ]
-    rows += [
-        f"| {p.tagger} | {p.separator} | {p.accuracy:.1f} | {p.separation:.2f} | {p.value:.2f} |"
+    source_accuracy, pi_sdri, ca_pi_sdri = (
+        FIGURES[name].heading for name in ("source_accuracy", "pi_sdri", "ca_pi_sdri")
+    )
+    header = ["tagger", "separator", f"{source_accuracy}, {planes[-1].kind}", pi_sdri, ca_pi_sdri]
+    points = [
+        [as_markdown(p.tagger), as_markdown(p.separator), f"{p.accuracy:.1f}", f"{p.separation:.2f}", f"{p.value:.2f}"]
         for p in planes[-1].points
     ]
-    return "\n".join(rows) + "\n"
+    return (
+        table(["rank correlation of CA-PI-SDRi with", *(plane.kind for plane in planes)], correlations)
+        + "\n"
+        + table(header, points, names=2)
+    )

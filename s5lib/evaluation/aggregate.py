@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError
+from s5lib.evaluation.bootstrap import Estimate, bootstrap_ratio
 from s5lib.metrics.scene import LabelAccuracy, SceneScore
 
-__all__ = ["Estimate", "GroupScore", "aggregate", "scene_set"]
-
-_BLOCK = 2**20  # indices drawn at a time
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over scenes, and where it would lie with other scenes of the same kind."""
-
-    value: float
-    low: float | None = None
-    """Lower end of the confidence interval; None where fewer than two scenes tell nothing about it."""
-    high: float | None = None
-    """Upper end."""
+__all__ = ["GroupScore", "aggregate", "scene_set"]
 
 
 @dataclass(frozen=True)
@@ -69,8 +58,7 @@ def aggregate(
     Args:
         scores: the scenes' results.
         confidence: of the intervals, between 0 and 1.
-        resamples: how often the scenes are drawn anew with replacement (percentile bootstrap, B. Efron 1979); 0 leaves
-            the intervals out.
+        resamples: how often the scenes are drawn anew with replacement; 0 leaves the intervals out.
         seed: of these draws; the same scores, in the same order, give the same intervals.
 
     Returns:
@@ -96,23 +84,15 @@ def aggregate(
             raise DataError(f"scores[{index}] is a {type(score).__name__}; a SceneScore is expected.")
     groups = []
     for position, (group, name, rows) in enumerate(_groups(scores)):
-        bootstrap = _Bootstrap(len(rows), confidence, resamples, [seed, position])
-        total, count = (np.array(column, dtype=float) for column in zip(*(row[:2] for row in rows), strict=True))
-        labels = [row[2] for row in rows]
-        tp = np.array([label.tp for label in labels], dtype=float)
-        predictions = np.array([label.tp + label.fn + label.fp for label in labels], dtype=float)
-        correct, mixtures = np.array([label.correct for label in labels], dtype=float), np.ones(len(rows))
-        groups.append(
-            GroupScore(
-                group,
-                name,
-                len(rows),
-                bootstrap.ratio(total, count),
-                bootstrap.ratio(tp, predictions),
-                bootstrap.ratio(correct, mixtures),
-                sum(labels, LabelAccuracy()),
-            )
+        counts = [[total, count, c.tp, c.tp + c.fn + c.fp, c.correct, 1] for total, count, c in rows]
+        columns = np.array(counts, dtype=float).T
+        sdri, source_accuracy, mixture_accuracy = (
+            bootstrap_ratio(above, below, confidence=confidence, resamples=resamples, seed=[seed, position])
+            for above, below in columns.reshape(3, 2, len(rows))
         )
+        assert mixture_accuracy is not None  # every scene counts
+        labels = sum((row[2] for row in rows), LabelAccuracy())
+        groups.append(GroupScore(group, name, len(rows), sdri, source_accuracy, mixture_accuracy, labels))
     return groups
 
 
@@ -124,7 +104,7 @@ def _groups(scores: Sequence[SceneScore]) -> list[tuple[str, str, list[_Row]]]:
     """Return group, name and rows of all groups that have a scene."""
     sets: dict[str, list[_Row]] = {"all": [], "DupSet": [], "NoDupSet": [], "zero-target": []}
     sources: dict[int, list[_Row]] = {}
-    classes: dict[object, list[_Row]] = {}
+    classes: dict[Hashable, list[_Row]] = {}
     for score in scores:
         row = (score.value or 0.0, int(score.value is not None), score.labels)
         sets["all"].append(row)
@@ -135,47 +115,20 @@ def _groups(scores: Sequence[SceneScore]) -> list[tuple[str, str, list[_Row]]]:
     groups = [("set", name, rows) for name, rows in sets.items() if rows]
     groups += [("sources", str(number), rows) for number, rows in sorted(sources.items())]
     # by number where labels are indices, by name where they are names
-    in_order = sorted(classes.items(), key=lambda item: (str(type(item[0])), item[0]))
-    return groups + [("class", str(label), rows) for label, rows in in_order]
+    in_order: list[Any] = sorted(classes, key=lambda label: (str(type(label)), label))
+    return groups + [("class", str(label), classes[label]) for label in in_order]
 
 
-def _class_rows(score: SceneScore) -> dict[object, _Row]:
+def _class_rows(score: SceneScore) -> dict[Hashable, _Row]:
     """Return P^c, N^c (equations 10 and 7) and the counts of each class of a scene."""
-    values: dict[object, list[float]] = {}
-    counts: dict[object, LabelAccuracy] = {}
     parts = [(pair.reference_label, pair.sdri, LabelAccuracy(tp=1)) for pair in score.pairs]
     parts += [(missed.label, missed.penalty, LabelAccuracy(fn=1)) for missed in score.false_negatives]
-    parts += [(invented.label, invented.penalty, LabelAccuracy(fp=1)) for invented in score.false_positives]
+    parts += [(false.label, false.penalty, LabelAccuracy(fp=1)) for false in score.false_positives]
+    rows: dict[Hashable, _Row] = {}
     for label, value, count in parts:
-        values.setdefault(label, []).append(value)
-        counts[label] = counts.get(label, LabelAccuracy()) + count
-    rows = {}
-    for label, count in counts.items():
-        whole = LabelAccuracy(mixtures=1, correct=int(count.fn == count.fp == 0))
-        rows[label] = (sum(values[label]), len(values[label]), count + whole)
-    return rows
-
-
-class _Bootstrap:
-    """Ratios of sums over scenes, with percentile intervals; all ratios of a group see the same draws."""
-
-    def __init__(self, scenes: int, confidence: float, resamples: int, seed: list[int]):
-        self._scenes, self._confidence, self._resamples, self._seed = scenes, confidence, resamples, seed
-
-    def ratio(self, above: np.ndarray, below: np.ndarray) -> Estimate | None:
-        """Return ``sum(above) / sum(below)``, both ``[scenes]``; None where nothing is below."""
-        if not below.sum():
-            return None
-        value = float(above.sum() / below.sum())
-        if self._resamples == 0 or np.count_nonzero(below) < 2:
-            return Estimate(value)
-        generator = np.random.default_rng(self._seed)
-        drawn, block = [], max(1, _BLOCK // self._scenes)
-        for start in range(0, self._resamples, block):
-            rows = min(block, self._resamples - start)
-            index = generator.integers(self._scenes, size=(rows, self._scenes))
-            sums = below[index].sum(1)
-            drawn.append(above[index].sum(1)[sums > 0] / sums[sums > 0])
-        tail = 50 * (1 - self._confidence)
-        low, high = np.percentile(np.concatenate(drawn), [tail, 100 - tail])
-        return Estimate(value, float(low), float(high))
+        total, number, counts = rows.get(label, (0, 0, LabelAccuracy()))
+        rows[label] = total + value, number + 1, counts + count
+    return {
+        label: (total, number, counts + LabelAccuracy(mixtures=1, correct=int(counts.fn == counts.fp == 0)))
+        for label, (total, number, counts) in rows.items()
+    }

@@ -1,7 +1,7 @@
-"""Estimates in a folder, as any system may leave them: ``NAME_I_LABEL.wav``, the challenge's naming.
+"""Estimates of any system in a folder, named ``NAME_I_LABEL.wav`` as in the challenge.
 
-Names and labels may both hold underscores and digits, so a file's name is not split by rule but held against the
-mixtures' names and the class labels, as a whole: what belongs to ``eval_10`` is never taken for ``eval_1``'s.
+Names and labels may both contain underscores and digits, so a file name is not split by rule but matched as a whole
+against the names of the mixtures and the class labels: a file of ``eval_10`` is never assigned to ``eval_1``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from s5lib.audio import find_audio_files
 from s5lib.data import CorpusDescription
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.scenes.corpus import AUDIO_SUFFIXES, class_labels
-from s5lib.systems.outputs import file_label, read_record
+from s5lib.scenes.corpus import class_labels
+from s5lib.systems.records import file_label, read_record, record_path
 
 __all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
 
@@ -28,19 +29,19 @@ class EstimateFile:
     label: str
     path: Path
     gain: float = 1.0
-    """by which the file is softer than the estimate"""
+    """The file is the estimate times this factor."""
 
 
 def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[str, int, str]:
     """Return mixture, number and label of ``NAME_I_LABEL``.
 
     Args:
-        stem: the file's name without its ending.
+        stem: file name without its suffix.
         names: of the mixtures; a set is fast.
-        labels: of the classes.
+        labels: class labels.
 
     Raises:
-        DataError: the name does not fit, or fits in several ways.
+        DataError: the name does not match, or matches in several ways.
 
     >>> split_name("eval_10_0_Door_bell", {"eval_1", "eval_10"}, ["Door_bell", "bell"])
     ('eval_10', 0, 'Door_bell')
@@ -48,7 +49,9 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
     ('mix_0', 1, 'Speech')
     """
     written = {file_label(label): label for label in labels}
-    known, readings, unknown = set(names), [], []
+    known = set(names)
+    readings: list[tuple[str, int, str]] = []
+    unknown: list[tuple[str, int, str]] = []
     for number in re.finditer(r"_(?=([0-9]+)_)", stem):  # looking ahead, so that numbers may be neighbours
         start, rest = stem[: number.start()], stem[number.end(1) + 1 :]
         if start in known:
@@ -57,8 +60,8 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
         name, index, label = readings[0]
         return name, index, written[label]
     if readings:
-        told = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in readings)
-        raise DataError(f"can be {told}: rename the mixture or the file.")
+        meanings = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in readings)
+        raise DataError(f"can be {meanings}: rename the mixture or the file.")
     if unknown:
         raise DataError(
             f"unknown label {unknown[-1][2]!r}. {nearest(unknown[-1][2], labels)} (--class_labels adds some.)"
@@ -71,21 +74,17 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
 
 
 def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) -> dict[str, list[EstimateFile]]:
-    """Return what a folder holds for each of ``names``, by the files' numbers; nothing is an empty list.
+    """Return the estimates of each of ``names`` in a folder, in the order of their numbers.
 
-    Other files than recordings, and hidden ones, are passed over.
+    Hidden files and files that are not recordings are skipped.
 
     Raises:
-        DataError: no folder, no recordings in it, a file that belongs to no mixture, has an unknown label or a number
-            that another file has.
+        DataError: there is no folder or no recording in it, or a file belongs to no mixture, has an unknown label or
+            the number of another file.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of estimates.")
-    files = sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.lower().endswith(AUDIO_SUFFIXES) and not entry.name.startswith(".") and entry.is_file()
-    )
+    files = [path.name for path in find_audio_files(folder, recursive=False).files]
     if not files:
         inside = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
         hint = f" It has folders ({', '.join(inside[:3])}): is one of them meant?" if inside else ""
@@ -106,12 +105,12 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
 
 
 def listed_by_inference(folder: Path, name: str) -> list[EstimateFile]:
-    """Return what the JSON of a recording lists, see :mod:`s5lib.systems.outputs`.
+    """Return the estimates that the JSON of a recording lists, see :mod:`s5lib.systems.outputs`.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: the JSON is missing or damaged.
     """
-    record = read_record(folder / f"{name}.json")
+    record = read_record(record_path(folder, name))
     gain = float(record.get("gain", 1.0))
     return [EstimateFile(entry["label"], folder / Path(entry["file"]).name, gain) for entry in record["sources"]]
 
@@ -121,8 +120,8 @@ def known_labels(references: Path, given: str | None, used: Iterable[str]) -> li
 
     Args:
         references: a data directory, beside which ``corpus.json`` may be, or a rendered set, maybe in its corpus.
-        given: ``LABEL,LABEL,...`` or a file with them, separated by white space; None: found out.
-        used: labels of the references; all there is where there is no corpus.
+        given: ``LABEL,LABEL,...`` or a file of labels, separated by white space; None: those of the corpus.
+        used: labels of the references, the only ones where there is no corpus.
 
     Raises:
         ConfigError: ``given`` is empty, or lacks a label that a reference has.

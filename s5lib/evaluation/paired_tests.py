@@ -1,7 +1,7 @@
 """Two systems on the same scenes: is one better, or was it luck?
 
 Scenes differ far more from each other than systems do on one scene, so the difference is taken scene by scene.  Two
-tests ask whether differences as large would come about if it were a coin's matter which system is called which: the
+tests ask how often differences as large arise by chance, if in each scene a coin decides which system is which: the
 sign-flip permutation test (R. A. Fisher 1935), of the mean, and Wilcoxon's signed-rank test (1945), of the ranks, which
 a few extreme scenes move less.  Right and wrong mixtures are compared by McNemar's exact test (1947).
 """
@@ -9,33 +9,30 @@ a few extreme scenes move less.  Right and wrong mixtures are compared by McNema
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from s5lib.errors import DataError
-from s5lib.evaluation import Estimate
-from s5lib.evaluation.scoring import MetricOptions
+from s5lib.evaluation.bootstrap import Estimate, blocks, bootstrap, bootstrap_ratio, ratio
 from s5lib.metrics import SceneScore
-from s5lib.untrusted import read_json_lines, shown
 
-__all__ = ["Comparison", "compare", "read_scores", "sign_flip_test"]
+__all__ = ["PairedComparison", "compare", "difference_of_means", "sign_flip_test"]
 
 _TIE = 1e-4  # dB: what rounding alone can make
 _EXACT = 12  # scenes up to which all sign flips are tried
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """How one system did against another on the same scenes; differences are the first's minus the other's."""
 
     scenes: int
     compared: int
     """Scenes in which both have a value."""
     only_first: int
-    """Scenes in which only the first has one; without a source, it invented some, the other rightly found none."""
+    """Scenes in which only the first has one: there is no source, it has false positives, the other has none."""
     only_other: int
     difference: Estimate | None
     """Mean difference over the scenes compared, in dB, with its interval; None without any."""
@@ -60,7 +57,7 @@ def compare(
     confidence: float = 0.95,
     resamples: int = 9999,
     seed: int = 0,
-) -> Comparison:
+) -> PairedComparison:
     """Compare the scores of two systems, in the same order of scenes.
 
     A scene without a value on a side (no source, and none predicted) has no difference in dB; it is counted apart.
@@ -83,18 +80,18 @@ def compare(
     first, other = list(first), list(other)
     if len(first) != len(other):
         raise DataError(f"{len(first)} scores cannot be compared with {len(other)}: the same scenes are needed.")
-    both = [(a.value, b.value) for a, b in zip(first, other, strict=True) if None not in (a.value, b.value)]
-    gain = np.array([a - b for a, b in both])
+    values = [(a.value, b.value) for a, b in zip(first, other, strict=True)]
+    gain = np.array([a - b for a, b in values if a is not None and b is not None])
     gain[np.abs(gain) < _TIE] = 0
-    undefined = [(a.value is None, b.value is None) for a, b in zip(first, other, strict=True)]
+    undefined = [(a is None, b is None) for a, b in values]
     right = [(a.fn + a.fp == 0, b.fn + b.fp == 0) for a, b in zip(first, other, strict=True)]
     right_first, right_other = right.count((True, False)), right.count((False, True))
-    return Comparison(
+    return PairedComparison(
         scenes=len(first),
         compared=len(gain),
         only_first=undefined.count((False, True)),
         only_other=undefined.count((True, False)),
-        difference=_mean(gain, confidence, resamples, seed) if len(gain) else None,
+        difference=bootstrap_ratio(gain, np.ones(len(gain)), confidence=confidence, resamples=resamples, seed=seed),
         p_mean=sign_flip_test(gain, resamples, seed) if len(gain) > 1 else None,
         p_ranks=_signed_ranks(gain) if len(gain) > 1 else None,
         better=int((gain > 0).sum()),
@@ -106,19 +103,32 @@ def compare(
     )
 
 
-def _mean(gain: np.ndarray, confidence: float, resamples: int, seed: int) -> Estimate:
-    if len(gain) < 2:
-        return Estimate(float(gain.mean()))
-    means = _in_parts(
-        lambda generator, rows: gain[generator.integers(len(gain), size=(rows, len(gain)))], len(gain), resamples, seed
+def difference_of_means(
+    first: Sequence[SceneScore], other: Sequence[SceneScore], *, resamples: int = 2000, seed: int = 0
+) -> Estimate | None:
+    """Return the mean of ``first`` minus the mean of ``other`` in dB, with a 95 % interval by bootstrap over scenes.
+
+    Each mean is over the scenes that have a value in it.  A scene without a source leaves the mean once nothing is
+    found there, which is a gain that differences scene by scene do not show.  None where a side has no value.
+
+    >>> ours, theirs = (SceneScore(4.0), SceneScore(None)), (SceneScore(4.0), SceneScore(0.0, fp=1))
+    >>> difference_of_means(ours, theirs, resamples=0).value
+    2.0
+    """
+    means = [
+        ratio(np.array([s.value or 0.0 for s in side]), np.array([float(s.value is not None) for s in side]))
+        for side in (first, other)
+    ]
+    return bootstrap(
+        lambda index: means[0](index) - means[1](index),
+        len(first),
+        resamples=resamples if len(first) > 1 else 0,
+        seed=seed,
     )
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Estimate(float(gain.mean()), float(low), float(high))
 
 
 def sign_flip_test(gain: np.ndarray, resamples: int = 9999, seed: int = 0) -> float:
-    """Return the two-sided p value of ``gain [N]`` having the mean 0, its signs being a coin's matter.
+    """Return the two-sided p value of ``gain [N]`` having the mean 0, if a coin decides each sign.
 
     All ``2**N`` signs are tried up to N = 12, ``resamples`` random ones beyond; the signs observed are one of them.
 
@@ -130,17 +140,12 @@ def sign_flip_test(gain: np.ndarray, resamples: int = 9999, seed: int = 0) -> fl
         means = np.array(list(itertools.product((-1, 1), repeat=len(gain)))) @ gain / len(gain)
         return float((np.abs(means) >= observed).mean())
 
-    def flipped(generator, rows):
-        return gain * generator.choice((-1, 1), size=(rows, len(gain)))
-
-    extreme = (np.abs(_in_parts(flipped, len(gain), resamples, seed)) >= observed).sum()
+    generator = np.random.default_rng(seed)
+    means = [
+        (gain * generator.choice((-1, 1), size=(rows, len(gain)))).mean(1) for rows in blocks(resamples, len(gain))
+    ]
+    extreme = (np.abs(np.concatenate(means)) >= observed).sum()
     return float((extreme + 1) / (resamples + 1))
-
-
-def _in_parts(draw: Callable, scenes: int, resamples: int, seed: int) -> np.ndarray:
-    """Return the mean of each of ``resamples`` draws, made a few at a time: all at once would take gigabytes."""
-    generator, rows = np.random.default_rng(seed), max(1, 2**20 // scenes)
-    return np.concatenate([draw(generator, min(rows, resamples - n)).mean(1) for n in range(0, resamples, rows)])
 
 
 def _signed_ranks(gain: np.ndarray) -> float:
@@ -153,31 +158,3 @@ def _coin(heads: int, tails: int) -> float:
     from scipy.stats import binomtest
 
     return float(binomtest(heads, heads + tails).pvalue)
-
-
-def read_scores(path: Path, options: MetricOptions) -> dict[str, dict[str, SceneScore]]:
-    """Return the scores that ``s5lib score`` left in ``path`` (``.jsonl``): by recording, then by kind; without pairs.
-
-    Raises:
-        DataError: the file cannot be read, a line is not one of a recording's scores, or was made with other options.
-    """
-    found: dict[str, dict[str, SceneScore]] = {}
-    for place, row in read_json_lines(path):
-        try:
-            scores = {kind: _scene(row[kind]) for kind in ("predicted", "oracle") if kind in row}
-            if row["id"] in found or not scores:
-                raise ValueError("the recording a second time" if scores else "no scores")
-            found[row["id"]] = scores
-            used = MetricOptions(**row.get("options", {}))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{place}: not a line of scores ({shown(error)}); make the file anew.") from None
-        if used != options:
-            raise DataError(f"{path} was scored with {used}, this is {options}: use the same options for both.")
-    return found
-
-
-def _scene(row: dict) -> SceneScore:
-    value = row["value"]
-    if value is not None and not np.isfinite(float(value)):
-        raise ValueError(f"value {value!r}")
-    return SceneScore(None if value is None else float(value), (), int(row["tp"]), int(row["fn"]), int(row["fp"]))

@@ -1,22 +1,22 @@
-"""``RESULTS.md`` and ``scores.jsonl``: the scores of a test set, as a table and line by line."""
+"""``RESULTS.md`` and ``RESULTS.jsonl``: the scores of a test set, as tables and line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
-from s5lib.errors import ConfigError
-from s5lib.evaluation import aggregate
-from s5lib.evaluation.aggregate import Estimate, GroupScore
-from s5lib.evaluation.scoring import MetricOptions, RecordingScores
-from s5lib.metrics import SceneScore
+from s5lib.errors import ConfigError, DataError
+from s5lib.evaluation.bootstrap import Estimate
+from s5lib.evaluation.figures import FIGURES, Figure, Group, Summary
+from s5lib.evaluation.markdown import table
+from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
 from s5lib.provenance.files import write_text
-from s5lib.untrusted import to_json
+from s5lib.untrusted import as_markdown, read_json_lines, shown, to_json
 
-__all__ = ["results_table", "write_results"]
+__all__ = ["MAIN_FIGURES", "read_results", "results_table", "write_results"]
 
-_COLUMNS = ("predicted", "oracle", "mixture", "silence")
+MAIN_FIGURES = ("ca_pi_sdri", "source_accuracy", "mixture_accuracy", "pi_sdri", "mixture_floor", "silence_floor")
+"""The columns of the table of results, keys of :data:`~s5lib.evaluation.figures.FIGURES`."""
 
 
 def results_table(scores: Sequence[RecordingScores]) -> str:
@@ -24,147 +24,105 @@ def results_table(scores: Sequence[RecordingScores]) -> str:
 
     Intervals are of 95 %, by bootstrap over the recordings.
     """
-    groups = {name: _groups([getattr(s, name) for s in scores]) for name in _COLUMNS}
-    names = dict.fromkeys(key for column in groups.values() for key in column)
+    summary = Summary(scores)
+    figures = [FIGURES[name] for name in MAIN_FIGURES]
     parts = []
-    for group, title in (("set", "set"), ("sources", "sources in the mixture"), ("class", "class")):
-        parts.append(
-            f"| {title} | mixtures | CA-PI-SDRi [dB] | source accuracy [%] | mixture accuracy [%] "
-            "| PI-SDRi, oracle labels [dB] | floor: mixture [dB] | floor: silence [dB] |\n"
-            "|---|--:|--:|--:|--:|--:|--:|--:|"
-        )
-        for key in names:
-            if key[0] != group:
-                continue
-            system, oracle, mixture, silence = (groups[name].get(key) for name in _COLUMNS)
-            cells = [
-                key[1],
-                str((system or oracle).scenes),
-                _cell(system and system.sdri),
-                _cell(system and system.source_accuracy, 100, 1),
-                _cell(system and system.mixture_accuracy, 100, 1),
-                _cell(oracle and oracle.sdri),
-                _value(mixture and mixture.sdri),
-                _value(silence and silence.sdri),
-            ]
-            parts.append(f"| {' | '.join(cells)} |")
-        parts.append("")
-    return "\n".join(parts + _more_of_predicted(scores, groups["predicted"]))
+    for kind, title in (("set", "set"), ("sources", "sources in the mixture"), ("class", "class")):
+        header = [title, "mixtures", *(figure.heading for figure in figures)]
+        rows = [
+            [as_markdown(group[1]), str(count), *(_cell(summary, figure, group) for figure in figures)]
+            for group, count in summary.names(kind).items()
+        ]
+        parts.append(table(header, rows))
+    return "\n".join(parts + _more_of_predicted(summary))
 
 
-def _more_of_predicted(scores: Sequence[RecordingScores], predicted: dict) -> list[str]:
+def _more_of_predicted(summary: Summary) -> list[str]:
     """Return a table of the other metrics and the counts, with a column for each set."""
-    sets = [key for key in predicted if key[0] == "set"]
+    sets = {group: mean for group, mean in summary.groups("predicted").items() if group[0] == "set"}
     if not sets:
         return []
-    other = {name: _groups([getattr(s, name) for s in scores]) for name in ("predicted_ca", "predicted_pi")}
-    empty = [s.predicted for s in scores if not s.predicted.reference_labels]
-    rows = {
-        "CA-SDRi [dB]": [_cell(other["predicted_ca"][key].sdri) for key in sets],
-        "PI-SDRi [dB]": [_cell(other["predicted_pi"][key].sdri) for key in sets],
-        "sources": [str(predicted[key].labels.tp + predicted[key].labels.fn) for key in sets],
-        "found (TP)": [str(predicted[key].labels.tp) for key in sets],
-        "missed (FN)": [str(predicted[key].labels.fn) for key in sets],
-        "invented (FP)": [str(predicted[key].labels.fp) for key in sets],
-    }
-    lines = [f"| predicted labels | {' | '.join(name for _, name in sets)} |", f"|---|{'--:|' * len(sets)}"]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    rows = [
+        [f"{title} [dB]", *(_cell(summary, FIGURES[key], group) for group in sets)]
+        for key, title in (("ca_sdri", "CA-SDRi"), ("predicted_pi_sdri", "PI-SDRi"))
+    ]
+    counts = [mean.labels for mean in sets.values()]
+    rows += [
+        ["sources", *(str(count.tp + count.fn) for count in counts)],
+        ["found (TP)", *(str(count.tp) for count in counts)],
+        ["missed (FN)", *(str(count.fn) for count in counts)],
+        ["false positives (FP)", *(str(count.fp) for count in counts)],
+    ]
+    lines = [table(["predicted labels", *(name for _, name in sets)], rows)]
+    empty = [r.predicted for r in summary.recordings if r.predicted and not r.labels]
     if empty:
         wrong = sum(score.fp > 0 for score in empty)
-        lines += ["", f"Of {len(empty)} mixtures without a source, {wrong} got an invented one."]
-    return [*lines, ""]
+        lines.append(f"Mixtures without a source: {len(empty)}, of which {wrong} with a false positive.\n")
+    return lines
 
 
-def _groups(scores) -> dict[tuple[str, str], GroupScore]:
-    if any(score is None for score in scores):
-        return {}
-    return {(group.group, group.name): group for group in aggregate(scores)}
-
-
-def _cell(estimate: Estimate | None, scale: float = 1, digits: int = 2) -> str:
-    if estimate is None:
-        return "-"
-    text = f"{scale * estimate.value:.{digits}f}"
-    if estimate.low is not None:
-        text += f" ({scale * estimate.low:.{digits}f} to {scale * estimate.high:.{digits}f})"
-    return text
-
-
-def _value(estimate: Estimate | None) -> str:
-    return "-" if estimate is None else f"{estimate.value:.2f}"
+def _cell(summary: Summary, figure: Figure, group: Group) -> str:
+    estimate = summary.estimate(figure, group)
+    if estimate is not None and figure.scores in ("mixture", "silence"):
+        estimate = Estimate(estimate.value)  # a floor is given without its interval
+    return "-" if estimate is None else estimate.format(figure.digits)
 
 
 _NOTES = """
-- CA-PI-SDRi: the whole system, labels predicted by the tagger; a missed or invented source counts 0 dB, unless
-  said otherwise below. A mixture with neither a source nor a prediction has no value and is left out of the mean.
-- CA-SDRi: same-class sources in the order of the files, which means nothing; PI-SDRi with predicted labels: whatever
-  the labels say.
-- Source accuracy: TP / (TP + FP + FN); mixture accuracy: mixtures whose labels are all right.
-- PI-SDRi, oracle labels: the separator alone, told the right labels.
+- CA-PI-SDRi: the whole system, with labels predicted by the tagger. A missed source or a false positive counts 0 dB,
+  unless stated otherwise below. A mixture with neither a source nor a prediction has no value and is left out of the
+  mean.
+- CA-SDRi pairs same-class sources in the order of the files, which is arbitrary; PI-SDRi with predicted labels ignores
+  the labels.
+- Source accuracy: TP / (TP + FP + FN). Mixture accuracy: share of mixtures whose labels are all correct.
+- PI-SDRi, oracle labels: the separator alone, given the correct labels.
 - DupSet: mixtures with several sources of one class; NoDupSet: all classes distinct; zero-target: no source.
 - Floors, with oracle labels: the mixture itself, or silence, as every estimate.
 - In brackets: 95 % confidence intervals, by bootstrap over the mixtures.
 """
 
 
-def write_results(
-    scores: Sequence[RecordingScores],
-    path: Path,
-    title: str,
-    options: MetricOptions | None = None,
-    comparison: str = "",
-    others: Mapping[str, Mapping[str, SceneScore]] | None = None,
-) -> str:
+def write_results(scores: Sequence[RecordingScores], path: Path, title: str, comparison: str = "") -> str:
     """Write ``path`` (Markdown) and, beside it, a ``.jsonl`` of the same name with a line for each recording.
 
     Args:
-        options: that the scores were made with.
-        comparison: Markdown with another system, that goes between table and notes.
-        others: that system's scores, by recording and kind; their values and the differences go into the lines.
+        scores: of the recordings, all with the same options.
+        path: of the Markdown.
+        title: its heading.
+        comparison: Markdown with another system, that goes between tables and notes.
 
-    Returns the table.
+    Returns the tables.
 
     Raises:
         ConfigError: it cannot be written there.
     """
-    options = options or MetricOptions()
-    table = results_table(scores)
-    of_other = others or {}
-    lines = [to_json(_line(s, of_other.get(s.id, {})) | {"options": asdict(options)}) for s in scores]
-    notes = _NOTES
+    tables, notes = results_table(scores), _NOTES
+    options = scores[0].options if scores else MetricOptions()
     if options != MetricOptions():
         notes += (
-            f"- Pairs by {options.pairing.upper()}; a missed source counts {options.penalty_fn:g} dB, an invented one "
+            f"- Pairs by {options.pairing.upper()}; a missed source counts {options.penalty_fn:g} dB, a false positive "
             f"{options.penalty_fp:g} dB.\n"
         )
     try:
-        write_text(path, f"# {title}\n\n{table}{comparison}{notes}")
-        write_text(path.with_suffix(".jsonl"), "\n".join(lines) + "\n")
+        write_text(path.with_suffix(".jsonl"), "".join(f"{to_json(score.as_dict())}\n" for score in scores))
+        write_text(path, f"# {as_markdown(title)}\n\n{tables}{comparison}{notes}")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
-    return table
+    return tables
 
 
-def _line(score: RecordingScores, others: Mapping[str, SceneScore]) -> dict:
-    row = {"id": score.id}
-    for name in (*_COLUMNS, "oracle_ca_pi"):
-        scene = getattr(score, name)
-        if scene is not None:
-            row[name] = {
-                "value": scene.value,
-                "tp": scene.tp,
-                "fn": scene.fn,
-                "fp": scene.fp,
-                "pairs": [[pair.reference, pair.estimate, pair.reference_label, pair.sdri] for pair in scene.pairs],
-            }
-    if score.predicted is not None:
-        row["predicted"]["false_positives"] = [[false.index, false.label] for false in score.predicted.false_positives]
-    if score.predicted_ca is not None:
-        row["predicted_ca_sdri"], row["predicted_pi_sdri"] = score.predicted_ca.value, score.predicted_pi.value
-    compared = {kind: (row[kind]["value"], other.value) for kind, other in others.items() if kind in row}
-    if compared:
-        row["other"] = {
-            kind: {"value": theirs, "difference": None if None in (ours, theirs) else ours - theirs}
-            for kind, (ours, theirs) in compared.items()
-        }
-    return row
+def read_results(path: Path) -> tuple[RecordingScores, ...]:
+    """Read a ``RESULTS.jsonl``.
+
+    Raises:
+        DataError: the file cannot be read or holds no scores, or a line is damaged or repeats a recording.
+    """
+    results: dict[str, RecordingScores] = {}
+    for place, row in read_json_lines(path, advice="Run 's5lib score' again."):
+        scores = RecordingScores.from_dict(row, place)
+        if scores.id in results:
+            raise DataError(f"{place}: {shown(scores.id)} comes a second time. Run 's5lib score' again.")
+        results[scores.id] = scores
+    if not results:
+        raise DataError(f"{path} holds no scores; expected a line for each recording, as 's5lib score' writes them.")
+    return tuple(results.values())

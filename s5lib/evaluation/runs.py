@@ -1,7 +1,6 @@
-"""Several runs of one comparison side by side: means over the runs of one name, their spread, and the differences.
+"""Several runs side by side: means over the runs of one name, their spread, and the differences between names.
 
-A run is what ``s5lib score`` has written of it.  Runs of one name differ in their seed alone; those of different names are
-what is compared.
+A run is what ``s5lib score`` has written of it.  Runs of one name differ in their seed alone; names are compared.
 """
 
 from __future__ import annotations
@@ -13,42 +12,22 @@ from pathlib import Path
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.evaluation import aggregate, scene_set
-from s5lib.evaluation.records import SceneResult, read_results
-from s5lib.metrics import SceneScore
+from s5lib.evaluation.figures import FIGURES, Figure, Summary
+from s5lib.evaluation.markdown import table
+from s5lib.evaluation.results import read_results
+from s5lib.untrusted import as_markdown
 
-__all__ = ["FIGURES", "SETS", "Comparison", "Figure", "compare_runs", "figure_of", "read_runs"]
+__all__ = ["COMPARED", "SETS", "RunComparison", "compare_runs", "figure_of", "read_runs"]
 
 SETS = ("DupSet", "NoDupSet", "both")
 """Scenes with several sources of one class, scenes of distinct classes, and both together; scenes without a target are
 left out, as in the paper's test set."""
+COMPARED = ("pi_sdri", "oracle_ca_pi_sdri", "ca_pi_sdri", "source_accuracy", "mixture_accuracy")
+"""The figures that runs are compared by unless others are asked for."""
 
 
 @dataclass(frozen=True)
-class Figure:
-    """What a run is measured by."""
-
-    title: str
-    scores: str
-    """Which of a :class:`SceneResult`'s scores."""
-    part: str
-    """Of :class:`s5lib.metrics.GroupScore`."""
-    scale: float
-    digits: int
-    unit: str
-
-
-FIGURES = {
-    "pi_sdri": Figure("PI-SDRi, oracle labels", "oracle", "sdri", 1, 2, "dB"),
-    "oracle_ca_pi_sdri": Figure("CA-PI-SDRi, oracle labels", "oracle_ca_pi", "sdri", 1, 2, "dB"),
-    "ca_pi_sdri": Figure("CA-PI-SDRi", "predicted", "sdri", 1, 2, "dB"),
-    "source_accuracy": Figure("source accuracy", "predicted", "source_accuracy", 100, 1, "%"),
-    "mixture_accuracy": Figure("mixture accuracy", "predicted", "mixture_accuracy", 100, 1, "%"),
-}
-
-
-@dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """One figure of all runs."""
 
     figure: Figure
@@ -63,65 +42,56 @@ class Comparison:
         """
         first, *others = self.values
         sets = list(self.values[first])
-        rows = [f"| {self.figure.title} [{self.figure.unit}] | {' | '.join(sets)} |", "|---|" + "--:|" * len(sets)]
-        for name, by_set in self.values.items():
-            rows.append(f"| {name} | {' | '.join(self._cell(by_set[s]) for s in sets)} |")
+        rows = [[as_markdown(name), *(self._cell(by_set[s]) for s in sets)] for name, by_set in self.values.items()]
         for name in others:
             cells = [self._difference(self.values[first][s], self.values[name][s]) for s in sets]
             if any(cell != "-" for cell in cells):
-                rows.append(f"| {first} - {name} | {' | '.join(cells)} |")
-        return "\n".join(rows) + "\n"
+                rows.append([as_markdown(f"{first} - {name}"), *cells])
+        return table([self.figure.heading, *sets], rows)
 
     def _difference(self, ours: Sequence[float] | None, theirs: Sequence[float] | None) -> str:
         if ours is None or theirs is None or len(ours) != len(theirs):
             return "-"
-        return self._cell(np.subtract(ours, theirs), "+")
+        return self._cell(np.subtract(ours, theirs).tolist(), "+")
 
     def _cell(self, values: Sequence[float] | None, sign: str = "") -> str:
         if values is None:
             return "-"
-        form = f"{sign}.{self.figure.digits}f"
-        text = format(float(np.mean(values)), form)
+        text = f"{np.mean(values):{sign}.{self.figure.digits}f}"
         return text if len(values) < 2 else f"{text} ± {np.std(values, ddof=1):.{self.figure.digits}f}"
 
 
-def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[SceneResult, ...]]]:
-    """Read the ``RESULTS.jsonl`` of each name's runs.
+def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
+    """Read the ``RESULTS.jsonl`` of each name's runs and sum up their scenes with a target.
 
     Raises:
-        DataError: a file is missing or damaged, or two of them are about other scenes.
+        DataError: a file is missing or damaged, or two files have different scenes.
     """
-    runs, known = {}, None
+    runs: dict[str, list[Summary]] = {}
+    known = None
     for name, paths in files.items():
         for path in paths:
-            results = read_results(path, {})
-            scenes = {(result.id, result.references) for result in results}
+            results = read_results(path)
+            scenes = {(result.id, result.labels) for result in results}
             known = known or (path, scenes)
             if scenes != known[1]:
                 raise DataError(
-                    f"{path} is about {len(scenes)} scenes and {known[0]} about {len(known[1])}, "
-                    f"{len(scenes & known[1])} of them the same: runs are compared on the same test set."
+                    f"{path} has {len(scenes)} scenes and {known[0]} has {len(known[1])}, {len(scenes & known[1])} in "
+                    "common; compare runs on one test set."
                 )
-            runs.setdefault(name, []).append(results)
+            summary = Summary([result for result in results if result.labels], resamples=0)
+            runs.setdefault(name, []).append(summary)
     return runs
 
 
-def figure_of(results: Sequence[SceneResult], figure: Figure, kind: str) -> float | None:
-    """Return a figure over the scenes of one of :data:`SETS`, in its unit; None where it was not measured."""
-    scores: list[SceneScore] = []
-    for result in results:
-        score = getattr(result, figure.scores)
-        if score is None:
-            return None
-        if result.references and kind in ("both", scene_set(score)):
-            scores.append(score)
-    groups = aggregate(scores, resamples=0)
-    estimate = getattr(groups[0], figure.part) if groups else None
-    return None if estimate is None else figure.scale * estimate.value
+def figure_of(run: Summary, figure: Figure, kind: str) -> float | None:
+    """Return a figure over one of :data:`SETS`, in its unit; None where it was not measured."""
+    estimate = run.estimate(figure, ("set", "all" if kind == "both" else kind))
+    return None if estimate is None else estimate.value
 
 
-def compare_runs(runs: Mapping[str, Sequence[Sequence[SceneResult]]], names: Sequence[str] = ()) -> list[Comparison]:
-    """Compare runs by the figures of these ``names``; without names, by all that any run has.
+def compare_runs(runs: Mapping[str, Sequence[Summary]], names: Sequence[str] = ()) -> list[RunComparison]:
+    """Compare runs by the figures of these ``names``; without names, by those of :data:`COMPARED` that any run has.
 
     Raises:
         ConfigError: an unknown figure.
@@ -131,12 +101,13 @@ def compare_runs(runs: Mapping[str, Sequence[Sequence[SceneResult]]], names: Seq
         if name not in FIGURES:
             raise ConfigError(f"there is no figure {name!r}. {nearest(name, FIGURES)}")
     found = []
-    for key in names or FIGURES:
+    for key in names or COMPARED:
         figure = FIGURES[key]
         values = {name: {kind: _values(each, figure, kind) for kind in SETS} for name, each in runs.items()}
         kinds = [kind for kind in SETS if any(by_set[kind] for by_set in values.values())]
         if kinds:
-            found.append(Comparison(figure, {name: {k: by_set[k] for k in kinds} for name, by_set in values.items()}))
+            by_kind = {name: {kind: by_set[kind] for kind in kinds} for name, by_set in values.items()}
+            found.append(RunComparison(figure, by_kind))
         elif names:
             raise DataError(
                 f"no run was scored by {figure.title}. Run the stages of inference and scores with "
@@ -145,6 +116,6 @@ def compare_runs(runs: Mapping[str, Sequence[Sequence[SceneResult]]], names: Seq
     return found
 
 
-def _values(runs: Sequence[Sequence[SceneResult]], figure: Figure, kind: str) -> list[float] | None:
-    values = [figure_of(results, figure, kind) for results in runs]
-    return None if None in values else values
+def _values(runs: Sequence[Summary], figure: Figure, kind: str) -> list[float] | None:
+    values = [value for run in runs if (value := figure_of(run, figure, kind)) is not None]
+    return values if len(values) == len(runs) else None

@@ -1,4 +1,4 @@
-"""Score the sources that a system has left as files, against a data directory's references."""
+"""Score the sources that a system has written, against the references of a data directory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -17,49 +17,18 @@ from s5lib.align import ClassAware
 from s5lib.data import DataDirectory, Recording
 from s5lib.errors import DataError
 from s5lib.evaluation.estimate_files import EstimateFile, list_estimates, listed_by_inference
+from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
 from s5lib.evaluation.waveforms import Workspace, check_finite, read_mixture, read_rows
 from s5lib.metrics import LabelledScene, Pair, SceneScore
+from s5lib.systems.records import check_made_from, record_path
 
-__all__ = ["MetricOptions", "RecordingScores", "list_outputs", "score_listed", "score_recordings"]
+__all__ = ["check_outputs", "list_outputs", "reference_labels", "score_listed", "score_recordings"]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class MetricOptions:
-    """Options of :func:`s5lib.metrics.ca_pi_sdri`."""
-
-    pairing: str = "sdri"
-    """what the pairs maximise: ``"sdri"``, or ``"sdr"`` as the public DCASE 2026 baseline does"""
-    penalty_fn: float = 0.0
-    """in dB, of each missed source"""
-    penalty_fp: float = 0.0
-    """in dB, of each estimate of nothing"""
-
-
-@dataclass(frozen=True)
-class RecordingScores:
-    """The scores of one recording: of the system, and of two that do nothing."""
-
-    id: str
-    predicted: SceneScore | None
-    """CA-PI-SDRi with predicted labels; None: there is no such output"""
-    oracle: SceneScore | None
-    """PI-SDRi with oracle labels"""
-    mixture: SceneScore
-    """the mixture as every estimate, with oracle labels: 0 dB by definition"""
-    silence: SceneScore
-    """silence as every estimate, with oracle labels"""
-    predicted_ca: SceneScore | None = None
-    """CA-SDRi with predicted labels; same-class sources in the order of the files"""
-    predicted_pi: SceneScore | None = None
-    """PI-SDRi with predicted labels, which then count for nothing"""
-    oracle_ca_pi: SceneScore | None = None
-    """CA-PI-SDRi with oracle labels: whether the separator gave each class what is its own"""
-
-
 Outputs = dict[str, dict[str, list[EstimateFile]]]
-"""``"predicted"`` and ``"oracle"``, or one of them: files of the sources by recording."""
+"""For ``"predicted"``, ``"oracle"`` or both: the files of the estimates by recording."""
 
 
 def score_recordings(
@@ -68,25 +37,40 @@ def score_recordings(
     """Yield the scores of a data directory's recordings, from ``infer_dir/predicted`` and ``infer_dir/oracle``.
 
     Raises:
-        DataError: there are no references, no output, or a file is missing or does not fit its reference.
+        DataError: there are no references or no output, or a file is missing or does not match its reference.
     """
     recordings = DataDirectory.read(data_dir).recordings
-    yield from score_listed(recordings, list_outputs(infer_dir, [r.id for r in recordings]), options, nj)
+    outputs = list_outputs(infer_dir, [r.id for r in recordings])
+    check_outputs(infer_dir, recordings)
+    yield from score_listed(recordings, outputs, options, nj)
+
+
+def check_outputs(infer_dir: Path, recordings: Sequence[Recording]) -> None:
+    """Check that what ``s5lib infer`` has left was made from these recordings, for the labels that they now have.
+
+    Raises:
+        DataError: a recording or its labels have changed since.
+    """
+    for kind in ("predicted", "oracle"):
+        if (infer_dir / kind).is_dir():
+            for recording in recordings:
+                labels = recording.labels if kind == "oracle" else None
+                check_made_from(record_path(infer_dir / kind, recording.id), recording.mixture, labels)
 
 
 def list_outputs(
     folder: Path, names: Sequence[str], labels: Iterable[str] | None = None, oracle: Path | None = None
 ) -> Outputs:
-    """Return what a system has left: what :mod:`s5lib.systems.inference` writes, or files ``NAME_I_LABEL.wav``.
+    """Return the files that a system has written, by ``s5lib infer`` or as ``NAME_I_LABEL.wav``.
 
     Args:
-        folder: with folders ``predicted``, ``oracle`` or both that ``s5lib infer`` has written, or with files.
+        folder: holds the folders ``predicted``, ``oracle`` or both of ``s5lib infer``, or the files.
         names: of the mixtures.
-        labels: of the classes, by which files are told apart; None: expect what ``s5lib infer`` has written.
-        oracle: a folder of files that were separated with the references' labels.
+        labels: class labels, needed to read file names; None: ``folder`` is from ``s5lib infer``.
+        oracle: a folder of files that were separated with the labels of the references.
 
     Raises:
-        DataError: there is no output, or a file is not one of a mixture and a label.
+        DataError: there is no output, or a file belongs to no mixture or label.
     """
     kinds = [kind for kind in ("predicted", "oracle") if (folder / kind).is_dir()]
     if kinds and oracle is None:
@@ -99,20 +83,30 @@ def list_outputs(
     return {kind: list_estimates(path, names, labels) for kind, path in folders.items()}
 
 
+def reference_labels(recording: Recording) -> list[str]:
+    """Return the labels of the references.
+
+    Raises:
+        DataError: the recording has no references.
+    """
+    if recording.labels is None or len(recording.labels) != len(recording.sources):
+        raise DataError(f"{recording.id} has no references (labels and src1.scp, ...), which scoring needs.")
+    return list(recording.labels)
+
+
 def score_listed(
     recordings: Sequence[Recording], outputs: Outputs, options: MetricOptions | None = None, nj: int = 1
 ) -> Iterator[RecordingScores]:
     """Yield the scores of ``recordings``, in their order; ``nj`` threads share the work.
 
     Raises:
-        DataError: a recording has no references, or a file is missing or does not fit its mixture.
+        DataError: a recording has no references, or a file is missing or does not match its mixture.
     """
     for recording in recordings:
-        if recording.labels is None or len(recording.labels) != len(recording.sources):
-            raise DataError(f"{recording.id} has no references (labels and src1.scp, ...): nothing to score with.")
+        reference_labels(recording)
     jobs = [(recording, {kind: of[recording.id] for kind, of in outputs.items()}) for recording in recordings]
     clipped = []
-    # threads suffice: reading and inner products, which take the time, let others work
+    # threads suffice: reading and inner products take the time, and both release the interpreter lock
     with ThreadPoolExecutor(max(1, nj)) as pool:
         results = pool.map(partial(_score, options or MetricOptions()), jobs)
         try:
@@ -120,11 +114,11 @@ def score_listed(
                 clipped += files
                 yield scores
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error the rest is not worth the time
+            pool.shutdown(cancel_futures=True)  # after an error the rest would be in vain
     if clipped:
         log.warning(
             "%d estimates look clipped, which costs dB: several neighbouring samples are at full scale. The first is "
-            "%s. Write float files, or scale down before rounding and score what was meant.",
+            "%s. Write float files, or scale the estimates down before rounding.",
             len(clipped),
             clipped[0],
         )
@@ -142,8 +136,11 @@ def _score(
     mixture, rate = read_mixture(recording.mixture, memory)
     size = len(mixture)
     references, _ = read_rows(recording.sources, size, rate, "reference", memory)
-    labels, keywords = list(recording.labels), vars(options)
-    scores, clipped, mixture_sdr = {}, [], None
+    labels, keywords = reference_labels(recording), asdict(options)
+    penalties = {key: value for key, value in keywords.items() if key != "pairing"}
+    scores: dict[str, SceneScore] = {}
+    clipped: list[str] = []
+    mixture_sdr = np.zeros(0)
     for kind, listed in outputs.items():
         paths = [str(file.path) for file in listed]
         estimates, full = read_rows(paths, size, rate, "estimate", memory)
@@ -157,27 +154,20 @@ def _score(
             check_finite([mixture, *references, *estimates], [recording.mixture, *recording.sources, *paths])
             raise DataError(f"{recording.id}: {error}") from None
         mixture_sdr = scene.mixture_sdr
-        scores[kind] = scene.score("ca_pi" if kind == "predicted" else "pi", **keywords)
-        if kind == "oracle":
-            scores["oracle_ca_pi"] = scene.score("ca_pi", **keywords)
+        if kind == "predicted":
+            scores["predicted"] = scene.score("ca_pi", **keywords)
+            scores["predicted_ca"] = scene.score(ClassAware(order="given"), **penalties)
+            scores["predicted_pi"] = scene.score("pi", **keywords)
         else:
-            penalties = {key: value for key, value in keywords.items() if key != "pairing"}
-            scores["ca"] = scene.score(ClassAware(order="given"), **penalties)
-            scores["pi"] = scene.score("pi", **keywords)
-    return RecordingScores(
-        recording.id,
-        scores.get("predicted"),
-        scores.get("oracle"),
-        _constant([0.0] * len(labels), mixture_sdr, labels),
-        _constant(-mixture_sdr, mixture_sdr, labels),  # silence has an SDR of 0 dB
-        scores.get("ca"),
-        scores.get("pi"),
-        scores.get("oracle_ca_pi"),
-    ), clipped
+            scores["oracle"] = scene.score("pi", **keywords)
+            scores["oracle_ca_pi"] = scene.score("ca_pi", **keywords)
+    scores["mixture"] = _constant(0 * mixture_sdr, mixture_sdr, labels)
+    scores["silence"] = _constant(-mixture_sdr, mixture_sdr, labels)  # silence has an SDR of 0 dB
+    return RecordingScores(recording.id, **scores, options=options, other={}), clipped
 
 
-def _constant(sdri: Sequence[float], mixture_sdr: Sequence[float], labels: list[str]) -> SceneScore:
-    """Return the score of estimates that are all the same: whatever is paired with what, each source has its SDRi."""
+def _constant(sdri: np.ndarray, mixture_sdr: np.ndarray, labels: list[str]) -> SceneScore:
+    """Return the score of estimates that are all equal, so that each source has the same SDRi in any pairing."""
     pairs = tuple(
         Pair(r, r, label, label, float(improvement + of_mixture), float(improvement))
         for r, (label, improvement, of_mixture) in enumerate(zip(labels, sdri, mixture_sdr, strict=True))

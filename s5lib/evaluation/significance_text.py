@@ -3,54 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from s5lib.errors import DataError
-from s5lib.evaluation import scene_set
-from s5lib.evaluation.paired_tests import Comparison, compare
-from s5lib.evaluation.scoring import RecordingScores
+from s5lib.evaluation.aggregate import scene_set
+from s5lib.evaluation.figures import FIGURES
+from s5lib.evaluation.markdown import table
+from s5lib.evaluation.paired_tests import PairedComparison, compare
+from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
 from s5lib.metrics import SceneScore
+from s5lib.untrusted import as_markdown
 
-__all__ = ["comparison_text", "describe"]
+__all__ = ["check_comparable", "comparison_text", "describe", "with_other"]
 
-_MEASURES = {"predicted": "CA-PI-SDRi", "oracle": "PI-SDRi with oracle labels"}
 _LEVEL = 0.05
 
 
-def comparison_text(
-    scores: Sequence[RecordingScores], others: Mapping[str, Mapping[str, SceneScore]], names: tuple[str, str]
-) -> str:
-    """Return Markdown: what the comparison says in words, and a table by kind of scene and number of sources.
+def check_comparable(
+    labels: Mapping[str, Sequence[str]],
+    options: MetricOptions,
+    other: Sequence[RecordingScores],
+    names: tuple[str, str],
+) -> None:
+    """Check that another system was scored on the same recordings with the same options.
 
     Args:
-        scores: of the first system.
-        others: of the other one, by recording and then by ``"predicted"`` or ``"oracle"``.
-        names: of the two.
+        labels: of the references, by recording.
+        options: of the first system's scores.
+        other: the other system's scores.
+        names: of the two, for messages.
 
     Raises:
-        DataError: the two have not been scored on the same recordings, or with labels of different kinds.
+        DataError: it was not.
     """
-    ids = {score.id for score in scores}
-    if ids != set(others):
-        apart = sorted(ids ^ set(others))
+    apart = sorted(labels.keys() ^ {scores.id for scores in other})
+    if apart:
         raise DataError(
             f"{names[0]} and {names[1]} were not scored on the same recordings: {len(apart)} are only in one, "
             f"as {apart[0]}."
         )
-    parts = [f"## {names[0]} against {names[1]}\n"]
-    for kind, measure in _MEASURES.items():
-        pairs = [(getattr(score, kind), others[score.id].get(kind)) for score in scores]
-        if any(first is None or other is None for first, other in pairs):
-            continue
-        of = [_groups_of(first) for first, _ in pairs]
-        groups = {"all": compare(*zip(*pairs, strict=True))}
-        for group in sorted({name for names_of in of for name in names_of}):
-            groups[group] = compare(
-                *zip(*[p for p, names_of in zip(pairs, of, strict=True) if group in names_of], strict=True)
+    for scores in other:
+        if scores.options != options:
+            raise DataError(
+                f"{names[1]} was scored with {scores.options}, {names[0]} with {options}; use the same options."
             )
-        parts += [describe(groups["all"], measure, names) + "\n", _table(groups, measure)]
+        if sorted(scores.labels) != sorted(labels[scores.id]):
+            raise DataError(f"{scores.id} has other references in {names[1]}: compare systems on one test set.")
+
+
+def comparison_text(first: Sequence[RecordingScores], other: Sequence[RecordingScores], names: tuple[str, str]) -> str:
+    """Return Markdown: the result in words, and a table by kind of scene and number of sources.
+
+    Args:
+        first, other: the scores of the two systems.
+        names: of the two.
+
+    Raises:
+        DataError: see :func:`check_comparable`, or the two have no scores of the same kind.
+    """
+    check_comparable({scores.id: scores.labels for scores in first}, first[0].options, other, names)
+    others = {scores.id: scores for scores in other}
+    pairs = [(scores, others[scores.id]) for scores in first]
+    names = as_markdown(names[0]), as_markdown(names[1])
+    parts = [f"## {names[0]} against {names[1]}\n"]
+    for figure in (FIGURES["ca_pi_sdri"], FIGURES["pi_sdri"]):
+        scores = [(getattr(ours, figure.scores), getattr(theirs, figure.scores)) for ours, theirs in pairs]
+        if any(None in pair for pair in scores):
+            continue
+        members: dict[str, list[tuple[SceneScore, SceneScore]]] = {}
+        for pair in scores:
+            for group in _groups_of(pair[0]):
+                members.setdefault(group, []).append(pair)
+        groups = {name: compare(*zip(*members[name], strict=True)) for name in sorted(members)}
+        groups = {"all": compare(*zip(*scores, strict=True))} | groups
+        parts += [describe(groups["all"], figure.title, names) + "\n", _table(groups, figure.title)]
     if len(parts) == 1:
-        raise DataError(f"{names[0]} and {names[1]} have no output of the same kind (predicted, oracle labels).")
+        raise DataError(f"{names[0]} and {names[1]} have no scores of the same kind (predicted or oracle labels).")
     return "\n".join([*parts, _NOTE])
+
+
+def with_other(first: Sequence[RecordingScores], other: Sequence[RecordingScores]) -> list[RecordingScores]:
+    """Return the scores of ``first``, which then name the values of ``other`` on the same recordings."""
+    others = {scores.id: scores for scores in other}
+
+    def values(ours: RecordingScores) -> dict[str, float | None]:
+        found = {kind: (getattr(ours, kind), getattr(others[ours.id], kind)) for kind in ("predicted", "oracle")}
+        return {kind: theirs.value for kind, (score, theirs) in found.items() if score and theirs}
+
+    return [replace(ours, other=values(ours)) for ours in first]
 
 
 def _groups_of(score: SceneScore) -> tuple[str, str]:
@@ -58,8 +98,8 @@ def _groups_of(score: SceneScore) -> tuple[str, str]:
     return scene_set(score), f"{number} source{'' if number == 1 else 's'}"
 
 
-def describe(result: Comparison, measure: str, names: tuple[str, str]) -> str:
-    """Return in words what a comparison says, and what it does not.
+def describe(result: PairedComparison, figure: str, names: tuple[str, str]) -> str:
+    """Describe the result of a comparison, and its limits.
 
     >>> from s5lib.metrics import SceneScore
     >>> ours = [SceneScore(value, tp=1) for value in (3.0, 5.0, 4.0, 6.0)]
@@ -67,37 +107,33 @@ def describe(result: Comparison, measure: str, names: tuple[str, str]) -> str:
     'CA-PI-SDRi: new and old are equal on all 4 mixtures.'
     """
     first, other = names
-    if not result.compared:
-        return f"{measure}: no mixture has a value in both systems."
-    if result.equal == result.compared:
-        return f"{measure}: {first} and {other} are equal on all {result.compared} mixtures."
     mean = result.difference
-    if result.p_mean is None:
-        return (
-            f"{measure}: {mean.value:+.2f} dB on the only mixture with a value in both, which tells nothing of others."
-        )
-    figures = (
+    if mean is None:
+        return f"{figure}: no mixture has a value in both systems."
+    if result.equal == result.compared:
+        return f"{figure}: {first} and {other} are equal on all {result.compared} mixtures."
+    if result.p_mean is None or result.p_ranks is None:
+        return f"{figure}: {mean.value:+.2f} dB on the only mixture with a value in both, too few to generalise."
+    winner = first if mean.value > 0 else other
+    numbers = (
         f"{abs(mean.value):.2f} dB on average over {result.compared} mixtures (95 % confidence interval of "
         f"{first} minus {other}: {mean.low:+.2f} to {mean.high:+.2f} dB; sign-flip permutation test p = "
         f"{_p(result.p_mean)}, Wilcoxon p = {_p(result.p_ranks)})"
     )
-    winner = first if mean.value > 0 else other
     if result.p_mean < _LEVEL:
-        text = f"{measure}: {winner} is better, by {figures}."
+        text = f"{figure}: {winner} is better, by {numbers}."
     else:
-        text = (
-            f"{measure}: which of the two is better is open. Here {winner} is ahead by {figures}, which can be chance."
-        )
+        text = f"{figure}: no significant difference. Here {winner} is ahead by {numbers}, which can be chance."
     text += f" {first} is better on {result.better} mixtures, equal on {result.equal}, worse on {result.worse}."
-    if result.p_ranks is not None and (result.p_ranks < _LEVEL) != (result.p_mean < _LEVEL):
-        text += " The two tests disagree: look at the single mixtures before you rely on either."
+    if (result.p_ranks < _LEVEL) != (result.p_mean < _LEVEL):
+        text += " The two tests disagree: look at single mixtures before you rely on either."
     alone = result.only_first + result.only_other
     if alone:
         text += (
-            f" Left out are {alone} mixtures without a source in which one of the two rightly found none: "
+            f" Not compared: {alone} mixtures without a source in which only one system correctly found none: "
             f"{first} on {result.only_other}, {other} on {result.only_first}."
         )
-    if result.p_mixtures is not None and measure == _MEASURES["predicted"]:
+    if result.p_mixtures is not None and figure == FIGURES["ca_pi_sdri"].title:
         text += (
             f" All labels are right in {result.right_first} mixtures by {first} alone, in {result.right_other} by "
             f"{other} alone (McNemar's exact test p = {_p(result.p_mixtures)})."
@@ -105,27 +141,22 @@ def describe(result: Comparison, measure: str, names: tuple[str, str]) -> str:
     return text
 
 
-def _p(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "below 0.0001"
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}" if value >= 0.0001 else "below 0.0001"
 
 
-def _table(groups: Mapping[str, Comparison], measure: str) -> str:
-    lines = [
-        f"| mixtures | compared | difference, {measure} [dB] | better | equal | worse | p, sign flips | p, Wilcoxon |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+def _table(groups: Mapping[str, PairedComparison], figure: str) -> str:
+    header = ["mixtures", "compared", f"difference in {figure} [dB]", "better", "equal", "worse"]
+    rows = []
     for name, result in groups.items():
-        mean, cell = result.difference, "-"
-        if mean is not None:
-            cell = f"{mean.value:+.2f}" + (f" ({mean.low:+.2f} to {mean.high:+.2f})" if mean.low is not None else "")
-        tests = ["-" if p is None else _p(p) for p in (result.p_mean, result.p_ranks)]
-        counts = [str(n) for n in (result.better, result.equal, result.worse)]
-        lines.append(f"| {name} | {result.compared} | {cell} | {' | '.join([*counts, *tests])} |")
-    return "\n".join(lines) + "\n"
+        difference = result.difference.format(sign="+") if result.difference else "-"
+        counts = [str(count) for count in (result.better, result.equal, result.worse)]
+        rows.append([name, str(result.compared), difference, *counts, _p(result.p_mean), _p(result.p_ranks)])
+    return table([*header, "p, sign flips", "p, Wilcoxon"], rows)
 
 
 _NOTE = """\
-Differences are taken mixture by mixture; where one of the two has no value there is none, so that they need not be the
-differences of the means above. The p values below "all" are not corrected for the number of rows: with many of them,
-some are small by chance.
+Differences are taken mixture by mixture, where both systems have a value; so their mean need not be the difference of
+the means above. The p values below "all" are not corrected for the number of rows: with many of them, some are small
+by chance.
 """

@@ -1,52 +1,54 @@
 """Tune a calibration on a validation set, for the CA-PI-SDRi of the whole system.
 
-Other decisions ask other things of the separator, so each set of labels that some candidate would choose for a
-recording is separated and scored, once.  Few are possible: with one bias for silence, at most one more than there are
-slots.  The search itself then only looks scores up, and can afford cross-validation: it is repeated with a fifth of
-the recordings held out, on which its outcome is measured.  A bias is kept only where it gains there; on the recordings
-that it was tuned on, a bias always seems to gain.
+The labels decide what the separator is asked for, so each set of labels that some candidate chooses for a recording is
+separated and scored, once.  There are few: with one bias for silence, at most one more than there are slots.  After
+that the search only looks scores up and can afford cross-validation: it is repeated with a fifth of the recordings held
+out, on which its result is measured.  A bias is kept only if it gains there; on the recordings that it was tuned on, it
+always seems to gain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
 import numpy as np
 from tqdm import tqdm
 
-from s5lib.audio.entries import read_recording
+from s5lib.audio import read_audio
 from s5lib.data import DataDirectory, Recording
 from s5lib.errors import ConfigError, DataError
+from s5lib.evaluation.scoring import reference_labels
+from s5lib.evaluation.waveforms import Workspace, read_rows
 from s5lib.metrics import SceneScore, ca_pi_sdri
 from s5lib.systems.calibration import Calibration, decide
 from s5lib.systems.tag_separate import TagThenSeparate
 
 __all__ = ["Trial", "Tuned", "tune_calibration"]
 
-_SILENCE = tuple(np.arange(-24, 25) / 4)  # biases tried: e**6 = 400 times as likely, either way
-_CLASSES = tuple(np.arange(-6, 7) / 2)
+_SILENCE = tuple((np.arange(-24, 25) / 4).tolist())  # biases tried: e**6 = 400 times as likely, either way
+_CLASSES = tuple((np.arange(-6, 7) / 2).tolist())
 _SMOOTH = 2  # neighbours on each side that a bias is judged with: one lucky value between bad ones is no optimum
 _LEAST_GAIN = 0.01  # dB on the recordings tuned on, for a class to get a bias of its own
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One way to calibrate, tried."""
+    """A kind of calibration that was tried."""
 
     name: str
     calibration: Calibration
     """tuned on all recordings"""
     tuned: tuple[SceneScore, ...]
-    """with it, on the recordings that it was tuned on: too good to be true for others"""
+    """with it, on the recordings that it was tuned on: optimistic for others"""
     held_out: tuple[SceneScore, ...]
-    """each recording's with what was tuned, in the same way, without its fold"""
+    """each recording with the calibration that was tuned in the same way without its fold"""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was tried, and which of it gains; all scores are of the same recordings in the same order."""
+    """All trials, and the one to keep; all scores are of the same recordings in the same order."""
 
     plain: tuple[SceneScore, ...]
     """without calibration"""
@@ -68,15 +70,15 @@ def tune_calibration(
     """Tune a calibration of the system's tagger.
 
     Args:
-        system: with tagger and separator; a calibration that it has is not used.
+        system: with tagger and separator; its own calibration is ignored.
         data: recordings with labels and references.
         folds: of the cross-validation.
-        classes: whether biases of single classes are tried, too; this takes more separations.
+        classes: try biases of single classes, too; this takes more separations.
         seed: of the assignment to folds.
 
     Raises:
         ConfigError: fewer than two folds, or the system lacks a model.
-        DataError: there are fewer recordings than folds, no references, or a recording that does not fit the system.
+        DataError: there are fewer recordings than folds or no references, or a recording does not match the system.
     """
     if system.tagger is None or system.separator is None:
         raise ConfigError("calibrating needs a tagger and a separator: --tagger FILE --separator FILE.")
@@ -85,18 +87,19 @@ def tune_calibration(
     if len(data) < folds:
         raise DataError(f"{data.path} has {len(data)} recordings: too few for {folds} folds.")
     search = _Search(system, data)
-    fold_of = np.random.default_rng(seed).permutation(len(data)) % folds
-    everything = np.arange(len(data))
-    plain = tuple(search.score(row, Calibration()) for row in everything)
+    fold_of = (np.random.default_rng(seed).permutation(len(data)) % folds).tolist()
+    everything = range(len(data))
+    plain = search.scores(everything, Calibration())
     ways = {"bias of silence": search.silence} | ({"biases of silence and classes": search.classes} if classes else {})
-    trials, kept, best = [], None, _mean(plain)
+    trials: list[Trial] = []
+    kept, best = None, _mean(plain)
     for name, tune in ways.items():
-        held_out = tuple(search.score(row, tune(np.flatnonzero(fold_of != fold_of[row]))) for row in everything)
+        without_fold = [tune([row for row in everything if fold_of[row] != fold]) for fold in range(folds)]
+        held_out = tuple(search.score(row, without_fold[fold_of[row]]) for row in everything)
         calibration = tune(everything)
-        trials.append(Trial(name, calibration, tuple(search.score(row, calibration) for row in everything), held_out))
-        if (
-            _mean(held_out) > best and calibration != Calibration()
-        ):  # the simpler one first: the next has to gain beyond it
+        trials.append(Trial(name, calibration, search.scores(everything, calibration), held_out))
+        # the simpler one comes first: the next has to gain beyond it
+        if _mean(held_out) > best and calibration != Calibration():
             kept, best = trials[-1], _mean(held_out)
     return Tuned(plain, tuple(trials), kept, search.separations)
 
@@ -107,28 +110,39 @@ class _Search:
     def __init__(self, system: TagThenSeparate, data: DataDirectory):
         self._system, self._recordings = system, data.recordings
         self._scores: dict[tuple[int, tuple[str, ...]], SceneScore] = {}
-        self._tuned: dict[tuple, Calibration] = {}
-        self._loaded: tuple[int, tuple] | None = None
-        self._probabilities, everywhere = [], [Calibration(float(bias)) for bias in _SILENCE]
+        self._loaded: tuple[int, tuple[np.ndarray, np.ndarray, list[str]]] | None = None
+        self._probabilities: list[np.ndarray | None] = []
         # recording by recording, so that each is read once
         for row in tqdm(range(len(data)), unit="recording", disable=None):
             mixture = self._load(row)[0]
             self._probabilities.append(system.probabilities(mixture) if mixture.any() else None)
-            for candidate in everywhere:
-                self.score(row, candidate)
+            for bias in _SILENCE:
+                self.score(row, Calibration(bias))
 
     @property
     def separations(self) -> int:
         """How many sets of labels were separated."""
         return sum(bool(labels) for _, labels in self._scores)
 
-    def silence(self, rows: np.ndarray) -> Calibration:
+    def silence(self, rows: Sequence[int]) -> Calibration:
         """Return the best bias of silence for the recordings ``rows``."""
-        return self._once(("silence", *rows), lambda: self._best(rows, [Calibration(float(bias)) for bias in _SILENCE]))
+        return self._best(rows, [Calibration(bias) for bias in _SILENCE])
 
-    def classes(self, rows: np.ndarray) -> Calibration:
+    def classes(self, rows: Sequence[int]) -> Calibration:
         """Return biases of silence and classes for ``rows``: from that of silence, class by class, if it gains."""
-        return self._once(("classes", *rows), lambda: self._by_class(rows))
+        best = self.silence(rows)
+        mean = _mean(self.scores(rows, best))
+        for label in self._system.labels:
+            tried = [replace(best, classes=(*best.classes, (label, bias))) for bias in _CLASSES]
+            candidate = self._best(rows, tried)
+            gained = _mean(self.scores(rows, candidate))
+            if dict(candidate.classes)[label] and gained > mean + _LEAST_GAIN:
+                best, mean = candidate, gained
+        return best
+
+    def scores(self, rows: Sequence[int], calibration: Calibration) -> tuple[SceneScore, ...]:
+        """Return the scores of the recordings ``rows``."""
+        return tuple(self.score(row, calibration) for row in rows)
 
     def score(self, row: int, calibration: Calibration) -> SceneScore:
         """Return the score of one recording with the labels that a calibration gives it."""
@@ -142,32 +156,13 @@ class _Search:
             self._scores[row, labels] = score
         return self._scores[row, labels]
 
-    def _by_class(self, rows: np.ndarray) -> Calibration:
-        best = self.silence(rows)
-        mean = self._mean(rows, best)
-        for label in self._system.labels:
-            tried = [replace(best, classes=(*best.classes, (label, float(bias)))) for bias in _CLASSES]
-            candidate = self._best(rows, tried)
-            gained = self._mean(rows, candidate)
-            if dict(candidate.classes)[label] and gained > mean + _LEAST_GAIN:
-                best, mean = candidate, gained
-        return best
-
-    def _best(self, rows: np.ndarray, candidates: Sequence[Calibration]) -> Calibration:
+    def _best(self, rows: Sequence[int], candidates: Sequence[Calibration]) -> Calibration:
         """Return the best of ``candidates``, which are in the order of one bias with 0 in the middle."""
-        means = np.array([self._mean(rows, candidate) for candidate in candidates])
+        means = np.array([_mean(self.scores(rows, candidate)) for candidate in candidates])
         window = np.ones(2 * _SMOOTH + 1) / (2 * _SMOOTH + 1)
         means = np.convolve(np.pad(means, _SMOOTH, mode="edge"), window, mode="valid")
-        top = np.flatnonzero(means >= means.max() - 1e-9)
+        top = np.flatnonzero(means >= means.max() - 1e-9).tolist()
         return candidates[min(top, key=lambda index: abs(index - len(candidates) // 2))]  # of equals, the least bias
-
-    def _mean(self, rows: np.ndarray, calibration: Calibration) -> float:
-        return _mean([self.score(row, calibration) for row in rows])
-
-    def _once(self, key: tuple, find: Callable[[], Calibration]) -> Calibration:
-        if key not in self._tuned:
-            self._tuned[key] = find()
-        return self._tuned[key]
 
     def _load(self, row: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
         if self._loaded is None or self._loaded[0] != row:
@@ -177,10 +172,8 @@ class _Search:
 
 def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return mixture ``[M, T]``, references ``[R, T]`` and their labels."""
-    if recording.labels is None or len(recording.labels) != len(recording.sources):
-        raise DataError(f"{recording.id} has no references (labels and src1.scp, ...): nothing to tune with.")
-    mixture, rate = read_recording(recording.mixture)
-    references = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
+    labels = reference_labels(recording)
+    mixture, rate = read_audio(recording.mixture)
     if rate != system.sample_rate:
         raise DataError(
             f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data for them."
@@ -189,18 +182,10 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
         system.check_channels(mixture.shape[0])
     except DataError as error:
         raise DataError(f"{recording.mixture}: {error}") from None
-    for reference, path in zip(references, recording.sources, strict=True):
-        samples, source_rate = read_recording(path)
-        if samples.shape != (1, len(reference)) or source_rate != rate:
-            raise DataError(
-                f"{path} has {samples.shape[0]} channels, {samples.shape[1]} samples and {source_rate} Hz; its mixture "
-                f"needs 1 channel, {len(reference)} samples and {rate} Hz."
-            )
-        reference[:] = samples[0]
-    return mixture, references, list(recording.labels)
+    return mixture, read_rows(recording.sources, mixture.shape[1], rate, "reference", Workspace())[0], labels
 
 
 def _mean(scores: Sequence[SceneScore]) -> float:
-    """Return the mean in dB over the scenes that have a value; nothing found rightly everywhere counts 0."""
+    """Return the mean in dB over the scenes that have a value, 0 if none has."""
     values = [score.value for score in scores if score.value is not None]
     return fsum(values) / len(values) if values else 0.0

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from s5lib.audio.entries import ARCHIVE, read_recording
+from s5lib.audio import AudioInfo, open_audio
 from s5lib.errors import DataError
 
 __all__ = ["Workspace", "check_finite", "looks_clipped", "read_mixture", "read_rows"]
@@ -18,13 +16,13 @@ _CLIPPED = 4  # neighbouring samples at full scale: one or two may be a peak
 
 
 class Workspace:
-    """Memory that is used again for the next mixture: getting it anew takes as long as reading files."""
+    """Memory that is reused for the next mixture: allocating it takes as long as reading the files."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffers: dict[str, np.ndarray] = {}
 
     def __call__(self, name: str, *shape: int) -> np.ndarray:
-        """Return a float32 array of this shape, of any content; what the name had before is lost."""
+        """Return an uninitialised float32 array of this shape; the last array of this name is overwritten."""
         size = int(np.prod(shape))
         if self._buffers.get(name, _NOTHING).size < size:
             self._buffers[name] = np.empty(size, np.float32)
@@ -40,19 +38,13 @@ def read_mixture(entry: str, memory: Workspace) -> tuple[np.ndarray, int]:
     Raises:
         DataError: the recording cannot be read or is empty.
     """
-    if ARCHIVE.fullmatch(entry):
-        samples, rate = read_recording(entry)
-        return samples[0], rate
-    with _opened(entry, "mixture") as file:
+    with open_audio(entry) as audio:
         try:
-            samples = memory("mixture", file.frames, file.channels)
+            samples = memory("mixture", audio.info.frames, audio.info.channels)
         except MemoryError:
-            raise DataError(f"{entry}: its header tells of {file.frames} samples: too many for the memory.") from None
-        _decode(file, samples, entry)
-        rate = file.samplerate
-    if not len(samples):
-        raise DataError(f"{entry}: holds no samples.")
-    return samples[:, 0], rate
+            raise DataError(f"{entry}: {audio.info.frames} samples do not fit into memory.") from None
+        audio.read_into(samples)
+        return samples[:, 0], audio.info.sample_rate
 
 
 def read_rows(
@@ -70,16 +62,10 @@ def read_rows(
     """
     waveforms, clipped = memory(what, len(files), num_samples), []
     for waveform, entry in zip(waveforms, files, strict=True):
-        if ARCHIVE.fullmatch(entry):
-            samples, rate = read_recording(entry)
-            _check_fits(entry, what, samples.shape[0], samples.shape[1], rate, num_samples, sample_rate)
-            waveform[:] = samples[0]
-            continue
-        with _opened(entry, what) as file:
-            _check_fits(entry, what, file.channels, file.frames, file.samplerate, num_samples, sample_rate)
-            _decode(file, waveform, entry)
-            whole_numbers = file.subtype.startswith("PCM")
-        if whole_numbers and looks_clipped(waveform):
+        with open_audio(entry) as audio:
+            _check_fits(entry, what, audio.info, num_samples, sample_rate)
+            audio.read_into(waveform)
+        if audio.info.subtype.startswith("PCM") and looks_clipped(waveform):
             clipped.append(entry)
     return waveforms, clipped
 
@@ -104,29 +90,12 @@ def looks_clipped(waveform: np.ndarray) -> bool:
     return bool((full[_CLIPPED - 1 :] - full[: 1 - _CLIPPED] == _CLIPPED - 1).any())
 
 
-def _opened(entry: str, what: str) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(entry)
-    except (OSError, RuntimeError, TypeError) as error:  # TypeError: a .raw file
-        reason = "no such file" if not Path(entry).exists() else str(error).rpartition(": ")[2].rstrip(".")
-        raise DataError(f"{entry}: the {what} cannot be read ({reason}).") from None
-
-
-def _decode(file: soundfile.SoundFile, out: np.ndarray, entry: str) -> None:
-    try:
-        count = len(file.read(out=out))
-    except RuntimeError as error:
-        raise DataError(f"{entry}: cannot be read ({str(error).rpartition(': ')[2].rstrip('.')}).") from None
-    if count != len(out):
-        raise DataError(f"{entry}: truncated, it ends before the {file.frames} samples that its header tells of.")
-
-
-def _check_fits(entry, what, channels, frames, rate, num_samples, sample_rate) -> None:
-    if channels != 1:
-        raise DataError(f"{entry}: the {what} has {channels} channels; expected one.")
-    if rate != sample_rate:
-        raise DataError(f"{entry}: the {what} has {rate} Hz, its mixture {sample_rate} Hz; resample it.")
-    if frames != num_samples:
+def _check_fits(entry: str, what: str, info: AudioInfo, num_samples: int, sample_rate: int) -> None:
+    if info.channels != 1:
+        raise DataError(f"{entry}: the {what} has {info.channels} channels; expected one.")
+    if info.sample_rate != sample_rate:
+        raise DataError(f"{entry}: the {what} has {info.sample_rate} Hz, its mixture {sample_rate} Hz; resample it.")
+    if info.frames != num_samples:
         raise DataError(
-            f"{entry}: the {what} has {frames} samples; expected {num_samples} samples, as the mixture has."
+            f"{entry}: the {what} has {info.frames} samples; expected {num_samples} samples, as the mixture has."
         )

@@ -5,6 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    Score: TypeAlias = np.ndarray | Tensor | Sequence[Sequence[float]]
 
 __all__ = ["Aligner", "Assignment"]
 
@@ -29,11 +36,13 @@ class Aligner(ABC):
     """
 
     @abstractmethod
-    def align(self, score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]) -> Assignment:
+    def align(
+        self, score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
+    ) -> Assignment:
         """Assign estimates to references so that the sum of the chosen scores is largest.
 
         Args:
-            score: ``[R, E]``, numpy array or tensor, finite; larger is better.
+            score: ``[R, E]``, numpy array, tensor or lists of numbers, finite; larger is better.
             reference_labels: R labels.
             estimated_labels: E labels.
 
@@ -41,7 +50,7 @@ class Aligner(ABC):
             ValueError: shapes and labels disagree, or a score is not finite.
         """
 
-    def permute(self, score, labels):
+    def permute(self, score: Tensor, labels: Tensor) -> Tensor:
         """Assign slots to slots for a batch that has one list of labels for both sides, as in training.
 
         Args:

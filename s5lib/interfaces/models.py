@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from s5lib.errors import ConfigError
 from s5lib.interfaces.config import ModelConfig
 
-__all__ = ["JointModel", "Separator", "Tagger"]
+__all__ = ["JointModel", "Model", "Separator", "Tagger"]
 
 
-class _Model(nn.Module):
-    """What the three kinds share: a configuration, and a choice of the layers that train."""
+class Model(nn.Module):
+    """What the three kinds have in common: a configuration, and a choice of the layers that train."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -30,7 +30,7 @@ class _Model(nn.Module):
         self.requires_grad_(True)
 
 
-class Tagger(_Model):
+class Tagger(Model):
     """Predicts the labels of a mixture's sources, one per slot.
 
     A tagger with a backbone may offer two more methods, whose composition is :meth:`forward`:
@@ -43,7 +43,7 @@ class Tagger(_Model):
         raise NotImplementedError
 
 
-class Separator(_Model):
+class Separator(Model):
     """Gives the sources that a query asks for."""
 
     def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Separator(_Model):
         raise NotImplementedError
 
 
-class JointModel(_Model):
+class JointModel(Model):
     """Gives labels and sources at once."""
 
     def forward(self, mixture: Tensor) -> tuple[Tensor, Tensor]:

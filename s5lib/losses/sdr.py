@@ -8,6 +8,7 @@ written down instead of recorded, so that between forward and backward nothing i
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,13 +29,13 @@ class _ResidualEnergy(torch.autograd.Function):
     """``|s_k - e_order(k)|^2``, whose value is known already; gives it its gradient with respect to the prediction."""
 
     @staticmethod
-    def forward(ctx, prediction: Tensor, target: Tensor, order: Tensor, energy: Tensor) -> Tensor:
+    def forward(ctx: Any, prediction: Tensor, target: Tensor, order: Tensor, energy: Tensor) -> Tensor:
         ctx.save_for_backward(prediction, target, order)
         return energy.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         prediction, target, order = ctx.saved_tensors
         inverse = order.argsort(-1)[..., None]  # the target of each prediction
         dtype = torch.promote_types(prediction.dtype, torch.float32)
@@ -93,7 +94,7 @@ class AlignedSDRLoss(nn.Module):
             counted = (labels >= 0) & ~_silent(energy)
             order = self.aligner.permute(_sdr(residual, energy[..., None]), labels)
             chosen = residual.gather(-1, order[..., None]).squeeze(-1)
-        live = _ResidualEnergy.apply(prediction, target, order, chosen)
+        live: Tensor = _ResidualEnergy.apply(prediction, target, order, chosen)  # type: ignore[no-untyped-call]  # untyped in torch
         sdr = torch.where(counted, _sdr(live, energy), 0)
         count = counted.sum(-1).clamp(min=1) if self.average == "active" else prediction.shape[1]
         dtype = torch.promote_types(prediction.dtype, torch.float32)

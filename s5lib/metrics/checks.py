@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from s5lib.errors import DataError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+    from typing_extensions import TypeIs
+
+    Labels: TypeAlias = Sequence[Hashable] | np.ndarray | Tensor
+    Waveforms: TypeAlias = np.ndarray | Tensor
+    Signals: TypeAlias = Waveforms | Sequence[Waveforms | Sequence[float]]
+    """What users may give: an array or a tensor, or a list of waveforms."""
+
 __all__ = ["check_energies", "check_plain", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
 
 
-def is_tensor(value) -> bool:
+def is_tensor(value: object) -> TypeIs[Tensor]:
     """Whether this is a torch tensor, found out without importing torch."""
     return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
 
@@ -48,7 +56,7 @@ def check_plain(name: str, value: Any, meta: bool = False) -> None:
     raise DataError(f"{name} is {kind}, expected a plain array or tensor of real numbers: {cure}.")
 
 
-def checked_labels(name: str, labels: Sequence[Hashable]) -> list[Hashable]:
+def checked_labels(name: str, labels: Labels) -> list[Hashable]:
     """Return labels as a list of strings, or of class indices 0 and up.
 
     Raises:
@@ -57,22 +65,22 @@ def checked_labels(name: str, labels: Sequence[Hashable]) -> list[Hashable]:
     if labels is None or isinstance(labels, (str, bytes, dict, set)):
         raise DataError(f"{name} is {labels!r}; a sequence of labels is expected, one for each source.")
     check_plain(name, labels)
-    if hasattr(labels, "tolist"):
+    if isinstance(labels, np.ndarray) or is_tensor(labels):
         if labels.ndim != 1:
             raise DataError(f"{name} has shape {list(labels.shape)}; one label for each source, [K], is expected.")
         labels = labels.tolist()
     try:
         # items of numpy and torch are unwrapped: two equal tensors would count as two classes
-        labels = [label.item() if hasattr(label, "item") else label for label in labels]
+        unwrapped = [label.item() if hasattr(label, "item") else label for label in labels]
     except (TypeError, ValueError, RuntimeError):
         raise DataError(f"{name} is {labels!r}; a sequence of labels is expected, one for each source.") from None
-    for k, label in enumerate(labels):
-        silent = label is None or label == "" or (isinstance(label, Real) and not label >= 0)
+    for k, label in enumerate(unwrapped):
+        silent = label is None or label == "" or (isinstance(label, int | float | np.number) and not label >= 0)
         if silent or not isinstance(label, Hashable):
             raise DataError(
                 f"{name}[{k}] is {label!r}; a label is a class's name, or its index from 0. Leave silent slots out."
             )
-    return labels
+    return unwrapped
 
 
 def check_same_kind(estimated_labels: list[Hashable], reference_labels: list[Hashable]) -> None:
@@ -89,7 +97,7 @@ def check_same_kind(estimated_labels: list[Hashable], reference_labels: list[Has
         )
 
 
-def _stacked(name: str, value):
+def _stacked(name: str, value: Signals) -> Waveforms:
     """Return ``value``, an array, a tensor or a sequence of equally long waveforms, as one array or tensor."""
     for part in value if isinstance(value, (list, tuple)) else (value,):
         check_plain(name, part, meta=True)  # see _same_home
@@ -105,21 +113,17 @@ def _stacked(name: str, value):
         raise DataError(f"{name} holds lists of several lengths; waveforms of one length [T] are expected.") from None
     if any(shape != shapes[0] for shape in shapes):
         raise DataError(f"{name} holds waveforms of shapes {shapes}; all must have the same length [T].")
-    if any(is_tensor(row) for row in value):
-        return _stacked_tensors(name, value)
-    return np.stack([np.asarray(row) for row in value])
-
-
-def _stacked_tensors(name: str, rows: Sequence):
+    if not any(is_tensor(row) for row in value):
+        return np.stack([np.asarray(row) for row in value])
     import torch
 
-    rows = [torch.as_tensor(row) for row in rows]
+    rows = [torch.as_tensor(row) for row in value]
     if len({row.device for row in rows}) > 1:
         raise DataError(f"{name} holds tensors on different devices; move them to one.")
     return torch.stack(rows)
 
 
-def _check_dtype(name: str, value) -> None:
+def _check_dtype(name: str, value: Waveforms) -> None:
     if is_tensor(value):
         known = value.is_floating_point()
     else:
@@ -131,14 +135,14 @@ def _check_dtype(name: str, value) -> None:
         )
 
 
-def checked_waveforms(estimates, references, mixture):
+def checked_waveforms(estimates: Signals, references: Signals, mixture: Signals) -> Sequence[Waveforms]:
     """Return ``estimates [E, T]``, ``references [R, T]`` and ``mixture [T]``, all arrays or all tensors of one device.
 
     Raises:
         DataError: a shape, a dtype or a device is not what it must be.
     """
-    values = {"estimates": estimates, "references": references, "mixture": mixture}
-    values = {name: _stacked(name, value) for name, value in values.items()}
+    given = {"estimates": estimates, "references": references, "mixture": mixture}
+    values = {name: _stacked(name, value) for name, value in given.items()}
     mixture = values["mixture"]
     if mixture.ndim != 1:
         raise DataError(
@@ -162,7 +166,7 @@ def checked_waveforms(estimates, references, mixture):
     return _same_home(values)
 
 
-def _same_home(values: dict):
+def _same_home(values: dict[str, Waveforms]) -> Sequence[Waveforms]:
     """Return the values; arrays become tensors where one is a tensor, on its device."""
     tensors = {name: value for name, value in values.items() if is_tensor(value)}
     if not tensors:
@@ -177,14 +181,14 @@ def _same_home(values: dict):
 
     device = next(iter(tensors.values())).device
     for name, value in values.items():
-        if name not in tensors:
+        if not is_tensor(value):
             # torch takes neither negative strides nor foreign byte orders
             value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
         values[name] = torch.as_tensor(value, device=device).detach()
     return tuple(values.values())
 
 
-def check_energies(name: str, waveforms, energies: np.ndarray) -> None:
+def check_energies(name: str, waveforms: Waveforms, energies: np.ndarray) -> None:
     """Refuse waveforms ``[K, T]`` whose ``energies [K]`` are not finite, saying where the first such sample is.
 
     Raises:

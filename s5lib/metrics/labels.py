@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 from s5lib.metrics.checks import check_same_kind, checked_labels
 from s5lib.metrics.scene import LabelAccuracy
 
+if TYPE_CHECKING:
+    from s5lib.metrics.checks import Labels
+
 __all__ = ["label_accuracy"]
 
 
-def label_accuracy(estimated_labels: Sequence[Hashable], reference_labels: Sequence[Hashable]) -> LabelAccuracy:
+def label_accuracy(estimated_labels: Labels, reference_labels: Labels) -> LabelAccuracy:
     """Compare the labels of one mixture; their order does not matter, their number does, equation (6).
 
     Args:
@@ -30,9 +33,9 @@ def label_accuracy(estimated_labels: Sequence[Hashable], reference_labels: Seque
     >>> total.source, total.mixture
     (0.5, 0.5)
     """
-    estimated_labels = checked_labels("estimated_labels", estimated_labels)
-    reference_labels = checked_labels("reference_labels", reference_labels)
-    check_same_kind(estimated_labels, reference_labels)
-    estimated, reference = Counter(estimated_labels), Counter(reference_labels)
+    estimates = checked_labels("estimated_labels", estimated_labels)
+    references = checked_labels("reference_labels", reference_labels)
+    check_same_kind(estimates, references)
+    estimated, reference = Counter(estimates), Counter(references)
     fn, fp = (reference - estimated).total(), (estimated - reference).total()
     return LabelAccuracy((estimated & reference).total(), fn, fp, correct=int(fn == fp == 0), mixtures=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +18,21 @@ from torchmetrics import Metric
 from s5lib.errors import DataError
 from s5lib.metrics.checks import check_plain
 from s5lib.metrics.labels import label_accuracy
-from s5lib.metrics.scene import LabelAccuracy, ScoreTotal
+from s5lib.metrics.scene import LabelAccuracy, SceneScore, ScoreTotal
 from s5lib.metrics.sdri import ca_pi_sdri, ca_sdri, pi_sdri
+
+if TYPE_CHECKING:
+    from s5lib.metrics.checks import Labels, Signals
+    from s5lib.metrics.sdri import Penalty
 
 __all__ = ["CAPISDRi", "CASDRi", "MixtureAccuracy", "PISDRi", "SourceAccuracy"]
 
 _SERIAL = count()
 
 
-def _scenes(estimates, estimated_labels, references, reference_labels, mixture) -> Iterator[tuple]:
+def _scenes(
+    estimates: Any, estimated_labels: Any, references: Any, reference_labels: Any, mixture: Any
+) -> Iterator[tuple[Any, ...]]:
     """Yield the scenes of an update: the one given, or those of a batch, without their silent slots."""
     if getattr(mixture, "ndim", 1) < 2:
         yield estimates, estimated_labels, references, reference_labels, mixture
@@ -62,7 +69,7 @@ class _Ratio(Metric):
     # would be of torch's default type, in which bfloat16 counts to 256, and not all devices have float64.
     _units = 1
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         # A MetricCollection takes two metrics for one, and updates only the first, if after the first batch their
         # states have equal names and values: CA-PI-SDRi and CA-SDRi often have.  So no two share a state's name.
@@ -89,14 +96,21 @@ class _Ratio(Metric):
 class _SDRi(_Ratio):
     """Mean in dB of a function of one scene, over the scenes that have a value."""
 
-    _function = staticmethod(ca_pi_sdri)
+    _function: Callable[..., SceneScore] = staticmethod(ca_pi_sdri)
     _units = 1 << 30  # up to 8e9 dB
 
-    def __init__(self, options: dict, **kwargs):
+    def __init__(self, options: dict[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
         self._options = options
 
-    def update(self, estimates, estimated_labels, references, reference_labels, mixture) -> None:
+    def update(
+        self,
+        estimates: Signals,
+        estimated_labels: Labels,
+        references: Signals,
+        reference_labels: Labels,
+        mixture: Signals,
+    ) -> None:
         """Add one scene, or a batch.
 
         Args:
@@ -125,7 +139,7 @@ class CAPISDRi(_SDRi):
     tensor(20.0000)
     """
 
-    def __init__(self, *, pairing: str = "sdri", penalty_fn=0.0, penalty_fp=0.0, **kwargs):
+    def __init__(self, *, pairing: str = "sdri", penalty_fn: Penalty = 0.0, penalty_fp: Penalty = 0.0, **kwargs: Any):
         super().__init__({"pairing": pairing, "penalty_fn": penalty_fn, "penalty_fp": penalty_fp}, **kwargs)
 
 
@@ -134,7 +148,7 @@ class CASDRi(_SDRi):
 
     _function = staticmethod(ca_sdri)
 
-    def __init__(self, *, penalty_fn=0.0, penalty_fp=0.0, **kwargs):
+    def __init__(self, *, penalty_fn: Penalty = 0.0, penalty_fp: Penalty = 0.0, **kwargs: Any):
         super().__init__({"penalty_fn": penalty_fn, "penalty_fp": penalty_fp}, **kwargs)
 
 
@@ -143,7 +157,7 @@ class PISDRi(_SDRi):
 
     _function = staticmethod(pi_sdri)
 
-    def __init__(self, *, pairing: str = "sdri", penalty_fn=0.0, penalty_fp=0.0, **kwargs):
+    def __init__(self, *, pairing: str = "sdri", penalty_fn: Penalty = 0.0, penalty_fp: Penalty = 0.0, **kwargs: Any):
         super().__init__({"pairing": pairing, "penalty_fn": penalty_fn, "penalty_fp": penalty_fp}, **kwargs)
 
 
@@ -156,7 +170,7 @@ class SourceAccuracy(_Ratio):
     tensor(0.3333)
     """
 
-    def update(self, estimated_labels, reference_labels) -> None:
+    def update(self, estimated_labels: Labels, reference_labels: Labels) -> None:
         """Add one mixture: E and R labels; or a batch: class indices ``[B, K]``, negative for a silent slot.
 
         Raises:
@@ -177,21 +191,21 @@ class MixtureAccuracy(SourceAccuracy):
         return labels.correct, labels.mixtures
 
 
-def _label_total(estimated_labels, reference_labels) -> LabelAccuracy:
+def _label_total(estimated_labels: Labels, reference_labels: Labels) -> LabelAccuracy:
     """Return the counts of one mixture or of a batch."""
     check_plain("estimated_labels", estimated_labels)
     check_plain("reference_labels", reference_labels)
-    if getattr(estimated_labels, "ndim", 1) != 2:
+    estimated, reference = (list(getattr(labels, "shape", ())) for labels in (estimated_labels, reference_labels))
+    if len(estimated) != 2:
         return label_accuracy(estimated_labels, reference_labels)
-    if tuple(getattr(reference_labels, "shape", ())) != tuple(estimated_labels.shape):
+    if reference != estimated:
         raise DataError(
-            f"estimated_labels have shape {list(estimated_labels.shape)} and reference_labels "
-            f"{list(getattr(reference_labels, 'shape', ()))}; both must be [B, K]."
+            f"estimated_labels have shape {estimated} and reference_labels {reference}; both must be [B, K]."
         )
     rows = zip(_active(estimated_labels), _active(reference_labels), strict=True)
-    return sum((label_accuracy(estimated, reference) for estimated, reference in rows), LabelAccuracy())
+    return sum((label_accuracy(*labels) for labels in rows), LabelAccuracy())
 
 
-def _active(labels) -> list[list[int]]:
+def _active(labels: Any) -> list[list[int]]:
     """Return the labels of each item of ``[B, K]`` without its silent slots."""
     return [[label for label in row if label >= 0] for row in labels.tolist()]

@@ -81,7 +81,7 @@ class LabelAccuracy:
             self.mixtures + other.mixtures,
         )
 
-    def __radd__(self, other) -> LabelAccuracy:
+    def __radd__(self, other: object) -> LabelAccuracy:
         # sum() begins with 0
         return self if other == 0 else NotImplemented
 
@@ -114,7 +114,7 @@ class SceneScore:
     def __add__(self, other: SceneScore | ScoreTotal) -> ScoreTotal:
         return ScoreTotal() + self + other
 
-    def __radd__(self, other) -> ScoreTotal:
+    def __radd__(self, other: object) -> ScoreTotal:
         return ScoreTotal() + self if other == 0 else NotImplemented
 
 
@@ -152,5 +152,5 @@ class ScoreTotal:
             return NotImplemented
         return ScoreTotal(self.total + other.total, self.defined + other.defined, self.labels + other.labels)
 
-    def __radd__(self, other) -> ScoreTotal:
+    def __radd__(self, other: object) -> ScoreTotal:
         return self if other == 0 else NotImplemented

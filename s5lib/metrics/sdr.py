@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from s5lib.errors import DataError
 from s5lib.metrics import gram as gram_numpy
 from s5lib.metrics.checks import check_energies, is_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from s5lib.metrics.checks import Waveforms
 
 __all__ = ["MAX_SDR", "SceneSDR"]
 
@@ -33,18 +39,9 @@ class SceneSDR:
         DataError: a sample is not finite, or a reference is silent, so that it has no SDR.
     """
 
-    def __init__(self, estimates, references, mixture, labels: Sequence[Hashable]):
+    def __init__(self, estimates: Waveforms, references: Waveforms, mixture: Waveforms, labels: Sequence[Hashable]):
         count = len(references)
-        if is_tensor(mixture):
-            from s5lib.metrics import gram_torch
-
-            signals = (signal[None] for signal in (references, estimates, mixture[None]))
-            products = gram_torch.gram(*signals)[0].cpu().double().numpy()
-            cross, energies = products[:count, count:], products.diagonal()
-            self._residual_energy = gram_torch.residual_energy
-        else:
-            cross, energies = gram_numpy.inner_products(references, estimates, mixture[None])
-            self._residual_energy = gram_numpy.residual_energy
+        cross, energies, self._residual_energy = _products(references, estimates, mixture[None])
         self._references, self._estimates = references, estimates
         self._energies = energies[:count]
         check_energies("references", references, self._energies)
@@ -52,7 +49,7 @@ class SceneSDR:
         check_energies("mixture", mixture[None], energies[-1:])
         for r in np.flatnonzero(self._energies == 0):
             raise DataError(
-                f"references[{r}] ({labels[r]!r}) is silent, so it has no SDR; leave it out, and its label with it."
+                f"references[{r}] ({labels[int(r)]!r}) is silent, so it has no SDR; leave it and its label out."
             )
         both = self._energies[:, None] + energies[count:]
         residual = both - 2 * cross
@@ -70,5 +67,18 @@ class SceneSDR:
         return float(self._to_db(residual, self._energies[reference]))
 
     @staticmethod
-    def _to_db(residual, energy):
-        return -10 * np.log10(np.maximum(residual / energy, 10 ** (-MAX_SDR / 10)))
+    def _to_db(residual: np.ndarray | float, energy: np.ndarray | float) -> np.ndarray:
+        return np.asarray(-10 * np.log10(np.maximum(residual / energy, 10 ** (-MAX_SDR / 10))))
+
+
+def _products(references: Waveforms, *others: Waveforms) -> tuple[np.ndarray, np.ndarray, Callable[[Any, Any], float]]:
+    """Return inner products ``[R, N]``, energies ``[R + N]``, and the function that gives one residual's energy."""
+    if not is_tensor(references):
+        cross, energies = gram_numpy.inner_products(references, *cast("tuple[np.ndarray, ...]", others))
+        return cross, energies, gram_numpy.residual_energy
+    from s5lib.metrics import gram_torch
+
+    signals = (references, *cast("tuple[Tensor, ...]", others))
+    products = gram_torch.gram(*(signal[None] for signal in signals))[0].cpu().double().numpy()
+    count = len(references)
+    return products[:count, count:], products.diagonal(), gram_torch.residual_energy

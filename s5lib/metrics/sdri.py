@@ -1,12 +1,13 @@
-"""CA-PI-SDRi and its kin: SDR improvement of labelled sources (arXiv 2601.22504, section 3.3).
+"""CA-PI-SDRi and its variants: SDR improvement of labelled sources (arXiv 2601.22504, section 3.3).
 
 They differ in the aligner alone, which chooses the pairs of estimates and references.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from math import fsum, isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,17 +17,20 @@ from s5lib.metrics.checks import check_same_kind, checked_labels, checked_wavefo
 from s5lib.metrics.scene import FalsePrediction, Pair, SceneScore
 from s5lib.metrics.sdr import SceneSDR
 
+if TYPE_CHECKING:
+    from s5lib.metrics.checks import Labels, Signals, Waveforms
+
 __all__ = ["LabelledScene", "aligned_sdri", "ca_pi_sdri", "ca_sdri", "pi_sdri"]
 
 Penalty = float | Callable[..., float]
 
 
 def aligned_sdri(
-    estimates,
-    estimated_labels: Sequence[Hashable],
-    references,
-    reference_labels: Sequence[Hashable],
-    mixture,
+    estimates: Signals,
+    estimated_labels: Labels,
+    references: Signals,
+    reference_labels: Labels,
+    mixture: Signals,
     *,
     aligner: str | Aligner = "ca_pi",
     pairing: str = "sdri",
@@ -68,7 +72,14 @@ class LabelledScene:
         mixture_sdr: ``[R]``, in dB: the SDR of the mixture against each reference.
     """
 
-    def __init__(self, estimates, estimated_labels, references, reference_labels, mixture):
+    def __init__(
+        self,
+        estimates: Signals,
+        estimated_labels: Labels,
+        references: Signals,
+        reference_labels: Labels,
+        mixture: Signals,
+    ):
         self._estimates, self._references, mixture = checked_waveforms(estimates, references, mixture)
         self._estimated_labels = checked_labels("estimated_labels", estimated_labels)
         self._reference_labels = checked_labels("reference_labels", reference_labels)
@@ -113,11 +124,11 @@ class LabelledScene:
 
 
 def ca_pi_sdri(
-    estimates,
-    estimated_labels: Sequence[Hashable],
-    references,
-    reference_labels: Sequence[Hashable],
-    mixture,
+    estimates: Signals,
+    estimated_labels: Labels,
+    references: Signals,
+    reference_labels: Labels,
+    mixture: Signals,
     *,
     pairing: str = "sdri",
     penalty_fn: Penalty = 0.0,
@@ -147,11 +158,11 @@ def ca_pi_sdri(
 
 
 def ca_sdri(
-    estimates,
-    estimated_labels: Sequence[Hashable],
-    references,
-    reference_labels: Sequence[Hashable],
-    mixture,
+    estimates: Signals,
+    estimated_labels: Labels,
+    references: Signals,
+    reference_labels: Labels,
+    mixture: Signals,
     *,
     order: str = "given",
     seed: int | np.random.Generator = 0,
@@ -181,11 +192,11 @@ def ca_sdri(
 
 
 def pi_sdri(
-    estimates,
-    estimated_labels: Sequence[Hashable] | None,
-    references,
-    reference_labels: Sequence[Hashable] | None,
-    mixture,
+    estimates: Signals,
+    estimated_labels: Labels | None,
+    references: Signals,
+    reference_labels: Labels | None,
+    mixture: Signals,
     *,
     pairing: str = "sdri",
     penalty_fn: Penalty = 0.0,
@@ -219,12 +230,12 @@ def pi_sdri(
     )
 
 
-def _check_count(name: str, labels: list[Hashable], of: str, waveforms) -> None:
+def _check_count(name: str, labels: list[Hashable], of: str, waveforms: Waveforms) -> None:
     if len(labels) != len(waveforms):
         raise DataError(f"{name} has {len(labels)} labels for {len(waveforms)} {of}; one each is expected.")
 
 
-def _penalty(name: str, penalty: Penalty, source) -> float:
+def _penalty(name: str, penalty: Penalty, source: Waveforms) -> float:
     """Return the penalty in dB of one wrongly predicted source."""
     value = penalty(source) if callable(penalty) else penalty
     try:

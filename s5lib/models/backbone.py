@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,9 +52,10 @@ def load_backbone(tagger: nn.Module, path: str | Path) -> None:
     state["norm_stats"] = torch.as_tensor(state["norm_stats"]).flatten()
     theirs, own = state.get("pos_embed"), backbone.pos_embed
     if theirs is not None and theirs.shape[1] != own.shape[1] and theirs.shape[2] == own.shape[2]:
-        frames = (theirs.shape[1] - 1) // backbone.bands * tagger.config.patch_size
+        config: Any = tagger.config  # M2DConfig, or one with the same fields
+        frames = (theirs.shape[1] - 1) // backbone.bands * config.patch_size
         raise CheckpointError(
             f"{path} was trained on chunks of {frames} frames, but the tagger has "
-            f"chunk_frames={tagger.config.chunk_frames}. Set its option chunk_frames={frames}."
+            f"chunk_frames={config.chunk_frames}. Set its option chunk_frames={frames}."
         )
     load_state(backbone, state, path)

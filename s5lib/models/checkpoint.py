@@ -47,15 +47,16 @@ def save_checkpoint(
         CheckpointError: ``labels`` are not as many as the model has classes, or the file cannot be written.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
-    if len(labels) != model.config.num_classes:
-        raise CheckpointError(f"{len(labels)} labels were given for a model of {model.config.num_classes} classes.")
+    config: Any = model.config
+    if len(labels) != config.num_classes:
+        raise CheckpointError(f"{len(labels)} labels were given for a model of {config.num_classes} classes.")
     header = {
         "format": FORMAT,
         "kind": kind,
         "name": name,
         "distribution": distribution,
         "version": version,
-        "config": {name: _plain(value) for name, value in dataclasses.asdict(model.config).items()},
+        "config": {name: _plain(value) for name, value in dataclasses.asdict(config).items()},
         "labels": list(labels),
     }
     path = Path(path)
@@ -142,7 +143,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a safetensors file is not iterable
+            return header, {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({error}).") from error
 

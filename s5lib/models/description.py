@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from s5lib.interfaces.models import Model
 from s5lib.models.winograd import direct_only
 
 __all__ = ["Cost", "example_input", "measure_cost"]
@@ -40,7 +41,7 @@ class Cost:
         return self.elapsed / self.seconds
 
 
-def example_input(model: nn.Module, kind: str, seconds: float, device: str = "cpu") -> list[Tensor]:
+def example_input(model: Model, kind: str, seconds: float, device: str = "cpu") -> list[Tensor]:
     """Return seeded noise ``[1, M, T]`` and, for a separator, a query that uses every slot."""
     sizes = model.config
     generator = torch.Generator().manual_seed(0)
@@ -52,7 +53,7 @@ def example_input(model: nn.Module, kind: str, seconds: float, device: str = "cp
     return [value.to(device) for value in inputs]
 
 
-def measure_cost(model: nn.Module, kind: str, seconds: float = 10.0, device: str = "cpu") -> Cost:
+def measure_cost(model: Model, kind: str, seconds: float = 10.0, device: str = "cpu") -> Cost:
     """Run ``model`` on one recording of ``seconds`` on ``device``, with all slots used, and return what it costs."""
     model = model.to(device).eval()
     inputs = example_input(model, kind, seconds, device)

@@ -47,18 +47,28 @@ def mel_filter_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_m
 class ShortTimeFourier(nn.Module):
     """Short-time Fourier transform with a periodic Hann window, centred frames and mirrored edges, and its inverse."""
 
+    window: Tensor
+
     def __init__(self, n_fft: int, hop_length: int):
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self._reach = _reach(n_fft, hop_length)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Map ``[..., T]``, T > 0, to the complex spectrum ``[..., T // hop_length + 1, n_fft // 2 + 1]``.
+        """Map ``[..., T]``, T > 0, to the complex spectrum ``[..., frames, n_fft // 2 + 1]``.
 
-        The frames come before the bins: that is how the Fourier transform lays them out.  What is shorter than
-        ``n_fft // 2 + 1`` samples is padded with zeros to that length.
+        The frames come before the bins: that is how the Fourier transform lays them out.  There are
+        ``T // hop_length + 1`` of them, after padding with zeros to at least ``n_fft // 2 + 1`` samples, and to the next
+        multiple of ``hop_length`` where the last samples would lie at the very edge of the last window: there
+        :meth:`inverse` would divide by next to nothing.
         """
-        return next(self.in_parts(waveform))
+        return next(self.in_parts(F.pad(waveform, (0, self._padded(waveform.shape[-1]) - waveform.shape[-1]))))
+
+    def _padded(self, length: int) -> int:
+        length = max(length, self.n_fft // 2 + 1)
+        beyond = length % self.hop_length
+        return length if beyond <= self._reach else length - beyond + self.hop_length
 
     def in_parts(self, waveform: Tensor, frames: int | None = None) -> Iterator[Tensor]:
         """Yield the spectrum of :meth:`forward` in parts of at most so many frames, which take less memory."""
@@ -89,13 +99,29 @@ class ShortTimeFourier(nn.Module):
                 self.hop_length,
                 window=self.window,
                 center=True,
-                length=max(length, self.n_fft // 2 + 1),
+                length=self._padded(length),
             )
             return waveform[:, :length].reshape(*spectrum.shape[:-2], length)
 
 
+def _reach(n_fft: int, hop_length: int) -> int:
+    """Return how many samples from the middle of the last frame on are well within windows.
+
+    There the sum of the squared windows, by which the inverse transform divides, is at least an eighth of its minimum
+    between frames.
+    """
+    square = torch.hann_window(n_fft, dtype=torch.float64, device="cpu").square()
+    between, after = (
+        F.pad(part, (0, -len(part) % hop_length)).reshape(-1, hop_length).sum(0)
+        for part in (square, square[n_fft // 2 :])
+    )
+    return int((after >= between.min() / 8).sum())
+
+
 class LogMel(nn.Module):
     """Natural logarithm of the mel energies of M2D: Slaney's scale and filter areas, power spectrum."""
+
+    bank: Tensor
 
     def __init__(self, n_mels: int, n_fft: int, hop_length: int, sample_rate: int, f_min: float, f_max: float):
         super().__init__()

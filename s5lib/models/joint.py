@@ -56,6 +56,8 @@ class ResUNetJoint(JointModel):
 class _LabelHead(nn.Module):
     """Convolutions on the log-mel spectrogram of each slot, beside the mixture's; then mean and maximum over time."""
 
+    bank: Tensor
+
     def __init__(self, config: ResUNetJointConfig):
         super().__init__()
         bank = mel_filter_bank(config.n_mels, config.n_fft, config.sample_rate, 0.0, config.sample_rate / 2)

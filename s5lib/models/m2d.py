@@ -56,6 +56,8 @@ class TrackHead(nn.Module):
 class M2DTagger(Tagger):
     """M2D with a track-wise head; the names of its parameters are those of the official 1-channel checkpoint."""
 
+    config: M2DConfig
+
     def __init__(self, config: M2DConfig):
         super().__init__(config)
         f_max = config.sample_rate / 2 if config.f_max is None else config.f_max
@@ -85,7 +87,7 @@ class M2DTagger(Tagger):
         check_mixture(mixture, self.config.num_channels, self.config.used_channels)
         channels = mixture[:, : self.config.used_channels]
         mean, deviation = self.backbone.norm_stats
-        total, steps = 0.0, 0
+        total, steps = mixture.new_zeros(()), 0
         for log_mel in self.log_mel.in_parts(channels.flatten(0, 1), self.config.chunk_frames):
             chunk = (log_mel - mean) / deviation
             if chunk.shape[-1] < self.backbone.frames * self.config.patch_size:  # what lacks of the last patch

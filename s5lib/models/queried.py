@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -62,11 +63,13 @@ class MaskingUNet(UNet):
         outputs = outputs.unflatten(1, (self.num_sources, -1, 3))
         filtered = apply_masks(outputs, spectrum[..., :-1, :], self.out_conv.weight[0, :, 0, 0])
         # The highest bin is not filtered: nothing of the mixture comes through, but the bias does.
-        return F.pad(filtered, (0, 0, 0, 1)) + self.out_conv.bias
+        return F.pad(filtered, (0, 0, 0, 1)) + cast("Tensor", self.out_conv.bias)
 
 
 class QueriedUNet(Separator):
     """Base of the separators that answer ``slots`` slots of a query in one pass of a :class:`MaskingUNet`."""
+
+    config: ResUNetConfig
 
     def __init__(self, config: ResUNetConfig, slots: int):
         super().__init__(config)
@@ -94,7 +97,8 @@ class QueriedUNet(Separator):
             ConfigError: the separator was not made with ``query=text``.
         """
         self.config = with_labels(self.config, labels)
-        self.text.set_labels(labels)
+        if self.text is not None:
+            self.text.set_labels(labels)
 
     def query_vectors(self, query: Tensor) -> Tensor:
         """Map one-hot rows ``[B, K, C]`` to what the network gets for each slot, ``[B, K, config.query_size]``."""

@@ -22,6 +22,8 @@ __all__ = ["ResUNetK"]
 class ResUNetK(QueriedUNet):
     """Gives all sources of a query in one pass; parameter names are those of the official checkpoint."""
 
+    config: ResUNetKConfig
+
     def __init__(self, config: ResUNetKConfig):
         super().__init__(config, slots=config.num_sources)
 

@@ -13,6 +13,7 @@ import ctypes
 import functools
 import logging
 import sys
+from typing import Any
 
 import torch
 from torch import nn
@@ -61,7 +62,7 @@ def _in_bfloat16(forward):
 
 @functools.cache  # said once
 def _tell_if_slow() -> None:
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if capabilities.get("amx_bf16") is False:
         log.warning("bfloat16 is slower than float32 on this processor, which has no matrix units for it (AMX).")
 

@@ -68,6 +68,9 @@ def train_tokenizer(labels: Sequence[str]) -> str:
 class LabelText(nn.Module):
     """Query vectors from one-hot rows, by way of the labels' pieces."""
 
+    shares: Tensor
+    places: Tensor
+
     def __init__(self, config: ResUNetConfig):
         super().__init__()
         self.tokenizer = _as_base64(config.tokenizer) or train_tokenizer(config.labels)

@@ -10,6 +10,8 @@ before it or a single multiply-add, which gives the same values in about half of
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,6 +27,9 @@ _MOMENTUM = 0.01  # of the batch normalisations' running statistics
 class FilmedNorm(nn.BatchNorm2d):
     """Batch normalisation, FiLM's bias and a leaky rectifier, which come together in all blocks."""
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, width: int):
         super().__init__(width, momentum=_MOMENTUM)
 
@@ -38,7 +43,7 @@ class FilmedNorm(nn.BatchNorm2d):
         scale = self.weight * (self.running_var + self.eps).rsqrt()
         return scale, self.bias - self.running_mean * scale
 
-    def forward(self, x: Tensor, beta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, beta: Tensor) -> Tensor:  # type: ignore[override]  # only blocks call it
         """Map ``x [B, width, frames, bins]`` with ``beta [B, width, 1, 1]`` to ``x``'s shape."""
         if not self.is_fixed:
             return F.leaky_relu(super().forward(x) + beta, _SLOPE, inplace=True)
@@ -197,7 +202,7 @@ class UNet(nn.Module):
             return self.after_conv(x)
         # As a product, with the outputs one after the other in memory: that is how the masks are used.
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2)
-        weight, bias = self.after_conv.weight.flatten(1), self.after_conv.bias[:, None]
+        weight, bias = self.after_conv.weight.flatten(1), cast("Tensor", self.after_conv.bias)[:, None]
         return torch.baddbmm(bias, weight.expand(len(x), -1, -1), pixels).unflatten(2, x.shape[2:])
 
     def _biases(self, block: str, betas: dict[str, Tensor]) -> list[Tensor]:

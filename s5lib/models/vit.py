@@ -95,6 +95,9 @@ class VisionTransformer(nn.Module):
     The first ``frozen_layers`` of them run without recording gradients; see :meth:`freeze`.
     """
 
+    pos_embed: Tensor
+    norm_stats: Tensor
+
     def __init__(
         self, n_mels: int, chunk_frames: int, patch_size: int, width: int, depth: int, heads: int, mlp_ratio: float
     ):

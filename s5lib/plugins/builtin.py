@@ -1,4 +1,4 @@
-"""The components that s5lib brings along; they take the same way as those of a third party."""
+"""The built-in components, registered in the same way as those of third parties."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ _M2D = "D. Niizumi et al., Masked Modeling Duo: Towards a universal audio pre-tr
 _BASELINE = "B. T. Nguyen et al., Baseline systems and evaluation metrics for S5, EUSIPCO 2025"
 
 
-def s5lib_taggers():
+def s5lib_taggers() -> list[ComponentSpec]:
+    """The built-in taggers."""
     return [
         ComponentSpec(
             name="m2d",
@@ -21,7 +22,8 @@ def s5lib_taggers():
     ]
 
 
-def s5lib_separators():
+def s5lib_separators() -> list[ComponentSpec]:
+    """The built-in separators."""
     return [
         ComponentSpec(
             name="resunetk",
@@ -41,7 +43,8 @@ def s5lib_separators():
     ]
 
 
-def s5lib_joint_models():
+def s5lib_joint_models() -> list[ComponentSpec]:
+    """The built-in joint models."""
     return [
         ComponentSpec(
             name="resunet_joint",
@@ -53,7 +56,8 @@ def s5lib_joint_models():
     ]
 
 
-def s5lib_aligners():
+def s5lib_aligners() -> list[ComponentSpec]:
+    """The built-in aligners."""
     return [
         ComponentSpec(
             name="ca_pi",

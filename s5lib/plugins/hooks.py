@@ -21,18 +21,22 @@ class _Specifications:
     @_hookspec
     def s5lib_taggers(self) -> list[ComponentSpec]:
         """List taggers."""
+        raise NotImplementedError
 
     @_hookspec
     def s5lib_separators(self) -> list[ComponentSpec]:
         """List label-queried separators."""
+        raise NotImplementedError
 
     @_hookspec
     def s5lib_joint_models(self) -> list[ComponentSpec]:
         """List models that give labels and sources at once."""
+        raise NotImplementedError
 
     @_hookspec
     def s5lib_aligners(self) -> list[ComponentSpec]:
         """List aligners, which serve losses and metrics."""
+        raise NotImplementedError
 
 
 class HookManager(pluggy.PluginManager):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -13,6 +10,7 @@ from string import Template
 from s5lib.errors import ConfigError, nearest
 from s5lib.plugins import builtin
 from s5lib.plugins.spec import KINDS
+from s5lib.provenance.files import atomic_folder
 from s5lib.version import __version__
 
 __all__ = ["write_plugin"]
@@ -49,18 +47,12 @@ def write_plugin(kind: str, name: str, folder: str | Path = ".") -> Path:
     if target.exists():
         raise ConfigError(f"{target} exists already; remove it, or choose another name or --folder.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
+        with atomic_folder(target) as draft:
+            for path, text in _files(kind, name):
+                (draft / path).parent.mkdir(parents=True, exist_ok=True)
+                (draft / path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write into {target.parent}: {error.strerror}.") from error
-    try:
-        for path, text in _files(kind, name):
-            (draft / path).parent.mkdir(parents=True, exist_ok=True)
-            (draft / path).write_text(text, encoding="utf-8")
-        draft.chmod(0o755)  # mkdtemp makes it the owner's alone
-        os.rename(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

@@ -1,6 +1,37 @@
-"""What was made from what: digests, and files that are there as a whole or not at all."""
+"""What was made from what: digests, fingerprints, manifests, locks, and files that appear whole or not at all."""
 
-from s5lib.provenance.digest import file_digest
-from s5lib.provenance.files import atomic_write, remove, write_text
+from s5lib.provenance.commit import commit
+from s5lib.provenance.digest import FileStamp, Stamps, file_digest
+from s5lib.provenance.files import (
+    atomic_folder,
+    atomic_write,
+    move,
+    remove,
+    remove_scratch,
+    require_other_file,
+    scratch_folder,
+    write_json,
+    write_text,
+)
+from s5lib.provenance.fingerprint import Fingerprint, problem_of, stamp_output
+from s5lib.provenance.lock import folder_lock
 
-__all__ = ["atomic_write", "file_digest", "remove", "write_text"]
+__all__ = [
+    "FileStamp",
+    "Fingerprint",
+    "Stamps",
+    "atomic_folder",
+    "atomic_write",
+    "commit",
+    "file_digest",
+    "folder_lock",
+    "move",
+    "problem_of",
+    "remove",
+    "remove_scratch",
+    "require_other_file",
+    "scratch_folder",
+    "stamp_output",
+    "write_json",
+    "write_text",
+]

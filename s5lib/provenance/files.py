@@ -1,8 +1,11 @@
-"""Files that are there as a whole or not at all, also after a power cut or on a full disk.
+"""Files and folders that appear whole or not at all, also after a power cut or on a full disk.
 
-A file is written under a temporary name in the same folder, flushed to the disk (``fsync``), renamed over the old one,
-and the folder, which holds the name, is flushed too.  A rename alone is not enough: after a power cut the new name may
-lead to an empty file.
+A file is written under a scratch name in the same folder, flushed to the disk (``fsync``) and renamed over the old
+one; then the folder, which holds the name, is flushed too.  A rename alone is not enough: after a power cut the new
+name may lead to an empty file.
+
+A scratch name holds the process that uses it and a random part, so that concurrent writers never share one.  What a
+killed process leaves is removed by the next one that writes into the folder.
 """
 
 from __future__ import annotations
@@ -10,17 +13,48 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-__all__ = ["atomic_write", "remove", "write_text"]
+from s5lib.errors import ConfigError, S5Error
+from s5lib.provenance.owner import Owner
+from s5lib.untrusted import Record, is_file_name, read_json, to_json
+
+__all__ = [
+    "atomic_folder",
+    "atomic_write",
+    "move",
+    "remove",
+    "remove_scratch",
+    "require_other_file",
+    "scratch_folder",
+    "write_json",
+    "write_text",
+]
+
+_SCRATCH = re.compile(r"\..*\.([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}\.part", re.DOTALL)
+JOURNAL = "journal"
+"""In a scratch folder: what a process is about to put in place."""
+_DAY = 86400.0
+_NAME_BYTES = 180  # of a target's name in a scratch name, which has to stay below the file system's 255
+_SWEEP_INTERVAL = 1.0  # seconds: listing a folder of many files for each of them would take long
+_swept: dict[str, float] = {}  # when a folder was last cleared of dead processes' scratch
+_in_use: set[str] = set()  # scratch names of this process
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary path to write to; what was written replaces ``path`` at the end of the ``with`` block.
+def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Path]:
+    """Give a scratch path to write to; what was written replaces ``path`` at the end of the ``with`` block.
 
-    When the block fails, ``path`` stays as it was and the temporary file is removed.  Folders above are made.
+    If the block fails, ``path`` stays as it was and the scratch file is removed.  Folders above are made.
+
+    Args:
+        path: the file.
+        durable: flush to the disk; not needed for what can be made again, such as a cache.
 
     Raises:
         OSError: the file cannot be written; ``filename`` is ``path``.  An error of the system that a library has
@@ -34,34 +68,181 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     ('whole', 1)
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _naming(path), _scratch(path) as temporary:
         yield temporary
-        _flush(temporary)
+        if durable:
+            _flush(temporary)
+        os.replace(temporary, path)
+        if durable:
+            _flush(path.parent)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a new, empty scratch folder, which becomes ``path`` at the end of the ``with`` block.
+
+    Raises:
+        OSError: it cannot be made, or ``path`` is there already and not an empty folder.
+    """
+    path = Path(path)
+    with _naming(path), _scratch(path) as temporary:
+        temporary.mkdir()
+        yield temporary
         os.replace(temporary, path)
         _flush(path.parent)
-    except Exception as error:
-        cause = _system_error(error)
-        if cause is None:
-            raise
-        raise OSError(cause.errno, cause.strerror, os.fspath(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+@contextlib.contextmanager
+def scratch_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a new, empty folder beside ``path`` for work on it, removed at the end of the ``with`` block.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with _scratch(Path(path)) as temporary:
+        temporary.mkdir()
+        yield temporary
+
+
+def move(source: str | os.PathLike[str], target: str | os.PathLike[str], durable: bool = False) -> None:
+    """Rename a complete file to its final name, on the same file system; an older ``target`` is replaced.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    if durable:
+        _flush(Path(source))
+    os.replace(source, target)
+    if durable:
+        _flush(Path(target).parent)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in UTF-8; see :func:`atomic_write`."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def remove(path: str | os.PathLike) -> None:
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write a JSON file, numbers to the last bit; see :func:`atomic_write`.
+
+    Raises:
+        ValueError: a number is not finite.
+        OSError: it cannot be written.
+    """
+    write_text(path, to_json(content, indent=1) + "\n")
+
+
+def remove(path: str | os.PathLike[str]) -> None:
     """Remove a file for good, if there is one: a power cut does not bring it back."""
     path = Path(path)
     if path.exists():
         path.unlink()
         _flush(path.parent)
+
+
+def remove_scratch(folder: str | os.PathLike[str], everybody: bool = False) -> None:
+    """Remove what killed processes have left in a folder under scratch names.
+
+    Args:
+        folder: itself, not its sub-folders; need not exist.
+        everybody: remove that of all other processes, for a caller who holds the folder's lock.  Otherwise only
+            that of processes known to be dead; where that cannot be known, what is more than a day old.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _SCRATCH.fullmatch(entry.name)
+            if match is None or entry.name in _in_use or not (everybody or _is_abandoned(match[1], entry)):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                _roll_back(Path(entry.path))
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def require_other_file(
+    outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str] | None]
+) -> None:
+    """Refuse to write over what is about to be read.
+
+    Raises:
+        ConfigError: one of ``outputs`` is one of ``inputs``, under whatever name.
+    """
+    given = [item for item in inputs if item is not None]
+    for output in outputs:
+        for item in given:
+            same = os.path.abspath(output) == os.path.abspath(item)
+            with contextlib.suppress(OSError):
+                same = same or os.path.samefile(output, item)
+            if same:
+                raise ConfigError(f"{output} would overwrite {item}, which is read here: choose another --out.")
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Give a scratch path for ``path``; whatever is there at the end is removed."""
+    name = f".{_shortened(path.name)}.{Owner.this_process()}-{secrets.token_hex(4)}.part"
+    temporary = path.with_name(name)
+    _in_use.add(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder, now = os.path.abspath(path.parent), time.monotonic()
+        if now - _swept.get(folder, -_SWEEP_INTERVAL) >= _SWEEP_INTERVAL:
+            _swept[folder] = now
+            remove_scratch(folder)
+        yield temporary
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+        _in_use.discard(name)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let errors of the system name the file that was to be written."""
+    try:
+        yield
+    except S5Error:
+        raise
+    except Exception as error:
+        cause = _system_error(error)
+        if cause is None:
+            raise
+        raise OSError(cause.errno, cause.strerror, os.fspath(path)) from error
+
+
+def _roll_back(scratch: Path) -> None:
+    """Remove what a process had put in place of an unfinished set of files; see :mod:`s5lib.provenance.commit`."""
+    folder = scratch.parent
+    try:
+        journal = Record(read_json(scratch / JOURNAL), scratch)
+        if (folder / journal.name("manifest")).exists():
+            return
+        files, earlier = (filter(is_file_name, journal.items(key)) for key in ("files", "earlier"))
+        for name in {*earlier, *(name for name in files if not (scratch / name).exists())}:
+            (folder / name).unlink(missing_ok=True)
+    except (OSError, S5Error):  # there is no journal: nothing was put in place
+        return
+
+
+def _shortened(name: str) -> str:
+    return os.fsencode(name)[:_NAME_BYTES].decode("utf-8", "ignore")
+
+
+def _is_abandoned(owner: str, entry: os.DirEntry[str]) -> bool:
+    parsed = Owner.parse(owner)
+    if parsed is None:
+        return False
+    if parsed.is_local:
+        return parsed.is_dead or parsed == Owner.this_process()  # not in use, so an earlier process's of that number
+    paths = [entry.path]
+    if entry.is_dir(follow_symlinks=False):
+        paths += [inside.path for inside in os.scandir(entry.path)]
+    return time.time() - max(os.lstat(path).st_mtime for path in paths) > _DAY
 
 
 def _flush(path: Path) -> None:
@@ -77,8 +258,8 @@ def _system_error(error: BaseException | None) -> OSError | None:
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error
-        told = re.search(r"\(os error (\d+)\)", str(error))  # the way of libraries written in Rust
-        if told:
-            return OSError(int(told[1]), os.strerror(int(told[1])))
+        code = re.search(r"\(os error (\d+)\)", str(error))  # the way of libraries written in Rust
+        if code:
+            return OSError(int(code[1]), os.strerror(int(code[1])))
         error = error.__cause__ or error.__context__
     return None

@@ -1,4 +1,4 @@
-"""The report: an experiment, or several side by side, as one HTML page that needs nothing but itself."""
+"""The report: one experiment, or several side by side, as a single self-contained HTML page."""
 
 from s5lib.report.build import write_report
 

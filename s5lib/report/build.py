@@ -1,11 +1,11 @@
-"""Put the page together and write it."""
+"""Assemble the page and write it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from s5lib.report.experiment import Experiment, System, read_experiments
 from s5lib.report.listening import ListeningScene, choose_scenes, listening_scene
 from s5lib.report.model_versions import curve_views, made_of
 from s5lib.report.spectrogram import AUDIO_FORMATS
+from s5lib.systems.records import record_path
 from s5lib.version import __version__
 
 __all__ = ["write_report"]
@@ -40,11 +41,12 @@ def write_report(
 
     Args:
         paths: experiment folders of the recipe, or single ``RESULTS.jsonl``.
-        out: the page; an older one is replaced when the new one is complete.
-        data_dir: of the test set, with the references; None: ``data/NAME/test`` beside ``exp/NAME``, if it is there.
-        scenes: names of the scenes to listen to; empty: chosen automatically.
+        out: the page; an older one is replaced once the new one is complete.
+        data_dir: data directory of the test set, with references; None: ``data/NAME/test`` beside ``exp/NAME``, if
+            it exists.
+        scenes: names of the scenes to listen to; empty: chosen by their scores.
         audio: ``mp3``, ``flac`` or ``none``.
-        title: of the page; None: made of the experiments' names.
+        title: of the page; None: from the names of the experiments.
 
     Raises:
         DataError: nothing was found, or what was found is damaged.
@@ -54,6 +56,7 @@ def write_report(
         raise ConfigError(f"--audio {audio}. {nearest(audio, AUDIO_FORMATS)}")
     experiments = read_experiments(paths)
     text = _render(experiments, data_dir, scenes, audio, title)
+    text = text.encode("utf-8", "replace").decode()  # a folder's name need not be UTF-8
     try:
         write_text(out, text)
     except OSError as error:
@@ -62,8 +65,10 @@ def write_report(
     return out
 
 
-def _render(experiments, data_dir, scenes, audio, title) -> str:
-    found = [views.scored(system) for experiment in experiments for system in experiment.systems]
+def _render(
+    experiments: list[Experiment], data_dir: Path | None, scenes: Sequence[str], audio: str, title: str | None
+) -> str:
+    systems = [system for experiment in experiments for system in experiment.systems]
     listening, silent = _listening(experiments, data_dir, scenes, audio)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("s5lib.report", "."),
@@ -73,35 +78,22 @@ def _render(experiments, data_dir, scenes, audio, title) -> str:
         lstrip_blocks=True,
     )
     style, script = (Markup(_asset(name)) for name in ("style.css", "script.js"))
-    names = [experiment.name for experiment in experiments]
     return environment.get_template("template.html").render(
-        title=title or f"Report of {', '.join(names)}",
+        title=title or f"Report of {', '.join(experiment.name for experiment in experiments)}",
         version=__version__,
         today=date.today().isoformat(),
         style=style,
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        systems=found,
-        several=len(found) > 1,
-        same=len({frozenset(scene.id for scene in item.system.scenes) for item in found}) < 2,
-        measures=views.MEASURES,
-        made=[
-            (
-                experiment,
-                [(system, made_of(experiment, system, experiments)) for system in experiment.systems]
-                or [(None, made_of(experiment, None, experiments))],
-            )
-            for experiment in experiments
-        ],
-        tiles=views.score_rows(found[:1], ("set",))[:1] if len(found) == 1 else [],
-        score_rows=views.score_rows(found, ("set", "sources")),
-        class_rows=views.score_rows(found, ("class",)),
-        score_charts=views.score_charts(found),
-        distributions=views.distribution_charts(found),
-        separation_oracle=all(any(scene.oracle for scene in item.system.scenes) for item in found),
-        confusions=views.confusion_views(found),
-        plane=views.plane_view(found),
+        experiments=experiments,
+        systems=systems,
+        several=len(systems) > 1,
+        same=len({frozenset(scene.id for scene in system.summary.recordings) for system in systems}) < 2,
+        views=views,
+        figures=views.COLUMNS,
+        separation_oracle=all(system.has_oracle for system in systems),
+        made_of=made_of,
         curves=curve_views(experiments),
         listening=listening,
         silent=silent,
@@ -118,8 +110,10 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
 
 
-def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScene], str]:
-    """Return the scenes to listen to, and what is lacking there."""
+def _listening(
+    experiments: list[Experiment], data_dir: Path | None, scenes: Sequence[str], audio: str
+) -> tuple[list[ListeningScene], str]:
+    """Return the scenes to listen to, and what is missing there."""
     systems = [system for experiment in experiments for system in experiment.systems]
     if not systems:
         return [], "nothing was scored yet"
@@ -132,16 +126,16 @@ def _listening(experiments, data_dir, scenes, audio) -> tuple[list[ListeningScen
         return [], "the test set's data directory was not found: give it by --data_dir"
     data = DataDirectory.read(place)
     log.info("found %s (%d recordings with references)", place, len(data))
-    chosen = choose_scenes(systems[0].scenes, scenes)
+    chosen = choose_scenes(systems[0].summary.recordings, scenes)
     shown = [system for system in systems if _holds(system, chosen)]
     silent = [system.name for system in systems if system not in shown]
-    told = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
-    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], told
+    missing = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
+    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], missing
 
 
-def _holds(system: System, names) -> bool:
+def _holds(system: System, names: Iterable[str]) -> bool:
     return system.infer_dir is not None and any(
-        all((system.infer_dir / kind / f"{name}.json").is_file() for name in names) for kind in ("predicted", "oracle")
+        all(record_path(system.infer_dir / kind, name).is_file() for name in names) for kind in ("predicted", "oracle")
     )
 
 

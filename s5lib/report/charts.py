@@ -1,21 +1,25 @@
 """The page's charts, as SVG of 360 units' width, so that their letters are as large on a phone as on a desk.
 
-Each shows what a table beside it says in numbers; every mark carries its value as a tooltip.  Series are told apart by
-colour (of Okabe and Ito's palette, which all colour vision keeps apart) and by order, dashes or marks.
+Each shows what a table beside it says in numbers; every mark carries its value as a tooltip.  Series differ in colour
+(of Okabe and Ito's palette, which all colour vision keeps apart) and in order, dashes or marks.
+
+Not matplotlib: its SVG has colours and sizes in ``style`` attributes, which the page's content security policy forbids
+and which do not follow light and dark, and no tooltips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from s5lib.evaluation import Estimate
-from s5lib.report.svg import Axis, chart, element, nice_ticks
+from s5lib.report.svg import Axis, chart, element
 
-__all__ = ["SHADES", "Line", "PlanePoint", "bars", "boxes", "lines", "plane", "shade"]
+__all__ = ["Line", "PlanePoint", "bars", "boxes", "lines", "minus", "plane", "shade", "shown"]
 
 WIDTH, NAMES = 360, 104
 SHADES = 11
@@ -45,6 +49,60 @@ class PlanePoint:
     value: float
     """CA-PI-SDRi, in dB."""
 
+    @property
+    def description(self) -> str:
+        """The system and its figures."""
+        return f"{self.name}: {shown(self.x, 1)} %, {shown(self.y)} dB, CA-PI-SDRi {minus(f'{self.value:.2f}')} dB"
+
+
+def minus(text: str) -> str:
+    """Return numbers with a minus sign in place of a hyphen."""
+    return text.replace("-", "\u2212")
+
+
+def shown(estimate: Estimate, digits: int = 2) -> str:
+    """Return value and interval as the page shows them."""
+    return minus(estimate.format(digits))
+
+
+def _ends(estimates: Sequence[Estimate | None]) -> list[float]:
+    return [end for e in estimates if e for end in (e.value, e.low, e.high) if end is not None]
+
+
+Rows = Sequence[tuple[str, Sequence[Any]]]
+"""A name, and an item of each series."""
+
+
+def _rows(
+    title: str,
+    rows: Rows,
+    axis: Axis,
+    unit: str,
+    heights: tuple[float, float],
+    mark: Callable[[Any, float], tuple[str, list[Markup]]],
+) -> Markup:
+    """Return rows of marks above a common axis.
+
+    Args:
+        heights: of one series in a row, and of the gap between rows.
+        mark: returns description and picture of an item at a height.
+    """
+    y, parts, descriptions = 8.0, [], []
+    for name, items in rows:
+        middle = y + heights[0] * len(items) / 2 + 4
+        parts.append(element("text", name, x=float(NAMES - 8), y=middle, text_anchor="end", class_="name"))
+        described = []
+        for series, item in enumerate(items):
+            if item is not None and np.size(item):
+                description, picture = mark(item, y + series * heights[0])
+                tooltip = element("title", f"{name}: {description}")
+                parts.append(element("g", tooltip, *picture, class_=f"s{series % SERIES}"))
+                described.append(description)
+        if described:
+            descriptions.append(f"{name} {', '.join(described)}")
+        y += heights[0] * len(items) + heights[1]
+    return chart(title, f"{unit}: {'; '.join(descriptions)}", WIDTH, y + 36, axis.horizontal(y, 2.0, unit) + parts)
+
 
 def bars(title: str, rows: Sequence[tuple[str, Sequence[Estimate | None]]], unit: str) -> Markup:
     """Return horizontal bars with whiskers for the intervals.
@@ -53,87 +111,21 @@ def bars(title: str, rows: Sequence[tuple[str, Sequence[Estimate | None]]], unit
         rows: a name and the estimate of each series, None: there is none.
         unit: written below the axis.
     """
-    values = [
-        value
-        for _, estimates in rows
-        for e in estimates
-        if e
-        for value in (e.value, e.low, e.high)
-        if value is not None
-    ]
-    bar = 13.0 if max((len(estimates) for _, estimates in rows), default=1) == 1 else 9.0
-    axis = Axis(min(0.0, *values), max(0.0, *values), NAMES, WIDTH - 14) if values else Axis(0, 1, NAMES, WIDTH - 14)
-    y, parts = 8.0, []
-    for name, estimates in rows:
-        height = bar * len(estimates)
-        parts.append(element("text", name, x=float(NAMES - 8), y=y + height / 2 + 4, text_anchor="end", class_="name"))
-        for series, estimate in enumerate(estimates):
-            if estimate is not None:
-                parts.append(_bar(axis, y + series * bar, bar, estimate, series, unit, name))
-        y += height + 9
-    bottom = y - 4
-    return chart(title, _spoken(rows, unit), WIDTH, bottom + 36, axis.below(bottom, 2.0, unit) + parts)
+    values = [0.0, *(end for _, estimates in rows for end in _ends(estimates))]
+    axis = Axis(min(values), max(values), NAMES, WIDTH - 14)
+    height = 9.0 if any(len(estimates) > 1 for _, estimates in rows) else 13.0
 
+    def bar(estimate: Estimate, y: float) -> tuple[str, list[Markup]]:
+        zero, end, middle = axis(0), axis(estimate.value), y + height / 2
+        width = max(1.0, abs(end - zero))
+        picture = [element("rect", x=min(zero, end), y=y + 1, width=width, height=height - 2, rx=1.5, class_="bar")]
+        if estimate.low is not None and estimate.high is not None:
+            low, high = axis(estimate.low), axis(estimate.high)
+            ends = f"M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6"
+            picture.append(element("path", d=f"M{low:.1f} {middle:.1f}H{high:.1f}{ends}", class_="whisker"))
+        return f"{shown(estimate)} {unit}", picture
 
-def _bar(axis: Axis, y: float, height: float, estimate: Estimate, series: int, unit: str, name: str) -> Markup:
-    zero, end, middle = axis(0), axis(estimate.value), y + height / 2
-    inside = [
-        element("title", f"{name}: {interval(estimate)} {unit}"),
-        element(
-            "rect", x=min(zero, end), y=y + 1, width=max(1.0, abs(end - zero)), height=height - 2, rx=1.5, class_="bar"
-        ),
-    ]
-    if estimate.low is not None and estimate.high is not None:
-        low, high = axis(estimate.low), axis(estimate.high)
-        inside.append(
-            element(
-                "path",
-                d=f"M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6",
-                class_="whisker",
-            )
-        )
-    return element("g", *inside, class_=f"s{series % SERIES}")
-
-
-def interval(estimate: Estimate, digits: int = 2) -> str:
-    """Return value and interval in words.
-
-    >>> interval(Estimate(1.234, 1.0, 2.0))
-    '1.23 (1.00 to 2.00)'
-    """
-    text = f"{estimate.value:.{digits}f}"
-    if estimate.low is not None and estimate.high is not None:
-        text += f" ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
-    return text.replace("-", "\u2212")
-
-
-def _spoken(rows, unit: str) -> str:
-    told = [f"{name} {', '.join(interval(e) for e in estimates if e)}" for name, estimates in rows if any(estimates)]
-    return f"In {unit}: {'; '.join(told)}"
-
-
-def lines(title: str, series: Sequence[Line]) -> Markup:
-    """Return lines over training steps."""
-    xs = [x for line in series for x, _ in line.points]
-    ys = [y for line in series for _, y in line.points]
-    # losses may start far off; the axis leaves out what is beyond ten times the middle half's spread
-    low, quarter, three, high = np.percentile(ys, [0, 25, 75, 100])
-    spread = max(three - quarter, 1e-3)
-    x = Axis(0, max(xs), 40, WIDTH - 12)
-    y = Axis(max(low, quarter - 10 * spread), min(high, three + 10 * spread), 152, 10)
-    top, bottom = y.ticks[-1], y.ticks[0]
-    parts = y.left(40.0, WIDTH - 12.0) + x.below(152.0, 10.0, "step")
-    for line in series:
-        places = [(x(a), y(min(max(b, bottom), top))) for a, b in line.points]
-        path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
-        inside = [element("path", d=path, class_="line dashed" if line.dashed else "line")]
-        if len(places) <= 60:
-            for (a, b), (step, value) in zip(places, line.points, strict=True):
-                mark = element("title", f"{line.name}, step {step}: {value:.4g}")
-                inside.append(element("circle", mark, cx=a, cy=b, r=1.8 if line.dashed else 2.8, class_="dot"))
-        parts.append(element("g", *inside, class_=f"s{line.series % SERIES}"))
-    told = "; ".join(f"{line.name}: {line.points[-1][1]:.4g} at step {line.points[-1][0]}" for line in series)
-    return chart(title, f"Over the steps of training; at the end {told}", WIDTH, 188, parts)
+    return _rows(title, rows, axis, unit, (height, 9.0), bar)
 
 
 def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], unit: str) -> Markup:
@@ -142,52 +134,57 @@ def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], uni
     Args:
         rows: a name and the values of each series.  Up to 40 values are all drawn, of more those beyond the whiskers;
             a diamond is the mean.
+        unit: written below the axis.
     """
     everything = [value for _, series in rows for values in series for value in values]
     if not everything:
         return Markup("")
     axis = Axis(min(everything), max(everything), NAMES, WIDTH - 10)
-    y, parts, step = 6.0, [], 14.0
-    for name, series in rows:
-        parts.append(
-            element(
-                "text", name, x=float(NAMES - 8), y=y + step * len(series) / 2 + 4, text_anchor="end", class_="name"
-            )
-        )
-        for number, values in enumerate(series):
-            if len(values):
-                parts.append(_box(axis, y + step * number, name, np.asarray(values, float), number))
-        y += step * len(series) + 6
-    told = "; ".join(
-        f"{name} median {', '.join(f'{np.median(values):.1f}' for values in series if len(values))}"
-        for name, series in rows
-        if any(len(values) for values in series)
-    )
-    return chart(title, f"In {unit}: {told}", WIDTH, y + 36, axis.below(y, 2.0, unit) + parts)
+
+    def box(item: Sequence[float], y: float) -> tuple[str, list[Markup]]:
+        values, middle = np.asarray(item, float), y + 7
+        p5, q1, q2, q3, p95 = np.percentile(values, [5, 25, 50, 75, 95])
+        dots = values if len(values) <= 40 else values[(values < p5) | (values > p95)]
+        picture = [
+            # places that repeat from run to run, and that keep equal values apart
+            element("circle", cx=axis(value), cy=middle + (index * 0.618 % 1 - 0.5) * 8, r=1.4, class_="speck")
+            for index, value in enumerate(np.sort(dots)[:400])
+        ]
+        whiskers = f"M{axis(p5):.1f} {middle}H{axis(q1):.1f}M{axis(q3):.1f} {middle}H{axis(p95):.1f}"
+        width = max(1.0, axis(q3) - axis(q1))
+        picture += [
+            element("path", d=whiskers, class_="whisker"),
+            element("rect", x=axis(q1), y=middle - 4.5, width=width, height=9.0, class_="box"),
+            element("path", d=f"M{axis(q2):.1f} {middle - 4.5}v9", class_="median"),
+            element("path", d=f"M{axis(values.mean()):.1f} {middle - 3}l3 3l-3 3l-3 -3z", class_="mean"),
+        ]
+        numbers = f"median {q2:.1f}, half from {q1:.1f} to {q3:.1f}, mean {values.mean():.1f}"
+        return minus(f"{numbers}, {len(values)} sources"), picture
+
+    return _rows(title, rows, axis, unit, (14.0, 6.0), box)
 
 
-def _box(axis: Axis, y: float, name: str, values: np.ndarray, series: int) -> Markup:
-    p5, q1, q2, q3, p95 = np.percentile(values, [5, 25, 50, 75, 95])
-    middle = y + 7
-    told = f"{name}: median {q2:.1f}, half from {q1:.1f} to {q3:.1f}, mean {values.mean():.1f}, {len(values)} sources"
-    shown = values if len(values) <= 40 else values[(values < p5) | (values > p95)]
-    inside = [element("title", told)]
-    inside += [
-        # places that repeat from run to run, and that keep equal values apart
-        element("circle", cx=axis(value), cy=middle + (index * 0.618 % 1 - 0.5) * 8, r=1.4, class_="speck")
-        for index, value in enumerate(np.sort(shown)[:400])
-    ]
-    inside += [
-        element(
-            "path",
-            d=f"M{axis(p5):.1f} {middle}H{axis(q1):.1f}M{axis(q3):.1f} {middle}H{axis(p95):.1f}",
-            class_="whisker",
-        ),
-        element("rect", x=axis(q1), y=middle - 4.5, width=max(1.0, axis(q3) - axis(q1)), height=9.0, class_="box"),
-        element("path", d=f"M{axis(q2):.1f} {middle - 4.5}v9", class_="median"),
-        element("path", d=f"M{axis(values.mean()):.1f} {middle - 3}l3 3l-3 3l-3 -3z", class_="mean"),
-    ]
-    return element("g", *inside, class_=f"s{series % SERIES}")
+def lines(title: str, series: Sequence[Line]) -> Markup:
+    """Return lines over training steps."""
+    steps = [step for line in series for step, _ in line.points]
+    values = [value for line in series for _, value in line.points]
+    # losses may start far off; the axis leaves out what is beyond ten times the middle half's spread
+    low, quarter, three, high = np.percentile(values, [0, 25, 75, 100])
+    spread = 10 * max(three - quarter, 1e-3)
+    x = Axis(0, max(steps), 40, WIDTH - 12)
+    y = Axis(max(low, quarter - spread), min(high, three + spread), 152, 10)
+    parts = y.vertical(40.0, WIDTH - 12.0) + x.horizontal(152.0, 10.0, "step")
+    for line in series:
+        places = [(x(step), y(min(max(value, y.ticks[0]), y.ticks[-1]))) for step, value in line.points]
+        path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
+        inside = [element("path", d=path, class_="line dashed" if line.dashed else "line")]
+        if len(places) <= 60:
+            for (a, b), (step, value) in zip(places, line.points, strict=True):
+                tooltip = element("title", f"{line.name}, step {step}: {value:.4g}")
+                inside.append(element("circle", tooltip, cx=a, cy=b, r=1.8 if line.dashed else 2.8, class_="dot"))
+        parts.append(element("g", *inside, class_=f"s{line.series % SERIES}"))
+    ends = "; ".join(f"{line.name}: {line.points[-1][1]:.4g} at step {line.points[-1][0]}" for line in series)
+    return chart(title, f"Over the steps of training; at the end {ends}", WIDTH, 188, parts)
 
 
 def shade(value: float, low: float, high: float) -> int:
@@ -197,38 +194,29 @@ def shade(value: float, low: float, high: float) -> int:
 
 
 def plane(points: Sequence[PlanePoint], x_title: str, y_title: str) -> Markup:
-    """Return the plane of the paper's Fig. 5: a point's size and colour tell CA-PI-SDRi, its cross the intervals."""
-
-    def ends(estimates):
-        values = [v for e in estimates for v in (e.value, e.low, e.high) if v is not None]
-        return min(values), max(values)
-
-    x = Axis(*ends([point.x for point in points]), 40, WIDTH - 14)
-    y = Axis(*ends([point.y for point in points]), 250, 28)
-    scale = nice_ticks(min(p.value for p in points), max(p.value for p in points))
-    low, high = scale[0], scale[-1]
-    parts = y.left(40.0, WIDTH - 14.0, y_title) + x.below(250.0, 28.0, x_title)
+    """Return the plane of the paper's Fig. 5: a point's size and colour show CA-PI-SDRi, its cross the intervals."""
+    xs, ys = (_ends([getattr(point, name) for point in points]) for name in "xy")
+    x, y = Axis(min(xs), max(xs), 40, WIDTH - 14), Axis(min(ys), max(ys), 250, 28)
+    scale = Axis(min(p.value for p in points), max(p.value for p in points), 120, WIDTH - 14)
+    parts = y.vertical(40.0, WIDTH - 14.0, y_title) + x.horizontal(250.0, 28.0, x_title)
     for point in points:
         a, b = x(point.x.value), y(point.y.value)
-        if None not in (point.x.low, point.y.low):
-            ends_x, ends_y = (x(point.x.low), x(point.x.high)), (y(point.y.low), y(point.y.high))
-            cross = f"M{ends_x[0]:.1f} {b:.1f}H{ends_x[1]:.1f}M{a:.1f} {ends_y[0]:.1f}V{ends_y[1]:.1f}"
+        left, right, bottom, top = point.x.low, point.x.high, point.y.low, point.y.high
+        if left is not None and right is not None and bottom is not None and top is not None:
+            cross = f"M{x(left):.1f} {b:.1f}H{x(right):.1f}M{a:.1f} {y(bottom):.1f}V{y(top):.1f}"
             parts.append(element("path", d=cross, class_="cross"))
     for point in sorted(points, key=lambda point: -point.value):
-        a, b, colour = x(point.x.value), y(point.y.value), shade(point.value, low, high)
+        a, b, colour = x(point.x.value), y(point.y.value), shade(point.value, scale.ticks[0], scale.ticks[-1])
         ink = "ink" if colour > 6 else "paper"  # dark letters on bright colours
-        told = f"{point.name}: {interval(point.x, 1)} %, {interval(point.y)} dB, CA-PI-SDRi {point.value:.2f} dB"
-        parts.append(
-            element(
-                "g",
-                element("title", told),
-                element("circle", cx=a, cy=b, r=7.5 + 0.5 * colour, class_=f"point q{colour}"),
-                element("text", str(point.number), x=a, y=b + 3.8, text_anchor="middle", class_=f"number {ink}"),
-            )
-        )
-    parts += _colour_scale(Axis(low, high, 120, WIDTH - 14), 302.0)
-    told = "; ".join(f"{p.name}: {interval(p.x, 1)} %, {interval(p.y)} dB, CA-PI-SDRi {p.value:.2f} dB" for p in points)
-    return chart("Accuracy of the labels against separation with oracle labels", told, WIDTH, 334, parts)
+        inside = [
+            element("title", point.description),
+            element("circle", cx=a, cy=b, r=7.5 + 0.5 * colour, class_=f"point q{colour}"),
+            element("text", str(point.number), x=a, y=b + 3.8, text_anchor="middle", class_=f"number {ink}"),
+        ]
+        parts.append(element("g", *inside))
+    parts += _colour_scale(scale, 302.0)
+    description = "; ".join(point.description for point in points)
+    return chart("Accuracy of the labels against separation with oracle labels", description, WIDTH, 334, parts)
 
 
 def _colour_scale(axis: Axis, y: float) -> list[Markup]:

@@ -1,9 +1,9 @@
 """Which class was taken for which, also where several sources of a scene went wrong at once.
 
-Labels come as sets, so that nothing says which invented source stands for which missed one.  In a scene with ``m``
-missed and ``n`` invented sources, ``min(m, n)`` of them are confusions, shared equally by all combinations; what is
-left of either side is missed, or invented, for good.  So every row adds up to the references of its class, every
-column to the estimates; with one missed and one invented source there is nothing to share.
+Labels come as sets, so that nothing says which false positive stands for which missed source.  In a scene with ``m``
+missed sources and ``n`` false positives, ``min(m, n)`` of them are confusions, shared equally by all combinations; what
+is left of either side stays missed, or a false positive.  So every row adds up to the references of its class, every
+column to the estimates; with one missed source and one false positive there is nothing to share.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Confusion:
     labels: tuple[str, ...]
     counts: np.ndarray
     """``[C + 1, C + 1]``: rows are references, columns estimates; the last column holds missed sources, the last row
-    invented ones."""
+    false positives."""
 
 
 def confusion(scores: Iterable[SceneScore]) -> Confusion:
@@ -39,20 +39,20 @@ def confusion(scores: Iterable[SceneScore]) -> Confusion:
     scores = list(scores)
     labels = sorted(
         {str(label) for score in scores for label in score.reference_labels}
-        | {str(invented.label) for score in scores for invented in score.false_positives}
+        | {str(false.label) for score in scores for false in score.false_positives}
     )
     index = {label: position for position, label in enumerate(labels)}
     counts = np.zeros((len(labels) + 1, len(labels) + 1))
     for score in scores:
         for pair in score.pairs:
-            counts[index[pair.reference_label], index[pair.estimated_label]] += 1
-        missed = [index[item.label] for item in score.false_negatives]
-        invented = [index[item.label] for item in score.false_positives]
-        confused = min(len(missed), len(invented))
+            counts[index[str(pair.reference_label)], index[str(pair.estimated_label)]] += 1
+        missed = [index[str(item.label)] for item in score.false_negatives]
+        false = [index[str(item.label)] for item in score.false_positives]
+        confused = min(len(missed), len(false))
         for row in missed:
-            for column in invented:
-                counts[row, column] += confused / (len(missed) * len(invented))
+            for column in false:
+                counts[row, column] += confused / (len(missed) * len(false))
             counts[row, -1] += (len(missed) - confused) / len(missed)
-        for column in invented:
-            counts[-1, column] += (len(invented) - confused) / len(invented)
+        for column in false:
+            counts[-1, column] += (len(false) - confused) / len(false)
     return Confusion(tuple(labels), counts)

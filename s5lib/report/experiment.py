@@ -1,4 +1,4 @@
-"""What an experiment folder holds: trained models with their curves, systems with their scores and outputs.
+"""The contents of an experiment folder: trained models with their curves, systems with their scores and outputs.
 
 The layout is the recipe's::
 
@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from s5lib.errors import DataError, nearest
-from s5lib.evaluation.records import SceneResult, read_labels, read_results
+from s5lib.evaluation import Summary, read_results
 from s5lib.provenance.digest import file_digest
 from s5lib.systems.outputs import read_record
 from s5lib.untrusted import Record, is_number, parse_json, read_bytes, read_yaml
@@ -61,11 +61,17 @@ class System:
 
     name: str
     results: Path
-    scenes: tuple[SceneResult, ...]
+    summary: Summary
+    """Its scores."""
     infer_dir: Path | None
     """With ``predicted`` and ``oracle``; None where there are no outputs."""
     made_by: dict = field(default_factory=dict)
-    """What its outputs say of how they were made; empty where they say nothing."""
+    """How its outputs were made, as they say; empty if they do not."""
+
+    @property
+    def has_oracle(self) -> bool:
+        """Whether it was scored with oracle labels."""
+        return any(recording.oracle for recording in self.summary.recordings)
 
     @property
     def models(self) -> dict[str, dict]:
@@ -117,7 +123,7 @@ def read_experiments(paths: Sequence[str | Path]) -> list[Experiment]:
 
 
 def _names(folders: list[Path]) -> dict[Path, str]:
-    """Return a short name for each folder: its own, or with as many above it as tell it from the others."""
+    """Return a short unique name for each folder: its own, preceded by as many of those above it as necessary."""
     full = {folder: folder.resolve().parts for folder in folders}
     for depth in range(1, 1 + max(map(len, full.values()))):
         names = {folder: "/".join(parts[-depth:]) for folder, parts in full.items()}
@@ -141,8 +147,8 @@ def _read(folder: Path, name: str, results: list[Path] | None, several: bool) ->
 
 def _model(folder: Path) -> TrainedModel:
     path = folder / "config.yaml"
-    config = Record(read_yaml(path), path, advice="Expected is what 's5lib train' writes.").values
-    steps = config.get("steps") if isinstance(config.get("steps"), dict) else {}
+    config = dict(Record(read_yaml(path), path, advice="Expected is what 's5lib train' writes.").values)
+    steps = config["steps"] if isinstance(config.get("steps"), dict) else {}
     found = {path.parent.name: path for path in folder.glob("*/history.jsonl")}
     order = [step for step in steps if step in found] + sorted(set(found) - set(steps))
     return TrainedModel(folder.name, folder, config, {step: _history(found[step]) for step in order})
@@ -166,12 +172,11 @@ def _system(results: Path, experiment: str, several: bool) -> System:
     infer = results.parent / f"infer{suffix}"
     sets = [path for path in sorted(infer.glob("*")) if (path / "predicted").is_dir() or (path / "oracle").is_dir()]
     folder = next((path for path in sets if path.name == "test"), sets[0] if len(sets) == 1 else None)
-    scenes = read_results(results, read_labels(folder / "predicted") if folder else {})
-    return System(name, results, scenes, folder, _made_by(folder))
+    return System(name, results, Summary(read_results(results)), folder, _made_by(folder))
 
 
 def _made_by(folder: Path | None) -> dict:
-    """Return what the first recording's JSON says; that of predicted labels names the tagger, too."""
+    """Return ``made_by`` of the first recording's JSON; with predicted labels it names the tagger, too."""
     for kind in ("predicted", "oracle"):
         for path in sorted((folder / kind).glob("*.json"))[:1] if folder else ():
             try:

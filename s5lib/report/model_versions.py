@@ -1,15 +1,19 @@
-"""What the page says of training: curves, and which models a system is made of."""
+"""Training curves, and the models that a system consists of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from s5lib.report.charts import Line, lines
+from markupsafe import Markup
+
+from s5lib.evaluation import FIGURES
+from s5lib.report.charts import Line, lines, minus
 from s5lib.report.experiment import Experiment, System, TrainedModel
 
 __all__ = ["curve_views", "made_of"]
 
-_FIGURES = {"ca_pi_sdri": "CA-PI-SDRi [dB]", "pi_sdri": "PI-SDRi [dB]"}
 _NO_FIGURES = {"step", "loss", "valid_loss", "lr", "mixtures_per_second", "waiting_for_data"}
 
 
@@ -26,37 +30,39 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
     views = []
     for (kind, step), runs in found.items():
         figures = dict.fromkeys(key for _, rows in runs for row in rows for key in row if key not in _NO_FIGURES)
-        panels = [("loss", _losses(runs))] + [(figure, _figure(runs, figure)) for figure in figures]
+        panels = [("loss", _losses(runs))] + [(_heading(figure), _figure(runs, figure)) for figure in figures]
         title = kind.replace("_", " ").capitalize() + ("" if step == "train" else f", step {step}")
-        charts, single = [], {}
-        for key, drawn in panels:
-            name = _FIGURES.get(key, key.replace("_", " ").capitalize() + (" [%]" if key.endswith("_accuracy") else ""))
+        charts: list[tuple[str, Markup]] = []
+        single: dict[str, list[str]] = {}
+        for heading, drawn in panels:
             if any(len(line.points) > 1 for line in drawn):
-                charts.append((name, lines(f"{title}: {name}", drawn)))
+                charts.append((heading, lines(f"{title}: {heading}", drawn)))
                 continue
             for line in drawn:  # one point is no curve
-                at, value = line.points[0][0], f"{line.points[0][1]:.4g}".replace("-", "\u2212")
-                single.setdefault(f"{line.name.partition(', ')[0]} at step {at}", []).append(
-                    f"{name.lower() if name.startswith('Loss') else name} {value}"
-                    + (" (training)" if line.dashed else " (validation)" if key == "loss" else "")
-                )
-        told = [f"{run}: {', '.join(values)}" for run, values in single.items()]
-        views.append({"title": title, "charts": charts, "single": told, "runs": [name for name, _ in runs]})
+                (at, value), (run, _, part) = line.points[0], line.name.partition(", ")
+                text = f"{heading} {minus(f'{value:.4g}')}" + (f" ({part})" if part else "")
+                single.setdefault(f"{run} at step {at}", []).append(text)
+        points = [f"{run}: {', '.join(values)}" for run, values in single.items()]
+        views.append({"title": title, "charts": charts, "single": points, "runs": [name for name, _ in runs]})
     return views
+
+
+def _heading(figure: str) -> str:
+    return FIGURES[figure].heading if figure in FIGURES else figure.replace("_", " ")
 
 
 def _losses(runs) -> list[Line]:
     drawn = []
     for number, (name, rows) in enumerate(runs):
-        for key, told in (("loss", "training"), ("valid_loss", "validation")):
+        for key, part in (("loss", "training"), ("valid_loss", "validation")):
             points = [(row["step"], row[key]) for row in rows if key in row]
             if points:
-                drawn.append(Line(f"{name}, {told}", points, number, dashed=key == "loss"))
+                drawn.append(Line(f"{name}, {part}", points, number, dashed=key == "loss"))
     return drawn
 
 
 def _figure(runs, figure: str) -> list[Line]:
-    factor = 100 if figure.endswith("_accuracy") else 1
+    factor = 100 if figure in FIGURES and FIGURES[figure].unit == "%" else 1
     drawn = [
         Line(name, [(row["step"], factor * row[figure]) for row in rows if figure in row], number)
         for number, (name, rows) in enumerate(runs)
@@ -64,76 +70,56 @@ def _figure(runs, figure: str) -> list[Line]:
     return [line for line in drawn if line.points]
 
 
-def made_of(experiment: Experiment, system: System | None, experiments: Sequence[Experiment]) -> list[dict]:
-    """Return what made ``system`` or, without one, what was trained in ``experiment``: one entry a model."""
-    known = [*experiment.models, *(model for other in experiments for model in other.models)]  # its own ones first
+def made_of(experiment: Experiment, system: System | None, experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
+    """Return an entry for each model of ``system`` or, without one, for each model trained in ``experiment``."""
     if system is None:
-        return [_model(model) for model in experiment.models]
+        return [_entry(model) for model in experiment.models]
+    known = [*experiment.models, *(model for other in experiments for model in other.models)]  # its own ones first
     used = []
     for kind, named in system.models.items():
-        digest = str(named.get("sha256", ""))
+        digest = str(named.get("sha256", "?"))
         model = next((model for model in known if digest in model.digests), None)
-        used.append(_model(model, model.digests[digest]) if model else _unknown(kind, named))
+        if model is None:
+            config = {"kind": kind, "name": "of another experiment", "options": {"sha256": digest}}
+            model = TrainedModel(str(named.get("file", "")), Path(), config, {})
+        used.append(_entry(model, model.digests.get(digest, "")))
     return used
 
 
-def _unknown(kind: str, named: dict) -> dict:
-    """Return an entry for a model that none of the experiments holds."""
-    return {
-        "kind": kind.replace("_", " "),
-        "folder": str(named.get("file", "")),
-        "name": "of another experiment",
-        "version": "",
-        "steps": [],
-        "total": 0,
-        "only": "",
-        "aligner": "",
-        "seed": "",
-        "made_with": "",
-        "options": [("sha256", str(named.get("sha256", "?")))],
-    }
-
-
-def _model(model: TrainedModel, step: str = "") -> dict:
+def _entry(model: TrainedModel, step: str = "") -> dict[str, Any]:
     config = model.config
-    steps = config.get("steps") if isinstance(config.get("steps"), dict) else {}
-    told = [
-        f"{name}: {values.get('max_steps', '?')} steps of {values.get('batch_size', '?')} mixtures, "
-        f"learning rate {values.get('lr', '?')}" + (f", aligner {values['aligner']}" if "aligner" in values else "")
-        for name, values in steps.items()
-        if isinstance(values, dict)
-    ]
-    made = config.get("made_with") if isinstance(config.get("made_with"), dict) else {}
+    steps = {name: values for name, values in _mapping(config, "steps").items() if isinstance(values, dict)}
+    aligners = [str(values["aligner"]) for values in steps.values() if "aligner" in values]
     return {
         "kind": model.kind.replace("_", " "),
         "folder": model.name,
         "name": str(config.get("name", "?")),
-        "version": f"{config.get('distribution', '?')} {config.get('version', '')}".strip(),
-        "steps": told,
+        "version": f"{config.get('distribution', '')} {config.get('version', '')}".strip(),
+        "steps": [
+            f"{name}: {values.get('max_steps', '?')} steps of {values.get('batch_size', '?')} mixtures, "
+            f"learning rate {values.get('lr', '?')}" + (f", aligner {values['aligner']}" if "aligner" in values else "")
+            for name, values in steps.items()
+        ],
         "total": _total(model, step),
         "only": step,
-        "aligner": _aligner(model.kind, steps),
+        # a tagger's loss has none
+        "aligner": aligners[-1] if aligners and model.kind != "tagger" else "",
         "seed": str(config.get("seed", "?")),
-        "options": _options(config.get("options")),
-        "made_with": ", ".join(f"{name} {version}" for name, version in made.items()),
+        "options": [(str(key), str(value)) for key, value in _mapping(config, "options").items()],
+        "made_with": ", ".join(f"{name} {version}" for name, version in _mapping(config, "made_with").items()),
     }
 
 
+def _mapping(config: dict[str, Any], key: str) -> dict[str, Any]:
+    found = config.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def _total(model: TrainedModel, last: str) -> int:
-    """Return how many steps were trained as far as was logged, up to the step of the name ``last``; 0: not known."""
+    """Return how many steps were trained, as far as logged, up to the step of the name ``last``; 0: unknown."""
     count = 0
     for name, rows in model.history.items():
         count += rows[-1]["step"] if rows else 0
         if name == last:
             break
     return count
-
-
-def _aligner(kind: str, steps: dict) -> str:
-    """Return the aligner of the loss where it makes a difference, empty elsewhere."""
-    found = [str(values["aligner"]) for values in steps.values() if isinstance(values, dict) and "aligner" in values]
-    return found[-1] if found and kind != "tagger" else ""
-
-
-def _options(options) -> list[tuple[str, str]]:
-    return [(str(key), str(value)) for key, value in options.items()] if isinstance(options, dict) else []

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import base64
 import io
-import struct
-import zlib
 
 import numpy as np
-import soundfile
 from markupsafe import Markup
 
+from s5lib.audio import can_encode, encode_audio
 from s5lib.errors import ConfigError, nearest
 from s5lib.report.svg import element
 
 __all__ = ["AUDIO_FORMATS", "audio_uri", "mel_picture", "spectrogram_chart"]
 
 AUDIO_FORMATS = ("mp3", "flac", "none")
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _SHADES, _RANGE_DB = 32, 70.0
 
 
@@ -47,23 +44,16 @@ def mel_picture(waveform: np.ndarray, sample_rate: int, width: int = 300, height
 
 
 def _png(levels: np.ndarray) -> bytes:
-    """Return ``levels [H, W]``, 0 to 31, as a PNG with a palette (ISO/IEC 15948)."""
-
-    def part(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
+    """Return ``levels [H, W]``, 0 to 31, as a PNG with a palette."""
     from matplotlib import colormaps
+    from PIL import Image  # matplotlib brings it
 
+    image = Image.fromarray(levels.astype(np.uint8))
     palette = np.round(255 * colormaps["magma"](np.linspace(0, 1, _SHADES))[:, :3])  # dark to light for all eyes
-    height, width = levels.shape
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), levels.astype(np.uint8)], 1).tobytes()
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
-        + part(b"PLTE", palette.astype(np.uint8).tobytes())
-        + part(b"IDAT", zlib.compress(lines, 9))
-        + part(b"IEND", b"")
-    )
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    data = io.BytesIO()
+    image.save(data, "png", optimize=True)
+    return data.getvalue()
 
 
 def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float, name: str) -> Markup:
@@ -87,12 +77,9 @@ def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float,
             y = bottom - (bottom - top) * float(np.log10(1 + hertz / 700) / top_mel)
             parts.append(element("text", text, x=left - 5, y=y + 3.5, text_anchor="end", class_="tick"))
     duration = len(waveform) / sample_rate
-    for share in (0.0, 0.5, 1.0):
-        text = f"{share * duration:.3g}" + (" s" if share == 1 else "")
-        anchor = {0.0: "start", 0.5: "middle", 1.0: "end"}[share]
-        parts.append(
-            element("text", text, x=left + share * (right - left), y=bottom + 13, text_anchor=anchor, class_="tick")
-        )
+    for share, anchor, unit in ((0.0, "start", ""), (0.5, "middle", ""), (1.0, "end", " s")):
+        x, text = left + share * (right - left), f"{share * duration:.3g}{unit}"
+        parts.append(element("text", text, x=x, y=bottom + 13, text_anchor=anchor, class_="tick"))
     parts.append(element("line", x1=left, x2=left, y1=top, y2=bottom, class_="playhead"))
     return element("svg", *parts, class_="spectrogram", role="img", aria_label=name, viewBox="0 0 360 136")
 
@@ -109,11 +96,6 @@ def audio_uri(waveform: np.ndarray, sample_rate: int, kind: str) -> str:
     """
     if kind not in ("mp3", "flac"):
         raise ConfigError(f"audio is {kind!r}. {nearest(kind, AUDIO_FORMATS)}")
-    data, samples = io.BytesIO(), np.asarray(waveform, np.float32)
-    if kind == "mp3" and sample_rate in _MP3_RATES and "MP3" in soundfile.available_formats():
-        soundfile.write(data, samples, sample_rate, format="MP3")
-        mime = "audio/mpeg"
-    else:
-        soundfile.write(data, samples, sample_rate, format="FLAC", subtype="PCM_16")
-        mime = "audio/flac"
-    return f"data:{mime};base64,{base64.b64encode(data.getvalue()).decode()}"
+    mp3 = kind == "mp3" and can_encode("mp3", sample_rate)
+    data = encode_audio(waveform, sample_rate, "mp3" if mp3 else "flac16")
+    return f"data:audio/{'mpeg' if mp3 else 'flac'};base64,{base64.b64encode(data).decode()}"

@@ -14,19 +14,16 @@ recording) are never together in a scene as two sources of one class; a clip dir
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from s5lib.audio.decoding import AudioInfo, probe
+from s5lib.audio import AudioInfo, FoundAudio, find_audio_files, is_hidden, probe
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.sofa import Room, open_room
 from s5lib.untrusted import Record, path_below, read_json
 
-__all__ = ["AUDIO_SUFFIXES", "Clip", "Corpus", "find_root", "metadata_files"]
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".w64")
+__all__ = ["Clip", "Corpus", "find_root", "metadata_files"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,6 @@ class Clip:
     """One recording of a corpus."""
 
     path: Path
-    file: str
-    """Path below the split's folder, with ``/``: the ``source_file`` of scene metadata."""
     source: str
     """The SOURCE folder below the label's folder; the file itself where there is none."""
     info: AudioInfo
@@ -68,6 +63,7 @@ class Corpus:
         events: clips of each label that has some in this split, sorted by path.
         interferences: the same for the interference labels; may be empty.
         noises: noise recordings, sorted.
+        skipped: files of these folders that are not used, under the reason.
 
     Raises:
         DataError: a folder is missing or empty, or a file is not usable.
@@ -76,6 +72,7 @@ class Corpus:
     def __init__(self, data_root: str | os.PathLike, split: str = "train"):
         self.root = find_root(data_root)
         self.split = split
+        self.skipped: dict[str, list[Path]] = {}
         targets = self.root / "sound_event"
         splits = _folders(targets)
         if split not in splits:
@@ -92,9 +89,9 @@ class Corpus:
             raise DataError(f"{targets / split}: no recordings below LABEL folders.")
         self.interferences = self._labelled(self.root / "interference" / split)
         noise = self.root / "noise" / split
-        self.noises = tuple(_clip(path, noise, noise) for path in _audio_files(noise))
+        self.noises = tuple(_clip(path, noise) for path in self._audio_files(noise))
         if not self.noises:
-            raise DataError(f"{noise}: no noise recordings ({', '.join(AUDIO_SUFFIXES)}); every scene needs one.")
+            raise DataError(f"{noise}: no noise recordings; every scene needs one.")
         room_folder = self.root / "room_ir" / split
         self.room_paths = tuple(sorted(room_folder.glob("*.sofa"))) if room_folder.is_dir() else ()
         if not self.room_paths:
@@ -104,6 +101,12 @@ class Corpus:
     def __repr__(self) -> str:
         clips = sum(map(len, self.events.values()))
         return f"Corpus({os.fspath(self.root)!r}, {self.split!r}): {clips} clips of {len(self.events)} labels"
+
+    @property
+    def files(self) -> list[Path]:
+        """The paths of all recordings and rooms."""
+        groups = (*self.events.values(), *self.interferences.values(), self.noises)
+        return [clip.path for group in groups for clip in group] + list(self.room_paths)
 
     @cached_property
     def rooms(self) -> tuple[Room, ...]:
@@ -118,13 +121,19 @@ class Corpus:
     def _labelled(self, folder: Path) -> dict[str, tuple[Clip, ...]]:
         result = {}
         for label in _folders(folder):
-            clips = tuple(_clip(path, folder, folder / label) for path in _audio_files(folder / label))
+            clips = tuple(_clip(path, folder / label) for path in self._audio_files(folder / label))
             for clip in clips:
                 if clip.info.channels != 1:
                     raise DataError(f"{clip.path}: {clip.info.channels} channels, expected a recording of one channel.")
             if clips:
                 result[label] = clips
         return result
+
+    def _audio_files(self, folder: Path) -> list[Path]:
+        found = find_audio_files(folder) if folder.is_dir() else FoundAudio()
+        for reason, paths in found.skipped.items():
+            self.skipped.setdefault(reason, []).extend(paths)
+        return found.files
 
     def _check_channels(self) -> None:
         first = self.rooms[0]
@@ -184,18 +193,8 @@ def class_labels(root: Path) -> tuple[str, ...]:
 def _folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry.name))
 
 
-def _audio_files(folder: Path) -> Iterable[Path]:
-    found = []
-    for base, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(base, name) for name in files if name.lower().endswith(AUDIO_SUFFIXES) and name[0] != "."]
-    return sorted(found)
-
-
-def _clip(path: Path, split_folder: Path, label_folder: Path) -> Clip:
-    below = path.relative_to(label_folder)
-    source = below.parts[0] if len(below.parts) > 1 else below.name
-    return Clip(path, path.relative_to(split_folder).as_posix(), source, probe(path))
+def _clip(path: Path, folder: Path) -> Clip:
+    return Clip(path, path.relative_to(folder).parts[0], probe(path))

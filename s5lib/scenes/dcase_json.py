@@ -20,10 +20,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from s5lib.provenance.files import write_json
 from s5lib.scenes.corpus import Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
-from s5lib.untrusted import Record, is_number, path_below, read_json, to_json
+from s5lib.untrusted import Record, is_number, path_below, read_json
 
 __all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadata"]
 
@@ -46,12 +47,8 @@ def read_metadata(path: str | os.PathLike) -> dict:
 
 
 def write_metadata(metadata: Mapping, path: str | os.PathLike) -> None:
-    """Write a scene's JSON file, first under a temporary name; numbers are kept to the last bit."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(to_json(metadata, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Write a scene's JSON file, whole or not at all; numbers are kept to the last bit."""
+    write_json(path, metadata)
 
 
 def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLike) -> SceneDescription:
@@ -88,7 +85,8 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
             direct = _numbers(direct, 2, 1e4) or arguments.reject("direct_range_ms", "[before, after] in ms")
     if room is None and not groups[2]:
         scene.fail("neither a room nor 'bg_events'; nothing tells how many channels the scene has")
-    return SceneDescription(duration, int(rate), ref_db, *groups, room, direct)
+    targets, interferences, noises = groups
+    return SceneDescription(duration, int(rate), ref_db, targets, interferences, noises, room, direct)
 
 
 def _event(event: Record, folder: Path, spatial: bool) -> Event:
@@ -122,9 +120,9 @@ def _below(folder: Path, record: Record, key: str) -> Path:
 def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSettings) -> dict:
     """Return the metadata of a scene drawn from ``corpus`` with ``settings``; :func:`parse_metadata` gives it back."""
     split = corpus.split
-    sofa_path = f"dev_set/room_ir/{split}/{scene.room_path.name}"
-    direct = list(settings.direct_range_ms)
     room = next(room for room in corpus.rooms if Path(room.path) == scene.room_path)
+    sofa_path = f"dev_set/room_ir/{split}/{Path(room.path).name}"
+    direct = list(settings.direct_range_ms)
     room_metadata = {
         "sofa_path": sofa_path,
         "sr": settings.sample_rate,
@@ -158,7 +156,7 @@ def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSett
 
 def _written(event: Event, folder: Path, role: str) -> dict:
     return {
-        "label": event.label,
+        "label": event.label or None,
         "source_file": event.path.relative_to(folder).as_posix(),
         "source_time": event.source_time,
         "event_time": event.onset,

@@ -6,8 +6,11 @@ files, and a renderer turns them into waveforms.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from s5lib.errors import DataError
 
 __all__ = ["Event", "SceneDescription"]
 
@@ -16,8 +19,8 @@ __all__ = ["Event", "SceneDescription"]
 class Event:
     """One sound of a scene."""
 
-    label: str | None
-    """Class of a target or an interference; None for noise."""
+    label: str
+    """Class of a target or an interference; empty for noise."""
     path: Path
     """The recording."""
     source_time: float
@@ -54,6 +57,23 @@ class SceneDescription:
     def num_samples(self) -> int:
         """T, the scene's length."""
         return round(self.duration * self.sample_rate)
+
+    @property
+    def sofa_path(self) -> str:
+        """Path of the room's SOFA file.
+
+        Raises:
+            DataError: the scene has no room.
+        """
+        if self.room_path is None:
+            raise DataError("the scene has sounds at positions, but no room that they could be positions of.")
+        return os.fspath(self.room_path)
+
+    @property
+    def files(self) -> list[Path]:
+        """The recordings and the room that it is made from, each once."""
+        paths = [event.path for event in self.events + self.noises]
+        return sorted({*paths, *([self.room_path] if self.room_path else [])})
 
     @property
     def events(self) -> tuple[Event, ...]:

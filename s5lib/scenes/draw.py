@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from s5lib.errors import ConfigError, DataError
-from s5lib.scenes.choice import active_starts, positions_apart
+from s5lib.errors import ConfigError
+from s5lib.scenes.active_starts import active_starts
 from s5lib.scenes.corpus import Clip, Corpus
 from s5lib.scenes.description import Event, SceneDescription
+from s5lib.scenes.possible import Possible, positions_apart
 from s5lib.scenes.settings import DrawSettings
 from s5lib.scenes.sofa import Room
 
@@ -30,70 +31,9 @@ class SceneDrawer:
     """
 
     def __init__(self, corpus: Corpus, settings: DrawSettings):
-        self.corpus = corpus
-        self.settings = settings
-        self.sources = {label: _by_source(clips) for label, clips in corpus.events.items()}
-        self.noises = [noise for noise in corpus.noises if noise.info.duration >= settings.duration]
-        self._rooms_by_size: dict[int, list[Room]] = {}
+        self.corpus, self.settings = corpus, settings
+        self._possible = Possible(corpus, settings)
         self._starts: dict[Path, np.ndarray] = {}
-        self._check()
-
-    # -- what is possible
-
-    def _check(self) -> None:
-        corpus, settings = self.corpus, self.settings
-        if not self.noises:
-            longest = max(corpus.noises, key=lambda noise: noise.info.duration)
-            raise DataError(
-                f"{longest.path.parent}: no noise recording lasts {settings.duration:g} s; the longest, "
-                f"{longest.path.name}, has {longest.info.duration:.2f} s. Give longer noise or a shorter duration."
-            )
-        if settings.interferences[0] and not corpus.interferences:
-            raise DataError(
-                f"{corpus.root / 'interference' / corpus.split}: no recordings, but every scene is to have at least "
-                f"{settings.interferences[0]} (interferences={settings.interferences})."
-            )
-        if len(self.sources) < settings.max_targets and settings.same_class_probability < 1:
-            raise DataError(
-                f"{corpus.root / 'sound_event' / corpus.split}: {len(self.sources)} labels have recordings, but a "
-                f"scene may have {settings.max_targets} distinct ones (max_targets={settings.max_targets})."
-            )
-        if settings.same_class_probability > 0:
-            for count in range(max(2, settings.min_targets), settings.max_targets + 1):
-                for repeats in range(1, min(settings.max_repeats, count - 1) + 1):
-                    self._check_repeats(count, repeats)
-
-    def _check_repeats(self, count: int, repeats: int) -> None:
-        corpus, settings = self.corpus, self.settings
-        folder = corpus.root / "sound_event" / corpus.split
-        if not self.repeatable(repeats + 1):
-            most = max(self.sources, key=lambda label: len(self.sources[label]))
-            raise DataError(
-                f"{folder}: no label has {repeats + 1} SOURCE folders or files, as scenes of {count} targets with "
-                f"{repeats + 1} of one class need; {most} has the most, {len(self.sources[most])}. Lower max_targets, "
-                "max_repeats or same_class_probability."
-            )
-        if len(self.sources) < count - repeats:
-            raise DataError(f"{folder}: {len(self.sources)} labels, but scenes of {count - repeats} are to be drawn.")
-        if not self.rooms_for(repeats + 1):
-            raise DataError(
-                f"{corpus.root / 'room_ir' / corpus.split}: no room has {repeats + 1} source positions that are "
-                f"{settings.min_angle:g} degrees apart from each other, as same-class sources must be. Lower "
-                "min_angle, or give rooms with sources on more sides."
-            )
-
-    def repeatable(self, size: int) -> list[str]:
-        """Return the labels that have at least ``size`` sources."""
-        return [label for label, sources in self.sources.items() if len(sources) >= size]
-
-    def rooms_for(self, size: int) -> list[Room]:
-        """Return the rooms that have ``size`` positions, each ``min_angle`` from the others."""
-        if size not in self._rooms_by_size:
-            angle = self.settings.min_angle
-            self._rooms_by_size[size] = [room for room in self.corpus.rooms if positions_apart(room, size, angle)]
-        return self._rooms_by_size[size]
-
-    # -- drawing
 
     def __call__(
         self, seed: int, index: int, targets: int | None = None, same_class: bool | None = None
@@ -112,21 +52,20 @@ class SceneDrawer:
         if seed < 0 or index < 0:
             raise ConfigError(f"seed is {seed} and index {index}; neither can be negative.")
         rng = np.random.default_rng([seed, zlib.crc32(self.corpus.split.encode()), index])
-        settings = self.settings
+        settings, possible = self.settings, self._possible
         drawn_targets = self._draw_count(rng)
         targets = drawn_targets if targets is None else targets
         labels = self._draw_labels(rng, targets, self._draw_repeats(rng, targets, same_class))
-        rooms = self.rooms_for(max([labels.count(label) for label in labels], default=1))
+        rooms = possible.rooms(max([labels.count(label) for label in labels], default=1))
         room = rooms[rng.integers(len(rooms))]
         events = []
         for label in dict.fromkeys(labels):
             size = labels.count(label)
-            names = list(self.sources[label])
-            chosen = rng.choice(len(names), size, replace=False)
+            sources = list(possible.sources[label].values())
+            chosen = rng.choice(len(sources), size, replace=False)
             positions = positions_apart(room, size, settings.min_angle, rng)
             for source, position in zip(chosen, positions, strict=True):
-                clips = self.sources[label][names[source]]
-                clip = clips[rng.integers(len(clips))]
+                clip = sources[source][rng.integers(len(sources[source]))]
                 events.append(self._event(rng, label, clip, room, position, settings.target_snr))
         most = settings.interferences[1] if self.corpus.interferences else 0
         interferences = []
@@ -136,7 +75,7 @@ class SceneDrawer:
             clips = self.corpus.interferences[label]
             clip, position = clips[rng.integers(len(clips))], int(rng.integers(len(room)))
             interferences.append(self._event(rng, label, clip, room, position, settings.interference_snr))
-        noise = self.noises[rng.integers(len(self.noises))]
+        noise = possible.noises[rng.integers(len(possible.noises))]
         noise_time = rng.uniform(0.0, noise.info.duration - settings.duration)
         return SceneDescription(
             duration=settings.duration,
@@ -144,7 +83,7 @@ class SceneDrawer:
             ref_db=settings.ref_db,
             targets=_by_onset(events),
             interferences=_by_onset(interferences),
-            noises=(Event(None, noise.path, noise_time, 0.0, settings.duration, 0.0, None),),
+            noises=(Event("", noise.path, noise_time, 0.0, settings.duration, 0.0, None),),
             room_path=Path(room.path),
             direct_range_ms=settings.direct_range_ms,
         )
@@ -152,7 +91,7 @@ class SceneDrawer:
     def _draw_count(self, rng: np.random.Generator) -> int:
         empty, share = rng.random() < self.settings.zero_probability, rng.random()
         shares = self.settings.target_shares
-        index = np.searchsorted(np.cumsum(list(shares.values())), share, side="right")
+        index = int(np.searchsorted(np.cumsum(list(shares.values())), share, side="right"))
         return 0 if empty else list(shares)[min(index, len(shares) - 1)]
 
     def _draw_repeats(self, rng: np.random.Generator, targets: int, same_class: bool | None) -> int:
@@ -167,16 +106,17 @@ class SceneDrawer:
         """Draw the labels, equal ones side by side; the first distinct one can take all repeats."""
         if targets == 0:
             return []
-        able = self.repeatable(repeats + 1)
+        sources = self._possible.sources
+        able = self._possible.labels(repeats + 1)
         first = able[rng.integers(len(able))]
-        others = [label for label in self.sources if label != first]
+        others = [label for label in sources if label != first]
         labels = [first, *(others[i] for i in rng.choice(len(others), targets - repeats - 1, replace=False))]
         counts = dict.fromkeys(labels, 1)
         for _ in range(repeats):
             free = [
                 label
                 for label in labels
-                if len(self.sources[label]) > counts[label] and self.rooms_for(counts[label] + 1)
+                if len(sources[label]) > counts[label] and self._possible.rooms(counts[label] + 1)
             ]
             counts[free[rng.integers(len(free))]] += 1
         return [label for label, count in counts.items() for _ in range(count)]
@@ -191,7 +131,7 @@ class SceneDrawer:
             source_time=self._source_time(rng, clip, duration),
             onset=rng.uniform(0.0, self.settings.duration - duration),
             duration=duration,
-            position=tuple(room.positions[position].tolist()),
+            position=room.position(position),
             snr=rng.uniform(*snr),
         )
 
@@ -204,13 +144,6 @@ class SceneDrawer:
             self._starts[clip.path] = active_starts(clip.path, duration)
         starts = self._starts[clip.path]
         return float(starts[int(share * len(starts))])
-
-
-def _by_source(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:
-    groups: dict[str, list[Clip]] = {}
-    for clip in clips:
-        groups.setdefault(clip.source, []).append(clip)
-    return groups
 
 
 def _by_onset(events: list[Event]) -> tuple[Event, ...]:

@@ -21,37 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s5lib.audio.decoding import AudioStore
-from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.convolution import add_filtered, block_spectra, convolved_energy, overlap_add
 from s5lib.scenes.dcase_json import parse_metadata
 from s5lib.scenes.description import Event, SceneDescription
-from s5lib.scenes.rooms import ResponseSpectra, RoomStore
+from s5lib.scenes.reader import SceneReader, add_from
+from s5lib.scenes.rooms import ResponseSpectra
 
-__all__ = ["PRESETS", "Preset", "Renderer", "Scene", "Stems", "render"]
-
-DEFAULT_MEMORY = 1 << 30
-"""Bytes that a renderer's caches may take: a quarter for sounds, the rest for rooms, which take longer to read."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What differs between the public sets; what a scene's description says takes precedence."""
-
-    ref_db: float
-    """Level of the noise, dB relative to full scale."""
-    signed_peak: bool
-    """Where the direct path is: at the largest value of the response (2025), or at its largest magnitude."""
-    direct_range_ms: tuple[float, float] = (6.0, 50.0)
-
-
-PRESETS = {
-    "dcase2026": Preset(ref_db=-55.0, signed_peak=False),
-    "dcase2025": Preset(ref_db=-50.0, signed_peak=True),
-    "paper": Preset(ref_db=-55.0, signed_peak=False),
-}
-"""``paper`` (arXiv 2601.22504) renders as ``dcase2026``, as whose baseline its code was published; what is drawn
-differs."""
+__all__ = ["Renderer", "Scene", "Stems", "render"]
 
 
 @dataclass(frozen=True)
@@ -84,52 +60,27 @@ class Scene:
         return self._renderer.stems(self.description)
 
     def responses(self) -> np.ndarray:
-        """Return the targets' impulse responses ``[K, M, N]`` float32, in the scale of their SOFA file."""
-        return self._renderer.responses(self.description)
+        """Return the targets' impulse responses ``[K, M, N]`` float32, in the scale of their SOFA file.
+
+        Without targets it is ``[0, 0, 0]``.
+        """
+        scene, reader = self.description, self._renderer
+        if not scene.targets:
+            return np.zeros((0, 0, 0), np.float32)
+        responses = reader.stores(scene.sample_rate)[1].responses(scene.sofa_path)
+        return np.array(responses[reader.positions(scene, scene.targets)])
 
     def directions(self) -> np.ndarray:
         """Return the targets' directions of arrival ``[K, 3]``: unit vectors, x to the front, y left, z up."""
-        return self._renderer.directions(self.description)
+        scene, reader = self.description, self._renderer
+        if not scene.targets:
+            return np.zeros((0, 3))
+        room = reader.stores(scene.sample_rate)[1].room(scene.sofa_path)
+        return room.directions[reader.positions(scene, scene.targets)]
 
 
-class Renderer:
-    """Renders the scenes of one corpus; keeps decoded sounds and the spectra of impulse responses between scenes.
-
-    Args:
-        root: the ``dev_set`` folder.
-        preset: a name in :data:`PRESETS`.
-        memory_limit: bytes that the caches may take.
-        cache_dir: folder for decoded sounds and responses, memory-mapped and shared by all processes.
-
-    Raises:
-        ConfigError: there is no such preset.
-    """
-
-    def __init__(
-        self,
-        root: str | os.PathLike,
-        preset: str = "dcase2026",
-        memory_limit: int = DEFAULT_MEMORY,
-        cache_dir: str | os.PathLike | None = None,
-    ):
-        if preset not in PRESETS:
-            raise ConfigError(f"preset is {preset!r}. {nearest(preset, PRESETS)}")
-        self.root = os.fspath(root)
-        self.preset = PRESETS[preset]
-        self.memory_limit = memory_limit
-        self.cache_dir = cache_dir
-        self._stores: dict[int, tuple[AudioStore, RoomStore]] = {}
-
-    def stores(self, sample_rate: int) -> tuple[AudioStore, RoomStore]:
-        """Return the sounds and the rooms at a sample rate."""
-        if sample_rate not in self._stores:
-            sounds = AudioStore(sample_rate, self.memory_limit // 4, self.cache_dir)
-            rooms = RoomStore(sample_rate, self.memory_limit - self.memory_limit // 4, self.cache_dir)
-            self._stores = {sample_rate: (sounds, rooms)}  # one rate at a time, so that the limit holds
-        return self._stores[sample_rate]
-
-    def __getstate__(self):
-        return {**self.__dict__, "_stores": {}}  # a data loader's workers fill their own
+class Renderer(SceneReader):
+    """Renders the scenes of one corpus; keeps decoded sounds and the spectra of impulse responses between scenes."""
 
     def __call__(self, scene: SceneDescription, sources: bool = True) -> Scene:
         """Render a scene; without ``sources`` only the mixture, which is faster, and ``Scene.sources`` is [0, T].
@@ -137,115 +88,44 @@ class Renderer:
         Raises:
             DataError: a file is missing or not usable, or does not fit the description.
         """
-        mixture = self._noise(scene)
+        mixture = self.noise(scene)
         dry = np.zeros((len(scene.targets) if sources else 0, scene.num_samples), np.float32)
-        if scene.events:
-            total = None
-            for index, event in enumerate(scene.events):
-                first, spectra, response = self._scaled(scene, event)
-                block = response.block
-                if total is None:
-                    blocks = -(-scene.num_samples // block)
-                    total = np.zeros((len(mixture), blocks, block + 1), np.complex64)
-                add_filtered(total, first, spectra, response.channels)
-                if index < len(dry):
-                    _add(dry[index], first * block, overlap_add(spectra * response.direct, block))
-            _add(mixture, 0, overlap_add(total, block))
+        total: np.ndarray | None = None
+        for index, event in enumerate(scene.events):
+            first, spectra, response = self._scaled(scene, event)
+            block = response.block
+            if total is None:
+                total = np.zeros((len(mixture), -(-scene.num_samples // block), block + 1), np.complex64)
+            add_filtered(total, first, spectra, response.channels)
+            if index < len(dry):
+                add_from(dry[index], first * block, overlap_add(spectra * response.direct, block))
+        if total is not None:
+            add_from(mixture, 0, overlap_add(total, total.shape[-1] - 1))
         labels = tuple(event.label for event in scene.targets)
         return Scene(mixture, dry, labels, scene.sample_rate, scene, self)
 
     def stems(self, scene: SceneDescription) -> Stems:
         """Render the parts of a scene one by one."""
-        noise = self._noise(scene)
+        noise = self.noise(scene)
         parts = []
         for event in scene.events:
             first, spectra, response = self._scaled(scene, event)
             wet = np.zeros_like(noise)
-            _add(wet, first * response.block, overlap_add(spectra * response.channels[:, None], response.block))
+            add_from(wet, first * response.block, overlap_add(spectra * response.channels[:, None], response.block))
             parts.append(wet)
         stacked = np.array(parts, np.float32).reshape(len(parts), *noise.shape)
         return Stems(stacked[: len(scene.targets)], stacked[len(scene.targets) :], noise)
 
-    def responses(self, scene: SceneDescription) -> np.ndarray:
-        """Return the targets' impulse responses ``[K, M, N]``; ``[0, 0, 0]`` without targets."""
-        if not scene.targets:
-            return np.zeros((0, 0, 0), np.float32)
-        rooms, path = self.stores(scene.sample_rate)[1], os.fspath(scene.room_path)
-        indices = [rooms.room(path).position_index(event.position) for event in scene.targets]
-        return np.array(rooms.responses(path)[indices])
-
-    def directions(self, scene: SceneDescription) -> np.ndarray:
-        """Return the targets' directions of arrival ``[K, 3]``."""
-        if not scene.targets:
-            return np.zeros((0, 3))
-        room = self.stores(scene.sample_rate)[1].room(os.fspath(scene.room_path))
-        return room.directions[[room.position_index(event.position) for event in scene.targets]]
-
-    def _ref_db(self, scene: SceneDescription) -> float:
-        return self.preset.ref_db if scene.ref_db is None else scene.ref_db
-
-    def _noise(self, scene: SceneDescription) -> np.ndarray:
-        """Return the background ``[M, T]``; zeros where the scene has none."""
-        rate = scene.sample_rate
-        parts = [(event, self._cut(event, rate)) for event in scene.noises]
-        if scene.room_path is not None:
-            channels, like = self.stores(rate)[1].room(os.fspath(scene.room_path)).num_channels, scene.room_path
-        else:
-            channels, like = len(parts[0][1]), scene.noises[0].path
-        total = np.zeros((channels, scene.num_samples), np.float32)
-        for event, samples in parts:
-            if len(samples) != channels:
-                raise DataError(
-                    f"{event.path}: {len(samples)} channels, but {like} has {channels}; noise must be recorded with "
-                    "the room's microphone."
-                )
-            energy = float(np.mean(np.square(samples), dtype=np.float64))
-            if energy == 0.0:
-                raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it has no level to scale.")
-            gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(energy)
-            _add(total, int(event.onset * rate), np.float32(gain) * samples)
-        return total
-
-    def _cut(self, event: Event, rate: int) -> np.ndarray:
-        """Return the event's part of its recording, ``[channels, n]``."""
-        sounds = self.stores(rate)[0]
-        start, frames = int(event.source_time * rate), round(event.duration * rate)
-        samples = sounds.segment(event.path, start, frames)
-        if samples.shape[1] < frames - rate // 100:
-            raise DataError(
-                f"{event.path}: {samples.shape[1] / rate:.3f} s from {event.source_time:g} s to its end, but the scene "
-                f"needs {event.duration:.3f} s. Is this the recording that the metadata was made with?"
-            )
-        return samples
-
     def _scaled(self, scene: SceneDescription, event: Event) -> tuple[int, np.ndarray, ResponseSpectra]:
         """Return the first block, the spectra of the event at its final level, and the room's response to it."""
-        rate = scene.sample_rate
-        samples = self._cut(event, rate)
-        if len(samples) != 1:
-            raise DataError(f"{event.path}: {len(samples)} channels, expected a recording of one channel.")
-        peak = float(np.max(np.abs(samples)))
-        if peak == 0.0:
-            raise DataError(
-                f"{event.path}: silent for {event.duration:g} s from {event.source_time:g} s on; remove the clip."
-            )
-        rooms, path = self.stores(rate)[1], os.fspath(scene.room_path)
-        before, after = (int(ms * rate / 1000) for ms in scene.direct_range_ms or self.preset.direct_range_ms)
-        position = rooms.room(path).position_index(event.position)
-        response = rooms.spectra(path, position, before, after, self.preset.signed_peak)
-        first, spectra = block_spectra(samples[0] / np.float32(peak), int(event.onset * rate), response.block)
-        values = (samples.shape[1] + response.length - 1) * response.channels.shape[0]
+        rate, (position,) = scene.sample_rate, self.positions(scene, (event,))
+        sound, rooms = self.sound(event, rate), self.stores(rate)[1]
+        response = rooms.spectra(scene.sofa_path, position, *self.direct_range(scene), self.preset.signed_peak)
+        first, spectra = block_spectra(sound, int(event.onset * rate), response.block)
+        values = (len(sound) + response.length - 1) * response.channels.shape[0]
         power = convolved_energy(spectra, response.kernel) / values
-        gain = 10 ** ((self._ref_db(scene) + event.snr) / 20) / np.sqrt(power)
-        spectra *= np.float32(gain)
+        spectra *= np.float32(self.level(scene, event) / np.sqrt(power))
         return first, spectra, response
-
-
-def _add(target: np.ndarray, start: int, samples: np.ndarray) -> None:
-    """Add ``samples [..., n]`` to ``target [..., T]`` from sample ``start`` on; what goes beyond is cut."""
-    stop = min(start + samples.shape[-1], target.shape[-1])
-    if start < stop:
-        target[..., start:stop] += samples[..., : stop - start]
 
 
 @functools.lru_cache(maxsize=4)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s5lib.audio.decoding import MappedArray, decoded_file
 from s5lib.audio.memory import MemoryLimitedCache
+from s5lib.audio.store import decoded_file
 from s5lib.scenes.convolution import block_length, energy_kernel, response_spectra
 from s5lib.scenes.sofa import Room, open_room, read_responses
 
@@ -76,13 +76,14 @@ class RoomStore:
 
     def responses(self, path: str) -> np.ndarray:
         """Return the impulse responses ``[P, M, N]`` float32."""
-        if self.folder is None:
-            return self._responses.get(path, lambda: read_responses(path, self.sample_rate))
-        return self._responses.get(path, lambda: self._map(path)).array
+        folder, rate = self.folder, self.sample_rate
 
-    def _map(self, path: str) -> MappedArray:
-        tag = f"responses {self.sample_rate} Hz"
-        return decoded_file(path, self.folder, tag, lambda: read_responses(path, self.sample_rate))
+        def read() -> np.ndarray:
+            return read_responses(path, rate)
+
+        if folder is None:
+            return self._responses.get(path, read)
+        return self._responses.get(path, lambda: decoded_file(path, folder, f"responses {rate} Hz", read)).array
 
     def spectra(self, path: str, index: int, before: int, after: int, signed_peak: bool) -> ResponseSpectra:
         """Return the spectra of position ``index``; the other arguments are those of :func:`direct_path`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from s5lib.errors import ConfigError, nearest
 
@@ -111,7 +112,7 @@ class DrawSettings:
         return self.duration if self.max_event_duration is None else self.max_event_duration
 
 
-DRAW_PRESETS = {
+DRAW_PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "dcase2026": {"target_weights": (1.0,), "zero_probability": 0.25},
     "dcase2025": {"target_weights": (1.0,), "same_class_probability": 0.0, "ref_db": -50.0},

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s5lib.audio.decoding import resample
-from s5lib.audio.reader import check_sample_rate
+from s5lib.audio import check_sample_rate, resample
 from s5lib.errors import DataError
 from s5lib.untrusted import shown
 from s5lib.untrusted.hdf5 import MOST_VALUES, Hdf5, open_hdf5
@@ -43,6 +42,11 @@ class Room:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def position(self, index: int) -> tuple[float, float, float]:
+        """Return position ``index``, Cartesian."""
+        x, y, z = self.positions[index].tolist()
+        return x, y, z
 
     def position_index(self, position) -> int:
         """Return the index of the room's position at ``position``, 3 numbers as in the file or Cartesian.

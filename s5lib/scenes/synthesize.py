@@ -2,14 +2,15 @@
 
 ::
 
-    OUT/soundscape/NAME.wav                     [M, T] float32
-    OUT/oracle_target/NAME_I_LABEL.wav          [T] float32, dry
-    OUT/metadata/NAME.json                      written last: a scene that has it is whole
-    OUT/synth.json                              what was asked for; another request into the same folder is refused
+    s5lib synth --data_root corpora/dcase26 --split valid --out dump/paper_test --num_scenes 3000
+
+For the files see :mod:`s5lib.scenes.scene_folder`.  Another request into the same folder is refused; if the corpus has
+changed, the scenes are made again.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -20,15 +21,18 @@ import numpy as np
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.parallel import over_dask, over_processes
+from s5lib.provenance import Stamps, folder_lock
 from s5lib.scenes.corpus import Corpus, find_root
-from s5lib.scenes.dcase_json import compose_metadata, write_metadata
+from s5lib.scenes.dcase_json import compose_metadata
 from s5lib.scenes.draw import SceneDrawer
-from s5lib.scenes.render import DEFAULT_MEMORY, Renderer
+from s5lib.scenes.reader import DEFAULT_MEMORY
+from s5lib.scenes.render import Renderer
+from s5lib.scenes.scene_folder import SceneFolder, digest_of
 from s5lib.scenes.settings import DrawSettings
-from s5lib.scenes.writing import write_scene
-from s5lib.untrusted import Record, parse_json, read_json, shown, to_json
 
 __all__ = ["SynthesisRequest", "plan_groups", "synthesize"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ def synthesize(
         preset: of drawing and rendering.
         settings: of drawing, in place of the preset's.
         nj: processes.
-        dask: address of a Dask scheduler, in place of processes; its workers must see the same folders.
+        dask: address of a Dask scheduler, in place of processes; its workers must see the same files under the same
+            paths, which is checked.
         progress: called as ``progress(iterable, total=n)``; ``tqdm``, for one.
 
     Returns:
@@ -116,43 +121,36 @@ def synthesize(
     settings = DrawSettings.preset(preset) if settings is None else settings
     root, out = find_root(data_root).absolute(), Path(out).absolute()
     request = SynthesisRequest(os.fspath(root), split, os.fspath(out), num_scenes, zero_target, seed, preset, settings)
-    _state(request)  # an impossible request fails here, before anything is written
-    _claim(request)
-    missing = [index for index in range(num_scenes + zero_target) if not _finished(request, index)]
-    work = partial(_write, request)
-    if dask:
-        finished = over_dask(work, missing, dask)
-    elif nj > 1 and missing:
-        finished = over_processes(work, missing, min(nj, len(missing)))
-    else:
-        finished = map(work, missing)
-    for _ in progress(finished, total=len(missing)) if progress else finished:
-        pass
+    corpus = _state(request)[0].corpus  # an impossible request fails here, before anything is written
+    try:
+        with folder_lock(out):
+            _synthesize(request, corpus, nj, dask, progress)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or out}: {error.strerror or error}. Make room, or choose another folder."
+        ) from error
     return out
 
 
-def _claim(request: SynthesisRequest) -> None:
-    """Write ``synth.json``, or compare with the one that is there."""
-    content = parse_json(to_json({key: value for key, value in asdict(request).items() if key != "out"}), "the request")
-    path = Path(request.out) / "synth.json"
-    if path.is_file():
-        advice = f"Delete {request.out} to begin anew."
-        earlier = Record(read_json(path, advice=advice), path, advice=advice)
-        for key, value in content.items():
-            if earlier.get(key) != value:
-                raise DataError(
-                    f"{request.out}: holds scenes made with {key}={shown(earlier.get(key))}, not {shown(value)}. "
-                    "Choose another folder, or delete this one."
-                )
-    write_metadata(content, path)
-
-
-def _finished(request: SynthesisRequest, index: int) -> bool:
-    name = request.name(index)
-    return (
-        Path(request.out, "metadata", f"{name}.json").is_file()
-        and Path(request.out, "soundscape", f"{name}.wav").is_file()
-    )
+def _synthesize(request: SynthesisRequest, corpus: Corpus, nj: int, dask: str | None, progress) -> None:
+    folder, total = SceneFolder(request.out), request.num_scenes + request.zero_target
+    asked = {key: value for key, value in asdict(request).items() if key not in ("out", "data_root")}
+    stamps = folder.claim(asked)
+    made_from = digest_of({**asked, "corpus": stamps.digest(corpus.files, corpus.root)})
+    folder.note(asked, stamps)
+    missing = [index for index in range(total) if not folder.is_finished(request.name(index), made_from)]
+    if 0 < len(missing) < total:
+        log.info("%s: %d of %d scenes are finished already", folder.folder, total - len(missing), total)
+    work = partial(_write, request, made_from, dask is not None)
+    if dask:
+        written = over_dask(work, missing, dask)
+    elif nj > 1 and missing:
+        written = over_processes(work, missing, min(nj, len(missing)))
+    else:
+        written = map(work, missing)
+    for index, seen in progress(written, total=len(missing)) if progress else written:
+        if dask:
+            _check_worker(folder, request.name(index), made_from, seen, stamps)
 
 
 @lru_cache(maxsize=1)
@@ -163,12 +161,27 @@ def _state(request: SynthesisRequest) -> tuple[SceneDrawer, Renderer, list[tuple
     return drawer, Renderer(request.data_root, request.preset, DEFAULT_MEMORY // 2), plan
 
 
-def _write(request: SynthesisRequest, index: int) -> int:
+def _write(request: SynthesisRequest, made_from: str, stamped: bool, index: int) -> tuple[int, dict[str, str]]:
+    """Write a scene; return its index and, if ``stamped``, the digests of the files that it was made from."""
     drawer, renderer, plan = _state(request)
     targets, same_class = plan[index]
     scene = renderer(drawer(request.seed, index, targets, same_class))
-    name = request.name(index)
-    write_scene(request.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
     metadata = compose_metadata(scene.description, drawer.corpus, drawer.settings)
-    write_metadata(metadata, Path(request.out, "metadata", f"{name}.json"))
-    return index
+    SceneFolder(request.out).write(request.name(index), scene, metadata, made_from)
+    return index, {os.fspath(path): _seen[path] for path in scene.description.files} if stamped else {}
+
+
+_seen = Stamps()  # of the files that a Dask worker has used
+
+
+def _check_worker(folder: SceneFolder, name: str, made_from: str, seen: dict[str, str], stamps: Stamps) -> None:
+    """Check that a Dask worker sees the same files as this machine, before and after."""
+    differing = [path for path, sha256 in seen.items() if stamps[path] != sha256]
+    if differing:
+        folder.discard(name)
+        raise DataError(f"a Dask worker sees another file {differing[0]} than this machine: both need the same corpus.")
+    if not folder.is_finished(name, made_from):
+        raise DataError(
+            f"a Dask worker wrote into a folder {folder.folder} of its own: --out must be on a file system that all "
+            "machines share."
+        )

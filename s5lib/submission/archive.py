@@ -33,6 +33,8 @@ class Package:
         self.path = Path(path)
         self.violations: list[Violation] = []
         self.members: dict[str, zipfile.ZipInfo] = {}
+        self._file: zipfile.ZipFile | None = None
+        infos: list[zipfile.ZipInfo] = []
         try:
             self._file = zipfile.ZipFile(self.path)
             infos = self._file.infolist()
@@ -68,6 +70,8 @@ class Package:
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a member; None, and a violation, where it cannot be read."""
+        if self._file is None:
+            return None
         try:
             with self._file.open(self.members[name]) as stream:
                 return stream.read(self.members[name].file_size)

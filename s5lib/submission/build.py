@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.io import wavfile
-
+from s5lib.audio import encode_audio
 from s5lib.errors import ConfigError, DataError
+from s5lib.evaluation import read_results
+from s5lib.metrics import ScoreTotal
 from s5lib.provenance.digest import file_digest
-from s5lib.provenance.files import atomic_write
+from s5lib.provenance.files import move, scratch_folder
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
-from s5lib.systems.outputs import file_label, read_record, read_sources
-from s5lib.untrusted import Record, is_number, read_json_lines, to_json
+from s5lib.systems.outputs import read_sources
+from s5lib.systems.records import check_made_from, file_label, identity, read_record, record_path
+from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
 __all__ = ["build_package"]
@@ -43,7 +43,9 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
             "Suzuki_NTT_task4_1."
         )
     infer_dir = infer_dir / "predicted" if (infer_dir / "predicted").is_dir() else infer_dir
-    records = {key: read_record(infer_dir / f"{key}.json") for key in sorted(rules.soundscapes or {})}
+    records = {key: read_record(record_path(infer_dir, key)) for key in sorted(rules.soundscapes or {})}
+    for key in records if rules.recordings else ():
+        check_made_from(record_path(infer_dir, key), rules.recordings[key])
     if not records:
         raise DataError("there are no recordings: the rules name no soundscape.")
     made_by = _one_system(records, infer_dir)
@@ -67,19 +69,13 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
     }
     target = out / f"{name}.zip"
     try:
-        with atomic_write(target) as temporary:
-            # The folder's name is the file's, so the check has to see the file under it.
-            draft = temporary.with_name(f".{name}.draft") / target.name
-            draft.parent.mkdir(exist_ok=True)
-            try:
-                _write(draft, name, texts, infer_dir, records, rules)
-                violations = check_package(draft, rules)
-                if violations:
-                    raise DataError(f"the package would break {len(violations)} rules, the first: {violations[0]}.")
-                draft.replace(temporary)
-            finally:
-                draft.unlink(missing_ok=True)
-                draft.parent.rmdir()
+        with scratch_folder(target) as scratch:  # the name of the zip's folder is the file's: the check compares them
+            draft = scratch / target.name
+            _write(draft, name, texts, infer_dir, records, rules)
+            violations = check_package(draft, rules)
+            if violations:
+                raise DataError(f"the package would break {len(violations)} rules, the first: {violations[0]}.")
+            move(draft, target, durable=True)
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror}.") from error
     return target
@@ -95,21 +91,15 @@ def _write(path: Path, name: str, texts: dict, infer_dir: Path, records: dict, r
 
         for member, content in texts.items():
             add(member, to_json(content, indent=1) + "\n")
+        lengths = rules.soundscapes or {}
         for key in records:
-            labels, estimates = read_sources(infer_dir, key, rules.soundscapes[key])
+            labels, estimates = read_sources(infer_dir, key, lengths[key])
             for index, (label, estimate) in enumerate(zip(labels, estimates, strict=True)):
-                add(f"eval_out/{_file(key, index, label)}", _float_wav(estimate, rules.sample_rate))
+                add(f"eval_out/{_file(key, index, label)}", encode_audio(estimate, rules.sample_rate))
 
 
 def _file(soundscape: str, index: int, label: str) -> str:
     return f"{soundscape}_{index}_{file_label(label)}.wav"
-
-
-def _float_wav(samples: np.ndarray, sample_rate: int) -> bytes:
-    """Return a WAV file of 32-bit floats: no value is rounded, and none is clipped."""
-    stream = io.BytesIO()
-    wavfile.write(stream, sample_rate, samples.astype(np.float32))
-    return stream.getvalue()
 
 
 def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:
@@ -123,7 +113,8 @@ def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:
     if not isinstance(made_by, dict) or not isinstance(made_by.get("models"), dict):
         raise DataError(f"{infer_dir / first}.json does not say which models made it: run the inference again.")
     for key, record in records.items():
-        if record.get("made_by") != made_by:
+        other = record.get("made_by")
+        if not isinstance(other, dict) or identity(other) != identity(made_by):
             raise DataError(f"{infer_dir}: {first} and {key} were made by different systems: run the inference again.")
         if record.get("labels") != "predicted":
             raise DataError(f"{infer_dir / key}.json: its labels were given, a package has predicted ones.")
@@ -156,35 +147,23 @@ def _development(scores: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, damaged, or has no scores with predicted labels.
     """
-    details = []
     if not scores.exists():
         raise DataError(f"--scores {scores}: no such file. Run the scoring stage first (run.sh --stage 5).")
-    advice = "Expected are scores with predicted labels: the .jsonl that 's5lib score' writes beside its table."
-    for place, content in read_json_lines(scores, advice=advice):
-        row = Record(content, place, advice=advice)
-        score = row.record("predicted")
-        details.append(
-            {
-                "soundscape": row.text("id"),
-                "CAPI-SDRi": score.number("value", None),
-                **{count: score.integer(count, least=0) for count in ("tp", "fn", "fp")},
-                "sources": [_source(pair, score) for pair in score.items("pairs")],
-            }
-        )
-    values = [scene["CAPI-SDRi"] for scene in details if scene["CAPI-SDRi"] is not None]
-    if not values:
+    details: list[dict[str, Any]] = []
+    total = ScoreTotal()
+    for recording in read_results(scores):
+        score = recording.predicted
+        if score is None:
+            raise DataError(f"--scores {scores}: {recording.id} has no scores with predicted labels.")
+        sources = [{"label": pair.reference_label, "SDRi": pair.sdri} for pair in score.pairs]
+        counts = {"tp": score.tp, "fn": score.fn, "fp": score.fp}
+        details.append({"soundscape": recording.id, "CAPI-SDRi": score.value, **counts, "sources": sources})
+        total += score
+    if total.mean is None:
         raise DataError(f"--scores {scores}: no scene has a CA-PI-SDRi; there is no mean.")
-    right = sum(scene["fn"] == scene["fp"] == 0 for scene in details)
-    found = sum(scene["tp"] for scene in details)
-    counted = sum(scene["tp"] + scene["fn"] + scene["fp"] for scene in details)
-    return {
-        "CAPI-SDRi": {"mean": sum(values) / len(values)},
-        "label_metrics": {"accuracy_mix": 100 * right / len(details), "accuracy_src": 100 * found / max(1, counted)},
-        "details": details,
+    labels = total.labels
+    accuracies = {
+        "accuracy_mix": 100 * labels.correct / labels.mixtures,
+        "accuracy_src": 100 * labels.tp / max(1, labels.tp + labels.fn + labels.fp),
     }
-
-
-def _source(pair: Any, score: Record) -> dict[str, Any]:
-    if not (isinstance(pair, list) and len(pair) > 3 and isinstance(pair[2], str) and is_number(pair[3])):
-        score.reject("pairs", "pairs of reference, estimate, label and SDRi")
-    return {"label": pair[2], "SDRi": float(pair[3])}
+    return {"CAPI-SDRi": {"mean": total.mean}, "label_metrics": accuracies, "details": details}

@@ -17,8 +17,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from s5lib.audio.decoding import probe
+from s5lib.audio import find_audio_files, probe
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import DataError
 
@@ -47,8 +48,6 @@ CHALLENGE_LABELS = (
     "VacuumCleaner",
 )
 
-_AUDIO = (".wav", ".flac")
-
 
 @dataclass(frozen=True)
 class Violation:
@@ -73,6 +72,8 @@ class Rules:
     max_sources: int = 3
     soundscapes: Mapping[str, int] | None = None
     """names of all recordings of the set, each with its number of samples at ``sample_rate``; None: not known"""
+    recordings: Mapping[str, str] | None = None
+    """their paths; None: not known"""
 
     @classmethod
     def of(cls, data_dir: str | Path) -> Rules:
@@ -84,16 +85,16 @@ class Rules:
         Raises:
             DataError: there are no recordings, or one cannot be read.
         """
-        data_dir, sizes = Path(data_dir), {}
+        data_dir, sizes = Path(data_dir), dict[str, Any]()
         if (data_dir.parent / "corpus.json").is_file() and (data_dir / "wav.scp").is_file():
             corpus = CorpusDescription.read(data_dir.parent)
             sizes = {"labels": corpus.labels, "sample_rate": corpus.sample_rate, "max_sources": corpus.max_sources}
         rate = sizes.get("sample_rate", cls.sample_rate)
-        lengths = {}
-        for name, path in recordings_of(data_dir).items():
+        lengths, recordings = {}, recordings_of(data_dir)
+        for name, path in recordings.items():
             info = probe(path)
             lengths[name] = -(-info.frames * rate // info.sample_rate)
-        return cls(**sizes, soundscapes=lengths)
+        return cls(**sizes, soundscapes=lengths, recordings=recordings)
 
 
 def recordings_of(folder: Path) -> dict[str, str]:
@@ -104,9 +105,7 @@ def recordings_of(folder: Path) -> dict[str, str]:
     """
     if (folder / "wav.scp").is_file():
         return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _AUDIO) if folder.is_dir() else []
+    files = find_audio_files(folder, recursive=False).files if folder.is_dir() else []
     if not files:
-        raise DataError(
-            f"{folder} is neither a data directory (it has no wav.scp) nor a folder with .wav or .flac files."
-        )
+        raise DataError(f"{folder} is neither a data directory (it has no wav.scp) nor a folder with recordings.")
     return {path.stem: str(path) for path in files}

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from s5lib.audio.decoding import resample
-from s5lib.audio.reader import check_sample_rate
+from s5lib.audio import check_sample_rate, resample
 from s5lib.errors import ConfigError, DataError, PluginError, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source
@@ -88,7 +87,9 @@ class System(ABC):
         try:
             return self.find_sources(mixture, labels)
         except SystemExit as error:  # it would end the program as if all were done
-            raise PluginError(f"a model ended the program, by sys.exit({error.code!r}); it has to raise errors.") from error
+            raise PluginError(
+                f"a model ended the program, by sys.exit({error.code!r}); it has to raise errors."
+            ) from error
 
     def in_order(self, sources: Sequence[Source], labels: Sequence[str] | None = None) -> list[Source]:
         """Return the sources in the order of the system's labels, or as they are where ``labels`` were given."""

@@ -1,23 +1,32 @@
-"""Run a system over many recordings; what is finished is not done again, a broken recording stops no other."""
+"""Run a system over many recordings; finished ones are not done again, unreadable ones are reported and skipped.
+
+A result is finished if its record says that it was made from the same recording (by content), channel order, labels,
+models, calibration and settings, and its files are intact.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from humanfriendly import format_timespan
 from tqdm import tqdm
 
+from s5lib.audio.archive import split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.provenance.digest import file_digest
+from s5lib.provenance import FileStamp, Fingerprint, file_digest, folder_lock, problem_of, remove_scratch, write_json
 from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
-from s5lib.systems.outputs import FORMATS, read_record
+from s5lib.systems.naming import name_recordings
+from s5lib.systems.outputs import FORMATS
+from s5lib.systems.records import identity, read_record, record_path, recording_text
 from s5lib.systems.workers import Job, Task, separate_all
 from s5lib.untrusted import to_json
 from s5lib.version import __version__
@@ -26,7 +35,6 @@ __all__ = ["infer_data_directory", "infer_files"]
 
 log = logging.getLogger(__name__)
 
-_AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".w64", ".rf64", ".caf", ".opus", ".au"}
 _CHECKPOINTS = ("tagger", "separator", "joint_model")
 
 
@@ -53,7 +61,7 @@ def infer_data_directory(
             labels = recording.labels if kind == "oracle" else None
             if kind == "oracle" and labels is None:
                 raise DataError(f"{data_dir} has no file 'labels': --labels can only be 'predicted'.")
-            tasks.append(Task(recording.id, recording.mixture, out / kind, labels))
+            tasks.append(Task(recording.id, os.path.abspath(recording.mixture), (out / kind).absolute(), labels))
     _infer(tasks, out, system, device, nj, told=False, **how)
 
 
@@ -69,6 +77,8 @@ def infer_files(
 ) -> None:
     """Separate recordings, or all recordings in folders, into ``out``.
 
+    Where the results go is said in :func:`s5lib.systems.naming.name_recordings`.
+
     Args:
         labels: of the sources to extract from each; None: predicted.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
@@ -79,27 +89,15 @@ def infer_files(
 
     Raises:
         ConfigError: an option or label that cannot be.
-        DataError: there is nothing to separate, two recordings have one name, or some could not be separated.
+        DataError: there is nothing to separate, or some recordings could not be separated.
     """
-    files = []
-    for item in map(Path, inputs):
-        if item.is_dir():
-            files += sorted(f for f in item.rglob("*") if f.suffix.lower() in _AUDIO and f.is_file())
-        else:
-            files.append(item)
-    if not files:
-        raise DataError(f"no recordings in {', '.join(map(str, inputs))}; known are {', '.join(sorted(_AUDIO))}.")
-    names: dict[str, Path] = {}
-    for file in files:
-        if file.stem in names:
-            raise DataError(
-                f"{names[file.stem]} and {file} would both be written as {file.stem}_*: rename one of them."
-            )
-        names[file.stem] = file
     order = tuple(channel_order.index(c) for c in "WYZX") if channel_order != "WYZX" else None
     given = tuple(labels) if labels is not None else None
-    tasks = [Task(name, str(file), out, given, order) for name, file in names.items()]
-    _infer(tasks, out, system, device, nj, told=True, **how)
+    tasks = []
+    for place, file in name_recordings(list(inputs)):
+        folder = (out / place).parent
+        tasks.append(Task(os.path.basename(place), os.path.abspath(file), folder.absolute(), given, order))
+    _infer(tasks, out, system, device, nj, told=True, channel_order=channel_order, **how)
 
 
 def _infer(
@@ -112,6 +110,7 @@ def _infer(
     told: bool,
     format: str = "float",
     window_seconds: float = 10.0,
+    channel_order: str = "WYZX",
     dask: str | None = None,
     plugins: Sequence[str] = (),
 ) -> None:
@@ -123,20 +122,28 @@ def _infer(
         )
     system = _checked(system, {task.labels is None for task in tasks})
     system["calibration"] = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
-    made_by = _made_by(system, format, window_seconds)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
-    _refuse_other_system(out, system["system"])
-    todo = _unfinished(tasks, made_by, out)
-    if not todo:
-        return
-    keywords = tuple({**system, "device": device}.items())
-    job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)))
+    made_by = _made_by(system, format, window_seconds, channel_order)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(folder_lock(out))
+        except OSError as error:
+            raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
+        _refuse_other_system(out, system["system"])
+        for folder in {task.folder for task in tasks}:
+            remove_scratch(folder, everybody=True)
+        todo = _unfinished(tasks, made_by, out)
+        if not todo:
+            return
+        keywords = tuple({**system, "device": device}.items())
+        job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)))
+        _separate(job, todo, nj if device == "cpu" else 1, dask, told)
+
+
+def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, told: bool) -> None:
+    """Separate, log what comes out, and raise DataError if something could not be separated."""
     failed, audio, since = [], 0.0, time.monotonic()
     with tqdm(total=len(todo), unit="recording", disable=None) as bar:
-        for outcome in separate_all(job, todo, nj if device == "cpu" else 1, dask):
+        for outcome in separate_all(job, todo, nj, dask):
             bar.update()
             audio += outcome.seconds
             if outcome.error is not None:
@@ -176,7 +183,7 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
     return system
 
 
-def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]:
+def _made_by(system: dict, format: str, window_seconds: float, channel_order: str) -> dict[str, Any]:
     """Return what the JSON of a recording says about where its sources come from."""
     models = {
         kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
@@ -194,6 +201,7 @@ def _made_by(system: dict, format: str, window_seconds: float) -> dict[str, Any]
         **settings,
         "window_seconds": window_seconds,
         "format": format,
+        "channel_order": channel_order,
     }
 
 
@@ -213,38 +221,52 @@ def _refuse_other_system(out: Path, system: str) -> None:
 
 
 def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
-    """Return the tasks whose results are not there, or were made from something else or by something else."""
-    todo, changes = [], set()
-    wanted = _identity(made_by)
+    """Return the tasks whose results are missing, damaged, or made from something else or by something else."""
+    todo, reasons = [], set()
+    wanted = Fingerprint(identity(made_by))
     for task in tasks:
+        path = record_path(task.folder, task.name)
         try:
-            record = read_record(task.folder / f"{task.name}.json")
-            before = _identity(record["made_by"])
-        except (DataError, KeyError, TypeError, AttributeError):
+            record = read_record(path)
+            before = identity(record.get("made_by") or {})
+        except DataError:
             todo.append(task)
             continue
-        labels = "predicted" if task.labels is None else "given"
-        differing = {key for key, value in wanted.items() if before.get(key) != value}
+        changes = {change.name.partition(".")[0] for change in wanted.changes_since(before)}
         if task.labels is not None:
-            differing -= {"tagger", "calibration"}
+            changes -= {"tagger", "calibration"}
+        labels = "predicted" if task.labels is None else "given"
         if record.get("labels") != labels or (
             task.labels is not None and [entry["label"] for entry in record["sources"]] != list(task.labels)
         ):
-            differing.add("labels")
-        if record.get("recording") != os.path.abspath(task.path):
-            differing.add("recording")
-        if differing or not all((task.folder / Path(entry["file"]).name).is_file() for entry in record["sources"]):
+            changes.add("labels")
+        file, offset = split_entry(task.path)
+        known = FileStamp.read(record.get("recording_stamp"))
+        try:
+            stamp = FileStamp.of(file, known)
+        except OSError:  # reported when it is separated; what there is of it is left alone
             todo.append(task)
-            changes |= differing
-    if changes:
-        what = " and the ".join(sorted(change.replace("_", " ") for change in changes))
+            continue
+        if known is None or stamp.sha256 != known.sha256 or not str(record.get("recording")).endswith(offset):
+            changes.add("recording")
+        if changes:
+            todo.append(replace(task, is_stale=True))
+            reasons |= changes
+        elif problem := problem_of(path, record.get("files") or {}):
+            todo.append(task)
+            log.info("%s: %s: done again", path, problem)
+        else:
+            _refresh(path, record, {"recording": recording_text(task.path), "recording_stamp": stamp.as_json()})
+    if reasons:
+        what = " and the ".join(sorted(reason.replace("_", " ") for reason in reasons))
         log.info("the %s changed: %d recordings in %s are done again", what, len(todo), out)
     if len(todo) < len(tasks):
         log.info("%d of %d recordings are finished already", len(tasks) - len(todo), len(tasks))
     return todo
 
 
-def _identity(made_by: dict) -> dict[str, Any]:
-    """Return the part of ``made_by`` that decides about the result: not where models lie, nor s5lib's version."""
-    digests = {kind: model["sha256"] for kind, model in made_by["models"].items()}
-    return {**digests, **{key: value for key, value in made_by.items() if key not in ("s5lib", "models", "compiled")}}
+def _refresh(path: Path, record: dict[str, Any], details: dict[str, Any]) -> None:
+    """Note where the same recording now lies, so that it need not be read again."""
+    if any(record.get(key) != value for key, value in details.items()):
+        with contextlib.suppress(OSError):
+            write_json(path, {**record, **details})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from s5lib.errors import CheckpointError, ConfigError, nearest
 from s5lib.models import accelerate, load_model
@@ -51,7 +52,8 @@ def load_system(
     """
     system = check_models(system, tagger, separator, joint_model)
     paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
-    models, headers = {}, {}
+    models: dict[str, Any] = {}
+    headers: dict[str, dict] = {}
     for kind, path in paths.items():
         if path is not None:
             model, headers[kind] = load_model(path)

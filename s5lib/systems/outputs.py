@@ -1,51 +1,45 @@
 """What inference leaves on disk, per recording: ``NAME_I_LABEL.wav`` for each source, and ``NAME.json`` last.
 
 The JSON lists the sources with their files, so that nothing has to be guessed from file names; it is written when all
-files of the recording are in place, so that its presence means "finished".
+files of the recording are in place.  See :mod:`s5lib.systems.records`.
 
-Formats: ``float``, 32-bit floating point WAV, holds whatever a system gives; ``pcm24`` (WAV) and ``flac`` hold 24 bits up
-to full scale.  What is louder would be clipped there, so all sources of such a recording are made softer by one factor,
-which keeps their balance; the JSON has it as ``gain``, and :func:`read_sources` takes it off again.
+Formats: ``float``, 32-bit floating point WAV, holds whatever a system gives; ``pcm24`` (WAV) and ``flac`` hold 24 bits
+up to full scale.  What is louder would be clipped there, so all sources of such a recording are made softer by one
+factor, which keeps their balance; the JSON has it as ``gain``, and :func:`read_sources` takes it off again.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
-from s5lib.audio.activity import ActivityDetector, decibel
+from s5lib.audio import ActivityDetector, AudioWriter, decibel, open_audio
+from s5lib.audio.writing import FORMATS as AUDIO_FORMATS
 from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.provenance import commit, scratch_folder, stamp_output
+from s5lib.systems.records import (
+    WRITTEN_BY,
+    check_targets,
+    file_label,
+    file_stem,
+    owned_files,
+    read_record,
+    record_path,
+)
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block
-from s5lib.untrusted import Record, is_file_name, read_json, shown, to_json
+from s5lib.version import __version__
 
 __all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
 
-FORMATS = {
-    # name: (ending, format and subtype as soundfile has them)
-    "float": ("wav", "WAV", "FLOAT"),
-    "pcm24": ("wav", "WAV", "PCM_24"),
-    "flac": ("flac", "FLAC", "PCM_24"),
-}
+FORMATS = ("float", "pcm24", "flac")
 _LOUDEST = 1 - 2**-20  # below full scale, so that no rounding reaches it
 _BLOCK = 1 << 18  # samples copied at a time
-
-
-def file_label(label: str) -> str:
-    """Return ``label`` as a part of a file name that cannot leave its folder.
-
-    >>> file_label("Speech"), file_label("../../x")
-    ('Speech', '.._.._x')
-    """
-    return re.sub(r"[^\w.-]+", "_", label)[:100]
 
 
 @dataclass
@@ -61,7 +55,7 @@ class _Part:
 class SourceWriter:
     """Writes the sources of a recording as they come, block by block; used in a ``with`` block.
 
-    What an earlier run has left of this recording is replaced at the very end.
+    What an earlier run has left of this recording is replaced at the very end.  No other file is.
 
     Args:
         folder: made where it is missing.
@@ -71,28 +65,29 @@ class SourceWriter:
 
     Raises:
         ConfigError: there is no such format.
-        DataError: ``name`` is none that a file can have, or the folder cannot be written into.
+        DataError: ``name`` is none that a file can have, the folder cannot be written into, or its file ``NAME.json``
+            is not one of s5lib.
     """
 
     def __init__(self, folder: str | Path, name: str, sample_rate: int, format: str = "float"):
         folder = Path(folder)
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
-        if not (is_file_name(name) and is_file_name(f"{name}.json")):
-            raise DataError(f"{shown(name)} cannot be a part of file names: no '/', no control characters. Rename it.")
+        if not name.strip(".") or Path(name).name != name or "\0" in name:
+            raise DataError(f"{name!r} cannot be a part of file names: a recording's name has no '/' in it. Rename it.")
         self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
-        self._scratch = folder / f".{name}.part"
         self._parts: list[_Part] = []
         self._num_samples = 0
+        self._held = contextlib.ExitStack()
         with _told(folder):
-            shutil.rmtree(self._scratch, ignore_errors=True)  # of a run that was killed
-            self._scratch.mkdir(parents=True)
+            owned_files(record_path(folder, name))
+            self._scratch = self._held.enter_context(scratch_folder(folder / file_stem(name)))
 
     def __enter__(self) -> SourceWriter:
         return self
 
     def __exit__(self, *error) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._held.close()
 
     def add(self, block: Block) -> None:
         """Write the next samples.
@@ -105,8 +100,8 @@ class SourceWriter:
             if not np.isfinite(waveform).all():
                 raise DataError(
                     f"{self.name}: the system's estimate of {source.label} is not finite at sample "
-                    f"{self._num_samples + int(np.argmin(np.isfinite(waveform)))}. Are the recording's samples far beyond "
-                    "-1 to 1, or the models' weights damaged?"
+                    f"{self._num_samples + int(np.argmin(np.isfinite(waveform)))}. Are the recording's samples far "
+                    "beyond -1 to 1, or the models' weights damaged?"
                 )
             if index == len(self._parts):
                 detector = ActivityDetector(self.sample_rate)
@@ -133,38 +128,34 @@ class SourceWriter:
             details: further entries of the JSON.
 
         Raises:
-            DataError: something cannot be written.
+            DataError: something cannot be written, or a file that s5lib has not written has the name of a source.
         """
         parts = order(self._parts)
-        ending, kind, subtype = FORMATS[self.format]
+        ending = AUDIO_FORMATS[self.format][0]
         peak = max((part.detector.peak for part in parts), default=0.0)
         gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
         record = {
-            "name": self.name,
+            WRITTEN_BY: f"s5lib {__version__}",
+            "name": self.name.encode("utf-8", "backslashreplace").decode(),
             "sample_rate": self.sample_rate,
             "duration": round(self._num_samples / self.sample_rate, 4),
             **details,
             "gain": gain,
             "sources": [],
+            "files": {},
         }
+        path = record_path(self.folder, self.name)
         with _told(self.folder):
             for index, part in enumerate(parts):
-                file = f"{self.name}_{index}_{file_label(part.label)}.{ending}"
-                with soundfile.SoundFile(
-                    self._scratch / file, "w", self.sample_rate, 1, subtype, format=kind
-                ) as stream:
+                file = f"{file_stem(self.name)}_{index}_{file_label(part.label)}.{ending}"
+                with AudioWriter(self._scratch / file, self.sample_rate, 1, self._num_samples, self.format) as stream:
                     for samples in _blocks(part.path):
                         stream.write(samples if gain == 1.0 else samples * np.float32(gain))
                 record["sources"].append(_entry(part, file, mixture_energy))
-            earlier = {self.folder / file for file in _listed(self.folder / f"{self.name}.json")}
-            written = [self.folder / entry["file"] for entry in record["sources"]]
-            for path in written:
-                os.replace(self._scratch / path.name, path)
-            temporary = self._scratch / "json"
-            temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, self.folder / f"{self.name}.json")
-            for path in earlier.difference(written):
-                path.unlink(missing_ok=True)
+                record["files"][file] = stamp_output(self._scratch / file)
+            earlier, written = owned_files(path), record["files"]
+            check_targets(self._scratch, self.folder, written, earlier)
+            commit(self._scratch, path, record, written, earlier)
         return record
 
 
@@ -192,7 +183,7 @@ class _told:
         return self
 
     def __exit__(self, kind, error, trace):
-        if isinstance(error, (OSError, soundfile.LibsndfileError)):
+        if isinstance(error, OSError):
             reason = getattr(error, "strerror", None) or error
             raise DataError(
                 f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder."
@@ -203,14 +194,6 @@ def _blocks(path: Path) -> Iterator[np.ndarray]:
     with open(path, "rb") as stream:
         while len(samples := np.fromfile(stream, np.float32, _BLOCK)):
             yield samples
-
-
-def _listed(path: Path) -> list[str]:
-    """Return the names of the files that a JSON lists; none where there is no JSON, or a damaged one."""
-    try:
-        return [Path(entry["file"]).name for entry in read_record(path)["sources"]]
-    except DataError:
-        return []
 
 
 def write_sources(
@@ -225,47 +208,25 @@ def write_sources(
         return writer.finish(**details)
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Return the content of a recording's JSON, of which ``sources`` is a list of mappings with ``label`` and ``file``.
-
-    Raises:
-        DataError: there is none, or it is damaged.
-    """
-    if not path.exists():
-        raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.")
-    advice = "The file is damaged: delete it and run the inference stage again."
-    record = Record(read_json(path, advice=advice), path, advice=advice)
-    for entry in record.records("sources"):
-        entry.text("label"), entry.name("file")
-        entry.values["probability"] = entry.number("probability", 1.0, least=0, most=1)
-    record.number("gain", 1.0, above=1e-30, most=1)
-    return record.values
-
-
 def read_sources(folder: Path, name: str, num_samples: int) -> tuple[list[str], np.ndarray]:
     """Return the labels and waveforms ``[E, T]`` that :func:`write_sources` wrote for the recording ``name``.
 
     Raises:
         DataError: the recording is missing, or a file is missing, unreadable, of another length or not finite.
     """
-    record = read_record(folder / f"{name}.json")
+    record = read_record(record_path(folder, name))
     entries = record["sources"]
     waveforms = np.zeros((len(entries), num_samples), np.float32)
     for row, entry in zip(waveforms, entries, strict=True):
         path = folder / Path(entry["file"]).name
         try:
-            with soundfile.SoundFile(path) as stream:
-                shape = (stream.frames,) if stream.channels == 1 else (stream.frames, stream.channels)
-                if shape != (num_samples,):
-                    raise DataError(f"{path} has shape {shape}; expected {num_samples} samples, one channel.")
-                waveform = stream.read(dtype="float32")
-        except (OSError, TypeError, RuntimeError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{path} cannot be read ({error}): run the inference stage again.") from None
-        if waveform.shape != row.shape:
-            raise DataError(
-                f"{path} ends after {len(waveform)} samples; expected {num_samples}. Run the inference again."
-            )
-        if not np.isfinite(waveform).all():
-            raise DataError(f"{path}: sample {int(np.argmin(np.isfinite(waveform)))} is not a finite number.")
-        row[:] = waveform / np.float32(record.get("gain", 1.0)) if record.get("gain", 1.0) != 1 else waveform
+            with open_audio(path) as audio:
+                shape = (audio.info.channels, audio.info.frames)
+                if shape != (1, num_samples):
+                    raise DataError(f"{path}: has shape {shape}; expected (1, {num_samples}).")
+                row[:] = audio.read()[0]
+        except DataError as error:
+            raise DataError(f"{error} Run the inference stage again.") from None
+        if (gain := record.get("gain", 1.0)) != 1:
+            row /= np.float32(gain)
     return [entry["label"] for entry in entries], waveforms

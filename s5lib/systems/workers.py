@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
+import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from s5lib.audio.reader import RecordingReader
+from s5lib.audio import AudioReader, open_audio
+from s5lib.audio.archive import split_entry
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
 from s5lib.plugins import register_plugin
+from s5lib.provenance import FileStamp, Stamps, file_digest
 from s5lib.systems.base import System
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
+from s5lib.systems.records import discard, record_path, recording_text
 from s5lib.untrusted import parse_json
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
@@ -33,11 +37,17 @@ class Task:
 
     name: str
     path: str
+    """absolute, or a part of an archive: ``FILE.ark:OFFSET``"""
     folder: Path
+    """absolute"""
     labels: tuple[str, ...] | None
     """of its sources; None: predicted"""
     channels: tuple[int, ...] | None = None
     """the order in which the channels of a file that has so many are read; None: as they are"""
+    is_stale: bool = False
+    """there is a result, made from something else: it is removed if no new one can be made"""
+    sha256: str | None = None
+    """of the recording's file, which the worker of another machine must see; None: not checked"""
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
     """
     work = partial(separate, job)
     if dask is not None:
-        yield from over_dask(work, tasks, dask)
+        for outcome in over_dask(work, _with_digests(tasks), dask):
+            yield _seen_here(outcome)
     elif nj <= 1 or len(tasks) == 1:
         keep_freed_memory()
         yield from map(work, tasks)
@@ -82,8 +93,28 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
         yield from over_processes(work, tasks, processes, start_method="spawn", initializer=_start, initargs=(threads,))
 
 
+def _with_digests(tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks with the digests of their recordings, so that no worker takes its own file of the same name."""
+    stamps, known = Stamps(), []
+    for task in tasks:
+        with contextlib.suppress(OSError):  # the worker will say that it cannot read it
+            task = replace(task, sha256=stamps[split_entry(task.path)[0]])
+        known.append(task)
+    return known
+
+
+def _seen_here(outcome: Outcome) -> Outcome:
+    """Return an outcome of another machine's, as an error if its files are not where they are expected."""
+    if outcome.error is None and not record_path(outcome.task.folder, outcome.task.name).exists():
+        return replace(
+            outcome,
+            error=f"the Dask worker wrote into a folder {outcome.task.folder} of its own: --out must be on a file "
+            "system that all machines share.",
+        )
+    return outcome
+
+
 def _start(threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the process that started this one tells about Ctrl-C
     torch.set_num_threads(threads)
     keep_freed_memory()
 
@@ -99,25 +130,59 @@ def separate(job: Job, task: Task) -> Outcome:
     """Separate one recording and write its files.
 
     Raises:
-        S5Error: what would befall every other recording, too; what concerns this one is told in the outcome.
+        S5Error: an error that affects every recording; one of this recording alone is in the outcome.
     """
     system = _load(job.system, job.plugins)
     system.window_seconds = job.window_seconds
     try:
-        with RecordingReader(task.path, system.sample_rate, task.channels) as recording:
+        stamp = _checked_stamp(task, job)
+        with open_audio(task.path, system.sample_rate, task.channels) as recording:
             system.check_channels(recording.num_channels)
-            record = _write(system, recording, job, task)
+            record = _write(system, recording, job, task, stamp)
         return Outcome(task, recording.duration, format_summary(os.path.basename(task.path), record))
     except DataError as error:
-        return Outcome(task, error=str(error))
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename or task.path}: {error.strerror or error}."
+    except UnicodeError as error:
+        message = f"{task.path}: the name cannot be used ({error})."
     except (RuntimeError, MemoryError) as error:  # of torch, out of memory included; it may fit another recording
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        return Outcome(
-            task, error=f"{task.path}: the models failed ({cause}). If memory was short, a smaller --window helps."
-        )
+        message = f"{task.path}: the models failed ({cause}). If memory was short, a smaller --window helps."
+    if task.is_stale:
+        with contextlib.suppress(OSError, DataError):
+            discard(task.folder, task.name)
+    return Outcome(task, error=message)
 
 
-def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> dict[str, Any]:
+def _checked_stamp(task: Task, job: Job) -> FileStamp:
+    """Return the stamp of the recording's file.
+
+    Raises:
+        DataError: the machine that gave the task sees another file there, or other models.
+        OSError: it cannot be read.
+    """
+    file, _ = split_entry(task.path)
+    if not os.path.isfile(file):
+        raise DataError(f"{task.path}: no such recording.")
+    stamp = _stamps[file] = FileStamp.of(file, _stamps.get(file))
+    if task.sha256 is not None:
+        models = {model["file"]: model["sha256"] for model in parse_json(job.made_by, "the job")["models"].values()}
+        seen = {path: _digest(path) for path in models} | {file: stamp.sha256}
+        differing = [path for path, sha256 in (models | {file: task.sha256}).items() if seen[path] != sha256]
+        if differing:
+            raise DataError(
+                f"{task.path}: the Dask worker on {platform.node()} sees another file {differing[0]} than the machine "
+                "that started the work; both need the same files under the same paths."
+            )
+    return stamp
+
+
+_stamps: dict[str, FileStamp] = {}  # of what this process has read: an archive holds many recordings
+_digest = lru_cache(maxsize=8)(file_digest)
+
+
+def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: FileStamp) -> dict[str, Any]:
     energy, seen = 0.0, 0
 
     def read(start: int, stop: int) -> np.ndarray:
@@ -130,10 +195,13 @@ def _write(system: System, recording: RecordingReader, job: Job, task: Task) -> 
     with SourceWriter(task.folder, task.name, system.sample_rate, job.format) as writer:
         for block in system.stream(read, recording.num_samples, task.labels):
             writer.add(block)
+        if not stamp.is_state_of(split_entry(task.path)[0]):
+            raise DataError(f"{task.path} was changed while it was read. Run again when it is complete.")
         return writer.finish(
             lambda parts: system.in_order(parts, task.labels),
             mixture_energy=energy,
-            recording=os.path.abspath(task.path),
+            recording=recording_text(task.path),
+            recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",
             made_by=parse_json(job.made_by, "the job"),
         )

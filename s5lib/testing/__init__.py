@@ -15,7 +15,7 @@ Models are built small (a quarter of a second of three sources), with the option
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -119,9 +119,11 @@ def _check(kind, component, options) -> Report:
     return run_checks(str(checks[0][1].args[0].component), checks)
 
 
-def _checks(kind, component, options) -> list[tuple[str, Callable[[], None]]]:
+def _checks(kind, component, options) -> list[tuple[str, partial[None]]]:
     if kind not in KINDS:
         raise PluginError(f"No kind of component {kind!r}. {nearest(kind, KINDS)}")
-    subject = _aligner.AlignerSubject(component, options) if kind == "aligner" else Subject(kind, component, options)
-    functions = _ALIGNER_CHECKS if kind == "aligner" else _MODEL_CHECKS
+    subject: Any = (
+        _aligner.AlignerSubject(component, options) if kind == "aligner" else Subject(kind, component, options)
+    )
+    functions: Sequence[Callable[[Any], None]] = _ALIGNER_CHECKS if kind == "aligner" else _MODEL_CHECKS
     return [(function.__name__.removeprefix("check_"), partial(function, subject)) for function in functions]

@@ -166,7 +166,8 @@ def check_loss(subject: AlignerSubject) -> None:
     loss = AlignedSDRLoss(aligner=subject.aligner())(prediction, target, query)
     loss.backward()
     require(bool(loss.isfinite()), f"the loss is {loss.item()}")
-    require(bool(prediction.grad.isfinite().all()), "the loss has gradients that are not finite")
+    gradient = prediction.grad
+    require(gradient is not None and bool(gradient.isfinite().all()), "the loss has gradients that are not finite")
 
 
 def _all_assignments(references, estimates, within_class: bool) -> list[list[tuple[int, int]]]:

@@ -90,7 +90,7 @@ def check_duplicate_labels(subject: Subject) -> None:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(2)
             for parameter in model.parameters():
-                parameter += 0.05 * torch.randn_like(parameter)
+                parameter.add_(0.05 * torch.randn_like(parameter))
         waveforms = subject.infer(model, mixture, query)[0]
     require(
         not torch.equal(waveforms[:, 0], waveforms[:, 1]),

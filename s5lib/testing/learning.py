@@ -12,7 +12,8 @@ def _gradients(subject: Subject, mixture: torch.Tensor) -> dict[str, torch.Tenso
     model = subject.model().train()
     generator = torch.Generator().manual_seed(3)
     outputs = subject.call(model, mixture)
-    sum((output - torch.randn(output.shape, generator=generator)).square().mean() for output in outputs).backward()
+    losses = [(output - torch.randn(output.shape, generator=generator)).square().mean() for output in outputs]
+    torch.stack(losses).sum().backward()
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
@@ -22,7 +23,9 @@ def check_finite_gradients(subject: Subject) -> None:
     unused = [name for name, gradient in gradients.items() if gradient is None]
     require(not unused, f"parameters that no output depends on, which stops distributed training: {_some(unused)}")
     _require_finite(gradients, "for noise")
-    require(any(bool(gradient.any()) for gradient in gradients.values()), "all gradients are zero")
+    require(
+        any(gradient is not None and bool(gradient.any()) for gradient in gradients.values()), "all gradients are zero"
+    )
 
 
 def check_gradients_of_silence(subject: Subject) -> None:

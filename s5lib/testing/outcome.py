@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -67,7 +68,5 @@ def run_checks(component: str, checks: Iterable[tuple[str, Callable[[], None]]])
 
 
 def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"({last.filename}:{last.lineno})"

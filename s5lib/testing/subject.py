@@ -14,6 +14,8 @@ from s5lib.testing.outcome import require
 if TYPE_CHECKING:
     from torch import nn
 
+    from s5lib.interfaces.models import Model
+
 __all__ = ["Subject"]
 
 CLASSES = 5
@@ -59,11 +61,12 @@ class Subject:
         """A quarter of a second."""
         return self.config.sample_rate // 4
 
-    def model(self, seed: int = 0, **changes: Any) -> nn.Module:
+    def model(self, seed: int = 0, **changes: Any) -> Model:
         """Return a new model in eval mode, its weights drawn from ``seed``, some options changed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.component.create(**{**self.options, **changes}).eval()
+            made: Model = self.component.create(**{**self.options, **changes})
+        return made.eval()
 
     def mixture(self, batch: int = 2, samples: int | None = None, seed: int = 1, channels: int | None = None) -> Tensor:
         """Return noise ``[B, M, T]`` of RMS 0.1."""

@@ -8,6 +8,8 @@ torch.nn.SyncBatchNorm does the same, on GPUs alone and not for layers that exte
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -61,8 +63,18 @@ class _Normalise(torch.autograd.Function):
         return (result * _wide(scale, x)).to(x.dtype), None
 
 
-class _OverProcesses:
+if TYPE_CHECKING:
+    _Base = _BatchNorm
+else:
+    _Base = object  # the layer's own class brings it
+
+
+class _OverProcesses(_Base):
     """Stands between a layer's class and the batch normalisation that it extends."""
+
+    num_batches_tracked: Tensor
+    running_mean: Tensor
+    running_var: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and self.track_running_stats):

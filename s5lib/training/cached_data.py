@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import signal
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.errors import ConfigError
@@ -57,6 +59,7 @@ class CachedData(TrainingData):
     def __init__(self, train: DrawnScenes, valid: RecordedScenes, settings: TrainSettings, folder: Path):
         super().__init__(train, valid, settings)
         self.folder = Path(folder)
+        self.drawn, self.recorded = train, valid
         self.filled = False
 
     def setup(self, stage: str) -> None:
@@ -70,18 +73,25 @@ class CachedData(TrainingData):
         trainer, s = self.trainer, self.settings
         if self.filled:
             return
-        model, device = trainer.lightning_module.model, trainer.strategy.root_device
+        module: Any = trainer.lightning_module
+        model: nn.Module = module.model
+        device = trainer.strategy.root_device
         model.to(device)
         with torch.random.fork_rng(devices=[]):
-            fixed = features_are_fixed(model, self.valid[0]["mixture"][None].to(device))
+            fixed = features_are_fixed(model, self.recorded[0]["mixture"][None].to(device))
         if not fixed:
             log.warning("no features are kept: with --layers %s they change while it trains", s.layers)
             return
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)
         key = backbone_key(model, s.precision)
         sets = {
-            "train": (self.train, pool, pool_key(self.train), f"{self.train.corpus.split}-{self.train.seed}"),
-            "valid": (self.valid, len(self.valid), recordings_key(self.valid), "valid"),
+            "train": (
+                self._unrendered(self.drawn),
+                pool,
+                pool_key(self.drawn),
+                f"{self.drawn.corpus.split}-{self.drawn.seed}",
+            ),
+            "valid": (self.recorded, len(self.recorded), recordings_key(self.recorded), "valid"),
         }
         kept = {}
         for name, (scenes, count, of_scenes, prefix) in sets.items():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from typing import Any, cast
 
 import lightning
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from s5lib.data import collate
+from s5lib.data import DrawnScenes, collate
+from s5lib.data.unrendered import UnrenderedScenes, rendered
+from s5lib.training.features import FeatureScenes
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["StepSampler", "TrainingData"]
@@ -43,6 +46,8 @@ class StepSampler(Sampler[int]):
 class TrainingData(lightning.LightningDataModule):
     """Scenes drawn on the fly for training, a data directory for validation."""
 
+    trainer: lightning.Trainer  # Lightning sets it before it asks for anything
+
     def __init__(self, train: Dataset, valid: Dataset, settings: TrainSettings):
         super().__init__()
         self.train, self.valid, self.settings = train, valid, settings
@@ -51,7 +56,18 @@ class TrainingData(lightning.LightningDataModule):
     def train_dataloader(self):
         s, trainer = self.settings, self.trainer
         sampler = StepSampler(s.batch_size, s.max_steps, trainer.global_step, trainer.global_rank, trainer.world_size)
-        return self._loader(self.train, sampler.share // s.accumulate, sampler=sampler)
+        return self._loader(self._unrendered(self.train), sampler.share // s.accumulate, sampler=sampler)
+
+    def _unrendered(self, scenes: Dataset) -> Dataset:
+        """Return what the loader gives of training scenes: their parts, where rendering is left to a device."""
+        device = self.settings.render_device
+        if device == "workers" or not isinstance(scenes, DrawnScenes):
+            return scenes
+        return UnrenderedScenes(scenes, in_loader=device == "cpu")
+
+    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Render on the device that trains what has not been rendered by then."""
+        return rendered(batch)
 
     def val_dataloader(self):
         trainer = self.trainer
@@ -60,14 +76,13 @@ class TrainingData(lightning.LightningDataModule):
         return self._loader(self.valid, max(1, at_once), sampler=list(mine))
 
     def _loader(self, dataset, batch_size, sampler):
-        ready_made = hasattr(dataset, "collate")  # features, mapped into memory: nothing to mix
-        workers = 0 if ready_made else self.settings.num_workers
+        workers = 0 if isinstance(dataset, FeatureScenes) else self.settings.num_workers  # these are made already
         loader = DataLoader(
             dataset,
             batch_size,
             sampler=sampler,
             num_workers=workers,
-            collate_fn=dataset.collate if ready_made else collate,
+            collate_fn=getattr(dataset, "collate", collate),
             worker_init_fn=_leave_signals_to_the_trainer,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
@@ -77,10 +92,12 @@ class TrainingData(lightning.LightningDataModule):
         return loader
 
     def close(self) -> None:
-        """End the mixing processes.  They heed no signal, so that a Python that ends would wait for them for ever."""
+        """End the mixing processes.  They ignore signals, so an exiting Python would wait for them forever."""
         for loader in self._loaders:
             if loader.num_workers and loader._iterator is not None:
-                loader._iterator._shutdown_workers()  # what torch does when nothing refers to the iterator any more
+                cast(
+                    "Any", loader._iterator
+                )._shutdown_workers()  # what torch does when nothing refers to the iterator any more
                 loader._iterator = None
 
 

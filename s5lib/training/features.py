@@ -16,16 +16,19 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from humanfriendly import format_size, format_timespan
+from lightning.fabric.utilities import move_data_to_device
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from s5lib.data import DrawnScenes, RecordedScenes, collate
+from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError, DataError
 from s5lib.provenance.files import atomic_write, write_text
 from s5lib.untrusted import Record, read_json, to_json
@@ -45,7 +48,7 @@ log = logging.getLogger(__name__)
 SHARD = 256  # mixtures: some seconds of work to lose, and few enough files
 
 
-def has_features(model: nn.Module) -> bool:
+def has_features(model: nn.Module | type) -> bool:
     """Return whether a tagger can be cached: ``forward(mixture)`` is ``classify(features(mixture))``."""
     return callable(getattr(model, "features", None)) and callable(getattr(model, "classify", None))
 
@@ -53,7 +56,8 @@ def has_features(model: nn.Module) -> bool:
 def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
     """Return whether, in training, a mixture's features depend on nothing that trains and on no chance."""
     model.train()
-    first, second = model.features(mixture), model.features(mixture)
+    features = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
+    first, second = features(mixture), features(mixture)
     return not first.requires_grad and torch.equal(first, second)
 
 
@@ -67,7 +71,7 @@ def backbone_key(model: nn.Module, precision: str) -> dict:
     kept = [(n, p) for n, p in model.named_parameters() if not p.requires_grad] + list(model.named_buffers())
     for name, tensor in sorted(kept, key=lambda item: item[0]):
         digest.update(f"{name} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return {"backbone": digest.hexdigest()[:16], "options": repr(model.config), "precision": precision}
 
 
@@ -196,14 +200,17 @@ class FeatureShards:
         parts = [
             _indices(n, count)[i : i + batch_size] for n in mine for i in range(0, len(_indices(n, count)), batch_size)
         ]
-        loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=collate)
+        make_batch = getattr(scenes, "collate", collate)
+        loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=make_batch)
         mode = model.training
         model.eval()
+        compute = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
         rows, done, since = [], 0, time.monotonic()
         for batch in loader:
+            batch = rendered(move_data_to_device(batch, device))
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                features = model.features(batch["mixture"].to(device)).float().cpu().numpy()
-            rows.append((batch["labels"].numpy(), features))
+                features = compute(batch["mixture"]).float().cpu().numpy()
+            rows.append((batch["labels"].cpu().numpy(), features))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
                 self._write(mine[done], rows, len(missing) * SHARD if done == 0 and rank == 0 else 0)
                 rows, done = [], done + 1
@@ -238,7 +245,8 @@ class FeatureShards:
 
     def scenes(self, count: int, name: str) -> FeatureScenes:
         """Return the dataset of the first ``count`` mixtures, all of whose shards are there."""
-        return FeatureScenes([self.shard(number, count) for number in range(-(-count // SHARD))], name)
+        shards = [self.shard(number, count) for number in range(-(-count // SHARD))]
+        return FeatureScenes(cast("list[np.ndarray]", shards), name)
 
 
 def _indices(number: int, count: int) -> list[int]:

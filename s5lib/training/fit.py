@@ -7,6 +7,7 @@ import logging
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from s5lib.config.options import fill, options_of
 from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
@@ -41,6 +42,8 @@ def fit(run: Run) -> Path:
     settings = settings_of(run)
     for name, step in settings.items():
         _check_shares(name, step, processes)
+        if step.render_device == "cuda" and not run.ngpu:
+            raise ConfigError(f"step {name}: --render_device cuda needs a GPU that trains; choose --ngpu 1 or more.")
     scenes = DrawSettings(
         **fill({**corpus.draw_options, **run.scene_options}, options_of(DrawSettings), "the drawing of scenes")
     )
@@ -101,15 +104,16 @@ def fit(run: Run) -> Path:
                     training.train(drawn, valid, weights, seed=run.seed + number)
             weights = experiment.model_file
         if processes.is_main:
-            with in_plain_words(step, weights, run.ngpu > 0), atomic_write(final.model_file) as temporary:
-                shutil.copyfile(weights, temporary)
+            last = experiment.model_file
+            with in_plain_words(step, last, run.ngpu > 0), atomic_write(final.model_file) as temporary:
+                shutil.copyfile(last, temporary)
     log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
     return final.model_file
 
 
 def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:
     """Return the component's options: what the run asks for, and what the corpus is."""
-    sizes = {
+    sizes: dict[str, Any] = {
         "num_classes": len(corpus.labels),
         "num_sources": corpus.max_sources,
         "num_channels": corpus.num_channels,

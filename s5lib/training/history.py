@@ -41,7 +41,8 @@ class History(lightning.Callback):
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self._since, self._first, self._losses, self._lr = None, 0, [], 0.0
+        self._since, self._first, self._lr = None, 0, 0.0
+        self._losses: list[torch.Tensor] = []
         self._waited = 0.0
         self._batch_end = None
 

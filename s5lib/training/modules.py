@@ -7,7 +7,8 @@ mixture accuracy for taggers, CA-PI-SDRi with predicted labels for joint models.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import lightning
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s5lib.errors import ConfigError, nearest
+from s5lib.interfaces.models import Model
 from s5lib.losses import AlignedSDRLoss, PITCrossEntropy
 from s5lib.metrics import ca_pi_sdri, label_accuracy, pi_sdri
 from s5lib.training.metric_means import MetricMeans
@@ -29,7 +31,7 @@ class _Training(lightning.LightningModule):
 
     measured: tuple[str, ...]  # the names of what :meth:`measure` gives; the first chooses the best weights
 
-    def __init__(self, model: torch.nn.Module, settings: TrainSettings):
+    def __init__(self, model: Model, settings: TrainSettings):
         super().__init__()
         self.model = model
         self.settings = settings
@@ -45,7 +47,8 @@ class _Training(lightning.LightningModule):
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         loss = self.loss(batch)
         self.log("loss", loss, prog_bar=True, batch_size=len(batch["id"]))
-        self.log("lr", self.lr_schedulers().get_last_lr()[0], batch_size=len(batch["id"]))
+        schedule = cast("torch.optim.lr_scheduler.LRScheduler", self.lr_schedulers())
+        self.log("lr", schedule.get_last_lr()[0], batch_size=len(batch["id"]))
         return loss
 
     @property
@@ -109,7 +112,9 @@ class TaggerTraining(_Training):
 
     def logits(self, batch: dict) -> Tensor:
         """Return the model's logits, from the features of a frozen backbone where the batch brings these."""
-        return self.model.classify(batch["features"]) if "features" in batch else self.model(batch["mixture"])
+        if "features" not in batch:
+            return self.model(batch["mixture"])
+        return cast("Callable[[Tensor], Tensor]", self.model.classify)(batch["features"])
 
     def loss(self, batch):
         return self.criterion(self.logits(batch).float(), batch["labels"])

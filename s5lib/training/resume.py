@@ -13,6 +13,7 @@ import logging
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -94,7 +95,7 @@ class ResumePoint(lightning.Callback):
         self.path, self.interval = Path(path), interval
         self.valid_interval, self.max_steps = min(valid_interval, max_steps), max_steps
         self._signal: int | None = None
-        self._previous = {}
+        self._previous: dict[int, Any] = {}
         self._step = 0  # the last that was done
         self._due = False  # a validation, now
         self._between = False  # two steps: what is in memory is what may be saved

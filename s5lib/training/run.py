@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from s5lib.config.options import fill, options_of
 from s5lib.training.settings import TrainSettings
 
 __all__ = ["Run", "default_settings", "settings_of"]
 
-_DEFAULTS = {"joint_model": {"aligner": "pi"}}  # train options whose default is another for this kind
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "joint_model": {"aligner": "pi"}
+}  # train options whose default is another for this kind
 
 
 @dataclass(frozen=True)

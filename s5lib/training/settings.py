@@ -1,8 +1,8 @@
-"""What a training run can be told.  One field here is one option of ``s5lib train`` and one key of its YAML."""
+"""Training options: each field is an option of ``s5lib train`` and a key of its YAML."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from s5lib.errors import ConfigError
@@ -65,24 +65,17 @@ class TrainSettings:
     """validation scenes whose spectrograms and sounds (of a tagger: labels) TensorBoard gets at each validation"""
     num_workers: int = 1
     """processes that mix scenes; 0: the training process mixes itself"""
+    render_device: Literal["workers", "cpu", "cuda"] = "workers"
+    """where scenes are convolved and added: workers, one by one in the mixing processes; cpu, there too, but a batch at
+    a time; cuda, a batch at a time on the GPU that trains, for which the mixing processes only read sounds"""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and not 0 <= value < 1e12:  # NaN is not, either
+                raise ConfigError(f"--{field.name} is {value}; expected 0 or more, and below 1e12.")
         for name in ("batch_size", "accumulate", "max_steps", "valid_interval", "keep_best", "save_interval"):
-            self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in (
-            "warmup_steps",
-            "early_stopping",
-            "tensorboard_scenes",
-            "keep_models",
-            "tagger_cache",
-            "num_workers",
-            "weight_decay",
-            "clip",
-            "label_weight",
-        ):
-            self._require(name, getattr(self, name) >= 0, "0 or more")
-        self._require("lr", 0 < self.lr < 1e6, "above 0, and below 1e6")
-
-    def _require(self, name, holds, expected):
-        if not holds:
-            raise ConfigError(f"--{name} is {getattr(self, name)}; expected {expected}.")
+            if getattr(self, name) < 1:
+                raise ConfigError(f"--{name} is {getattr(self, name)}; expected 1 or more.")
+        if not 0 < self.lr < 1e6:
+            raise ConfigError(f"--lr is {self.lr}; expected above 0, and below 1e6.")

@@ -148,10 +148,9 @@ class Step:
         return callbacks
 
     def _optimise(self, trainer, module: LightningModule, drawn, valid, resumed: bool) -> None:
+        data = TrainingData(drawn, valid, self.settings)
         if self.settings.tagger_cache:
             data = CachedData(drawn, valid, self.settings, self.experiment.folder / "features")
-        else:
-            data = TrainingData(drawn, valid, self.settings)
         try:
             trainer.fit(
                 module,

@@ -24,7 +24,8 @@ class ValidationScenes(lightning.Callback):
 
     def __init__(self, count: int, labels: Sequence[str]):
         self.count, self.labels = count, tuple(labels)
-        self._shown, self._references_written, self._rows = 0, False, []
+        self._shown, self._references_written = 0, False
+        self._rows: list[tuple[str, str, str]] = []
 
     def state_dict(self):
         return {"references_written": self._references_written}

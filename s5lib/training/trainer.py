@@ -51,7 +51,7 @@ def make_trainer(
         strategy="ddp" if processes.world_size > 1 else "auto",
         plugins=[processes.environment(), CheckpointFiles()],
         accumulate_grad_batches=settings.accumulate,
-        precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[settings.precision],
+        precision="bf16-mixed" if settings.precision == "bfloat16" else "32-true",
         max_steps=settings.max_steps,
         max_epochs=-1,
         val_check_interval=min(settings.valid_interval, settings.max_steps) * settings.accumulate,  # counts batches

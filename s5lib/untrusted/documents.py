@@ -175,14 +175,14 @@ def parse_yaml(content: bytes | str, where: object, *, error: Raised = DataError
     return document
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(value: Any, indent: int | None = None, sort_keys: bool = False) -> str:
     """Return ``value`` as JSON that every parser reads.
 
     Raises:
         DataError: it holds NaN or an infinity, which JSON does not have.
     """
     try:
-        return json.dumps(value, indent=indent, allow_nan=False)
+        return json.dumps(value, indent=indent, sort_keys=sort_keys, allow_nan=False)
     except ValueError:
         _check(value, "a result", DataError, "It was not written.")
         raise

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from s5lib.audio.decoding import probe
+from s5lib.audio import probe
 from s5lib.errors import CheckpointError, DataError
 from s5lib.models import load_model
 

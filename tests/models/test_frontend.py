@@ -3,6 +3,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from s5lib.errors import ConfigError
 from s5lib.models.frontend import LogMel, ShortTimeFourier, mel_filter_bank
@@ -82,3 +84,30 @@ def test_parts_are_those_of_the_whole(frames):
     parts = list(fourier.in_parts(waveform, frames))
     assert all(part.shape[-2] <= frames for part in parts)
     assert torch.allclose(torch.cat(parts, -2), fourier(waveform), atol=1e-5)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_the_ends_of_any_length_come_back(data):
+    """Identity keeps the waveform; and what is not a spectrum of any waveform, as masks leave it, gives no burst."""
+    n_fft = 2 * data.draw(st.integers(2, 300))
+    hop = data.draw(st.integers(1, n_fft // 2))
+    length = data.draw(st.one_of(st.integers(1, 5 * n_fft), st.integers(1, 9).map(lambda n: max(1, n * hop - 1))))
+    fourier = ShortTimeFourier(n_fft, hop)
+    torch.manual_seed(0)
+    waveform = torch.randn(1, length)
+    spectrum = fourier(waveform)
+    assert (fourier.inverse(spectrum, length) - waveform).abs().max() < 1e-4
+    noise = torch.view_as_complex(torch.randn(1, *spectrum.shape[1:], 2))
+    many = torch.cat([noise, noise.roll(1, 1), noise.roll(2, 1)])
+    found = fourier.inverse(many, length)
+    inside = fourier.inverse(torch.cat([many] * 3, 1), 3 * length).abs().max()
+    assert found.abs().max() < 5 * inside
+
+
+def test_ordinary_sizes_are_not_padded():
+    for n_fft, hop in ((1024, 160), (1024, 256), (800, 200), (512, 128)):
+        fourier = ShortTimeFourier(n_fft, hop)
+        for length in (n_fft, n_fft + hop - 1, 3 * n_fft + 1):
+            assert fourier(torch.zeros(length)).shape[0] == length // hop + 1
+    assert ShortTimeFourier(512, 256)(torch.zeros(1023)).shape[0] == 5

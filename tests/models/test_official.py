@@ -155,7 +155,7 @@ def test_published_backbone(load, prefix, tmp_path):
 
 def test_backbone_of_other_chunks_names_the_option(tmp_path):
     path, _ = published(tmp_path, chunk_frames=608)
-    with pytest.raises(CheckpointError, match="give it the option chunk_frames=608"):
+    with pytest.raises(CheckpointError, match="Set its option chunk_frames=608"):
         load_backbone(M2DTagger(M2DConfig(**TAGGER)), path)
 
 

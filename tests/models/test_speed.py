@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -86,5 +87,17 @@ def test_unknown_precision():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc can")
 def test_keeping_freed_memory():
-    program = "from s5lib.models import keep_freed_memory; import torch; keep_freed_memory(); torch.ones(10**7).add(1)"
-    subprocess.run([sys.executable, "-c", program], check=True)
+    program = """if True:
+        import numpy as np
+        from s5lib.models import keep_freed_memory
+
+        def resident_after_use():
+            np.ones(25_000_000).sum()  # 200 MB
+            return int(open("/proc/self/statm").read().split()[1])
+
+        print(resident_after_use(), keep_freed_memory(), resident_after_use(), resident_after_use())
+    """
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    before, can, *after = done.stdout.split()
+    kept = [(int(pages) - int(before)) * os.sysconf("SC_PAGE_SIZE") > 150e6 for pages in after]
+    assert kept == [can == "True"] * 2

@@ -18,13 +18,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from s5lib import plugins
 from s5lib.bin.main import COMMANDS, build_parser, main
+from s5lib.testing import check_separator
 
 from .conftest import infer_command
 
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {"metric.md", "models.md", "plugins.md"}  # tests of their own: tests/metrics, tests/models, tests/plugins
-PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "doc").glob("*.md") if path.name not in ELSEWHERE)]
+PAGES = sorted(path for path in (ROOT / "doc").glob("*.md") if path.name not in ELSEWHERE)
 BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(sh|bash|python)\n(.*?)```\n", re.DOTALL)
 OTHERS = {
     ".",
@@ -119,8 +121,7 @@ def run_command(words: list[str], home: Path, shown: bool) -> None:
         assert program in OTHERS, program
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_blocks_of_a_page(page, home):
+def run_page(page: Path, home: Path) -> None:
     names = {"waveform": np.zeros((4, 8000), np.float32), "sample_rate": 8000}
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     for how, language, text in blocks:
@@ -136,3 +137,26 @@ def test_blocks_of_a_page(page, home):
             code = compile(text, page.name, "exec")
             if how != "shown":
                 exec(code, names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_blocks_of_a_page(page, home):
+    run_page(page, home)
+
+
+def test_readme(home, capsys):
+    run_page(ROOT / "README.md", home)
+    printed = capsys.readouterr().out
+    assert re.search(r"^(Bell|Dog|Rain|Speech) [01]\.\d+ \(8000,\)$", printed, re.MULTILINE)
+    assert "[(0, 1), (1, 0)] 2 0 0\n" in printed
+    assert (home / "separated/party.json").exists() and (home / "report.html").exists()
+
+
+def test_separator_of_the_readme(tmp_path, monkeypatch):
+    (source,) = (text for *_, text in BLOCK.findall((ROOT / "README.md").read_text()) if "class Gain" in text)
+    (tmp_path / "mine.py").write_text(source)
+    monkeypatch.setattr(plugins, "_registry", None)
+    monkeypatch.setenv("S5LIB_PLUGINS", "")
+    monkeypatch.syspath_prepend(tmp_path)  # restored afterwards
+    plugins.register_plugin(str(tmp_path / "mine.py"))
+    assert not check_separator("gain").failed

@@ -49,9 +49,19 @@ def test_files_are_what_the_system_gives_in_python(prepared, trained, inferred):
 
 
 def test_several_processes_give_the_same(prepared, trained, inferred, tmp_path):
+    """To rounding: with other numbers of threads, sums are taken in another order."""
     assert main(infer_command(prepared, trained, tmp_path / "two", "--nj", "2")) == 0
-    for path in sorted(inferred.rglob("*.json")):
-        assert (tmp_path / "two" / path.relative_to(inferred)).read_text() == path.read_text()
+    for folder in ("predicted", "oracle"):
+        for recording in DataDirectory.read(prepared / "data/test"):
+            one, two = (read_sources(out / folder, recording.id, 8000) for out in (inferred, tmp_path / "two"))
+            assert one[0] == two[0]
+            np.testing.assert_allclose(one[1], two[1], atol=1e-6)
+            first, second = (
+                json.loads((out / folder / f"{recording.id}.json").read_text()) for out in (inferred, tmp_path / "two")
+            )
+            assert first["made_by"] == second["made_by"]
+            for source, other in zip(first["sources"], second["sources"], strict=True):
+                assert source["probability"] == pytest.approx(other["probability"], abs=1e-4)
 
 
 def test_again_does_nothing_and_another_model_does_all_again(prepared, trained, inferred, tmp_path, capsys):
@@ -162,7 +172,6 @@ class TestOwnFiles:
             (["good.wav", "--labels", "Dog,Dog,Dog,Dog"], "the separator has 3 slots"),
             (["good.wav", "--labels", "oracle"], "needs a --data_dir"),
             (["nan.wav"], "nan.wav: sample 0 is not a finite number"),
-            (["good.wav", "sub/good.wav"], "rename one of them"),
             (["empty"], "no recordings in"),
         ],
     )

@@ -105,7 +105,7 @@ def test_equal_packages_are_equal_files(prepared, scored, tmp_path):
     ("spoil", "message"),
     [
         (lambda folder: next(folder.glob("infer/predicted/*.json")).unlink(), "was not inferred"),
-        (lambda folder: (folder / "RESULTS.jsonl").write_text("{}\n"), "scores with predicted labels"),
+        (lambda folder: (folder / "RESULTS.jsonl").write_text("{}\n"), "RESULTS.jsonl, line 1"),
         (lambda folder: (folder / "RESULTS.jsonl").unlink(), "Run the scoring stage first"),
         (lambda folder: shutil.move(folder / "infer/oracle", folder / "infer/predicted"), ""),
     ],

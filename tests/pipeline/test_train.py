@@ -11,6 +11,7 @@ import time
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from s5lib.bin.main import main
 from s5lib.models.checkpoint import load_model
@@ -123,20 +124,22 @@ def test_read_only_folder(tmp_path):
         Experiment(tmp_path / "exp").open({})
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path, number):
-    """A signal to all processes halfway, then the same command again: the weights of a run that was not stopped."""
-    from safetensors.torch import load_file
+LONGER = ["--max_steps", "12", "--valid_interval", "6", "--num_workers", "1"]
 
-    more = ["--max_steps", "12", "--valid_interval", "6", "--num_workers", "1"]
-    assert main(train_command("separator", prepared, configs, tmp_path / "whole", *more)) == 0
-    command = [
-        sys.executable,
-        "-u",
-        "-m",
-        "s5lib.bin.main",
-        *train_command("separator", prepared, configs, tmp_path / "cut", *more),
-    ]
+
+@pytest.fixture(scope="module")
+def whole(prepared, configs, tmp_path_factory):
+    """The weights of a run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert main(train_command("separator", prepared, configs, folder, *LONGER)) == 0
+    return load_file(folder / "separator/model.safetensors")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, whole, tmp_path, capsys, number):
+    """A signal to all processes halfway, then the same command again: the weights of a run that was not stopped."""
+    arguments = train_command("separator", prepared, configs, tmp_path / "cut", *LONGER)
+    command = [sys.executable, "-u", "-m", "s5lib.bin.main", *arguments]
     folder = tmp_path / "cut/separator/train"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         for _ in range(2000):
@@ -148,7 +151,8 @@ def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, tmp_path, nu
     assert process.returncode == 128 + number, output
     assert "the same command goes on from there" in output
     assert (folder / "resume.ckpt").exists() and not (tmp_path / "cut/separator/model.safetensors").exists()
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "resumed from" in again.stdout
-    whole, cut = (load_file(tmp_path / name / "separator/model.safetensors") for name in ("whole", "cut"))
+    assert main(arguments) == 0
+    assert "resumed from" in capsys.readouterr().out
+    cut = load_file(tmp_path / "cut/separator/model.safetensors")
+    assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[key], cut[key]) for key in whole)

@@ -17,6 +17,11 @@ YAML = "separator: resunetk\nseparator_conf: {channels: [8, 16], n_fft: 256}\n"
         (["--separator_conf", "n_fft=512"], {"channels": [8, 16], "n_fft": 512}),
         (["--separator", "demo"], {}),
         (["--separator", "demo", "--separator_conf", "width=8"], {"width": 8}),
+        # given expressly, although they are what the file has for another component
+        (
+            ["--separator", "demo", "--separator_conf", "channels=[8, 16]", "--separator_conf", "n_fft=256"],
+            {"channels": [8, 16], "n_fft": 256},
+        ),
     ],
 )
 def test_the_files_options_are_those_of_its_component(tmp_path, arguments, wanted):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from s5lib import plugins
+
 ROOT = Path(__file__).parents[2]
 TAGGER = "egs/dcase26_s5/exp/mini/tagger/model.safetensors"
 BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(\w+)\n(.*?)```\n", re.DOTALL)
@@ -24,7 +26,7 @@ def blocks():
 
 
 @pytest.fixture
-def execute(tmp_path):
+def execute(tmp_path, monkeypatch, capsys):
     """Return a function that runs a block and returns what it printed."""
     tools, site, work = tmp_path / "bin", tmp_path / "site", tmp_path / "work"
     for folder in (tools, work):
@@ -48,13 +50,30 @@ def execute(tmp_path):
         if name:
             (work / name.group(1)).write_text(text)
             return ""
-        command = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}[language]
-        done = subprocess.run([*command, text], cwd=work, env=environment, capture_output=True, text=True, check=False)
+        if language == "python":
+            return run_python(text)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def run_python(text):
+        with monkeypatch.context() as patched:
+            patched.setattr(plugins, "_registry", None)
+            patched.syspath_prepend(site)
+            patched.chdir(work)
+            exec(compile(text, "plugins.md", "exec"), {"__name__": "block"})
+        printed = capsys.readouterr().out
         expected = re.findall(r"print\(.*  # (.+)\n", text)
         for part in (part for line in expected for part in line.split("...")):
-            assert part.strip() in done.stdout, f"{part!r} is not in:\n{done.stdout}"
-        return done.stdout
+            assert part.strip() in printed, f"{part!r} is not in:\n{printed}"
+        return printed
 
     return execute
 

@@ -75,7 +75,7 @@ def component(install):
         ("", tuple[int, ...], ()),
         ([1, 2], list[float], [1.0, 2.0]),
         ("a b", list[str], ["a", "b"]),
-        (None, Optional[int], None),  # noqa: UP045 - plugins for older Pythons write it so
+        (None, Optional[int], None),
         ("none", int | None, None),
         ("7", int | None, 7),
         ("none", str | None, None),

@@ -13,35 +13,28 @@ from pathlib import Path
 
 import pytest
 
+from s5lib.bin.main import build_parser
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUN = REPOSITORY / "egs/dcase26_s5/run.sh"
+KINDS = ("data", "tagger", "separator", "joint_model")
 
 FAKE_PYTHON = f"""#!/bin/bash
-# tells that s5lib's commands are in this folder; is the real Python for anything else
-case "$*" in
-    *check_install.py\\ --quick*) dirname "$0" ;;
-    *) exec {shlex.quote(sys.executable)} "$@" ;;
-esac
+case "$*" in *check_install.py\\ --quick*) dirname "$0" ;; *) exec {shlex.quote(sys.executable)} "$@" ;; esac
 """
 
 # Records each call as one line of NUL-separated words, and makes the files that the next stage looks for.
 FAKE_S5LIB = r"""#!/bin/bash
-{
-    flock 9 # several runs may call at a time
-    printf '%s\0' "$@"
-    printf '\n'
-} >>"${CALLS}" 9>"${CALLS}.lock"
+printf '%s\0' "$@" >>"${CALLS}" && echo >>"${CALLS}"
 declare -A given=()
-for ((i = 1; i <= $#; i++)); do
-    if [[ ${!i} == --* ]]; then j=$((i + 1)); given[${!i#--}]=${!j-}; fi
-done
+for ((i = 1; i < $#; i++)); do j=$((i + 1)); given[${!i}]=${!j}; done
 echo "this is s5lib $1"
 if [[ -n ${BEHAVIOUR-} && ${AT-} == "$1" ]]; then eval "${BEHAVIOUR}"; fi
 case $1 in
-    prepare) mkdir -p "${given[data_dir]}/test"; : >"${given[data_dir]}/test/wav.scp" ;;
-    train) mkdir -p "${given[expdir]}"; : >"${given[expdir]}/model.safetensors" ;;
-    infer) mkdir -p "${given[out]}" ;;
-    score) echo "| CA-PI-SDRi |" >"${given[out]}"; : >"${given[out]%.md}.jsonl" ;;
+    prepare) mkdir -p "${given[--data_dir]}/test" && : >"${given[--data_dir]}/test/wav.scp" ;;
+    train) mkdir -p "${given[--expdir]}" && : >"${given[--expdir]}/model.safetensors" ;;
+    infer) mkdir -p "${given[--out]}" ;;
+    score) : >"${given[--out]}" && : >"${given[--out]%.md}.jsonl" ;;
 esac
 """
 
@@ -68,6 +61,25 @@ def copy_recipe(root: Path) -> Path:
     return root / "egs/dcase26_s5/run.sh"
 
 
+def value(command: list[str], option: str) -> str:
+    return command[command.index(option) + 1]
+
+
+def assert_fit_together(commands: list[list[str]], given: set[str]) -> None:
+    """Each command parses, and reads only what was given or what a command before it writes."""
+    written = set(given)
+    for command in commands:
+        build_parser(command[0]).parse_args(command[1:])
+        if command[0] in ("infer", "score", "package"):
+            options = ("--tagger", "--separator", "--joint_model", "--infer_dir", "--scores")
+            assert {value(command, option) for option in options if option in command} <= written
+        assert {word.rpartition("=")[2] for word in command if word.endswith(".jsonl")} <= written
+        out = {"train": "--expdir", "prepare": "--data_dir"}.get(command[0], "--out")
+        assert value(command, out) not in written
+        written |= {value(command, out) + end for end in ("", "/model.safetensors")}
+        written.add(value(command, out).removesuffix(".md") + ".jsonl")
+
+
 @dataclass
 class Bench:
     """Runs run.sh in ``place``, a folder with a space in its name, with data, dump and experiment folders there."""
@@ -85,29 +97,12 @@ class Bench:
     @property
     def arguments(self) -> list[str]:
         """Options that keep everything in ``place`` and do not depend on the machine."""
-        return [
-            "--datadir",
-            "data",
-            "--dumpdir",
-            "dump",
-            "--expdir",
-            "exp",
-            "--ngpu",
-            "0",
-            "--nj",
-            "2",
-            "--data_config",
-            "data.yaml",
-            "--tagger_config",
-            "tagger.yaml",
-            "--separator_config",
-            "separator.yaml",
-        ]
+        configs = [word for kind in KINDS for word in (f"--{kind}_config", f"{kind}.yaml")]
+        return ["--datadir", "data", "--dumpdir", "dump", "--expdir", "exp", "--ngpu", "0", "--nj", "2", *configs]
 
     def __call__(self, *arguments: str, here: bool = True, script: Path = RUN) -> subprocess.CompletedProcess:
-        own = self.arguments if here else []
         return subprocess.run(
-            [script, *own, *arguments],
+            [script, *(self.arguments if here else []), *arguments],
             cwd=self.place,
             env=self.environment,
             capture_output=True,
@@ -116,6 +111,12 @@ class Bench:
             stdin=subprocess.DEVNULL,
             preexec_fn=default_signals,
         )
+
+    def printed(self, line: str, **more) -> list[list[str]]:
+        """The commands that a dry run prints, without what stands before `s5lib`."""
+        done = self("--dry_run", *line.split(), **more)
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        return [shlex.split(row)[1:] for row in done.stdout.splitlines() if not row.startswith("#")]
 
     @property
     def calls(self) -> list[list[str]]:
@@ -130,6 +131,6 @@ def bench(tmp_path):
     write_script(commands / "python3", FAKE_PYTHON)
     write_script(commands / "s5lib", FAKE_S5LIB)
     place.mkdir()
-    for name in ("data.yaml", "tagger.yaml", "separator.yaml"):
-        (place / name).write_text("# nothing\n")
+    for kind in KINDS:
+        (place / f"{kind}.yaml").touch()
     return Bench(place, commands)

@@ -14,11 +14,13 @@ SCRIPT = REPOSITORY / "tools/check_install.py"
 
 
 @pytest.fixture
-def check(monkeypatch):
+def check(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("check_install", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "VENV", "/nowhere")
+    monkeypatch.setattr(module, "report_devices", lambda: None)  # imports torch
+    monkeypatch.syspath_prepend(tmp_path)
     return module
 
 
@@ -34,52 +36,42 @@ def test_requirements_are_those_of_setup(check):
     assert set(extras) == set(check.PURPOSES)
 
 
-def test_releases_are_compared_as_numbers(check):
-    assert check.release("2.11.0+cu130") == (2, 11, 0) and check.release("1.10") > check.release("1.9.4")
-    assert check.release("2.0rc1") == (2, 0)
-
-
-def test_problems_of_requirements(check, tmp_path, monkeypatch):
+def test_releases_are_compared_as_numbers(check, tmp_path):
+    assert check.release("2.11.0+cu130") == (2, 11, 0) and check.release("2.0rc1") == (2, 0)
     fake_distribution(tmp_path, "madeup", "1.9")
-    monkeypatch.syspath_prepend(tmp_path)
     assert check.problem_of("madeup>=1.9") == ("madeup", "1.9", None)
-    assert check.problem_of("madeup>=1.10") == ("madeup", "1.9", "too old, 1.10 or newer is needed")
+    assert check.problem_of("madeup>=1.10")[2].startswith("too old")
     assert check.problem_of("neverwas>=1") == ("neverwas", "-", "missing")
 
 
-def test_a_pair_of_different_releases(check, tmp_path, monkeypatch):
+def test_a_pair_of_different_releases(check, tmp_path):
     fake_distribution(tmp_path, "torch", "2.11.0+cu130")
     fake_distribution(tmp_path, "torchaudio", "2.9.1")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert check.pair_problem() == "torch 2.11.0+cu130 and torchaudio 2.9.1 are of different releases"
+    assert "2.11.0+cu130" in check.pair_problem() and "2.9.1" in check.pair_problem()
     assert check.quick([]) == 1
 
 
 def test_a_package_that_breaks_on_import(check, tmp_path, monkeypatch, capsys):
     fake_distribution(tmp_path, "brokenone", "3.0")
     (tmp_path / "brokenone.py").write_text("import sys; sys.exit('bye')\n")
-    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(check, "declared", lambda: (["brokenone>=1", "neverwas>=1"], {"kaldi": ["neverwas>=1"]}))
-    monkeypatch.setattr(check, "report_devices", lambda: None)
     assert check.main([]) == 1
-    told = capsys.readouterr().out
-    assert "brokenone: SystemExit: bye" in told and "neverwas: missing" in told and "tools/install.sh" in told
-    assert "without neverwas; tools/install.sh kaldi" in told
+    printed = capsys.readouterr().out
+    assert "brokenone: SystemExit: bye" in printed and "neverwas: missing" in printed
+    assert "tools/install.sh kaldi" in printed
 
 
-def test_all_is_well_with_the_python_of_the_tests(check, monkeypatch, capsys):
+def test_all_is_well_with_the_python_of_the_tests(check, monkeypatch):
     install, extras = check.declared()
     light = [item for item in install if item.split(">=")[0] in ("numpy", "pluggy", "PyYAML", "safetensors")]
     monkeypatch.setattr(check, "declared", lambda: (light, extras))
     assert check.main([]) == 0
-    told = capsys.readouterr().out
-    assert "All that s5lib needs is there" in told and "devices" in told and "cores" in told
 
 
 def test_an_old_python(check, monkeypatch, capsys):
     monkeypatch.setattr(check, "OLDEST_PYTHON", (99, 0))
     assert check.main(["--quick"]) == 1 and check.main([]) == 1
-    assert "This Python is too old: s5lib needs 3.10 or newer" in capsys.readouterr().out
+    assert "too old" in capsys.readouterr().out
 
 
 def test_quick_check_imports_nothing_heavy():
@@ -88,8 +80,3 @@ def test_quick_check_imports_nothing_heavy():
     program += "except SystemExit as end: print(end.code, 'torch' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "0 False False"
-
-
-def test_help():
-    done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True)
-    assert done.returncode == 0 and "usage: tools/check_install.py" in done.stdout

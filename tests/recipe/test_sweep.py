@@ -21,7 +21,7 @@ from s5lib.sweep.experiments import plane
 from s5lib.sweep.recipe import Recipe
 from s5lib.sweep.runs import Common, SweepRun
 
-from .conftest import RUN
+from .conftest import RUN, assert_fit_together, value
 
 RECIPE = RUN.parent
 EXPERIMENTS = ("losses", "taggers", "plane", "systems")
@@ -45,27 +45,6 @@ def printed_commands(capsys, *words: str) -> list[list[str]]:
     assert main(["sweep", *words, "--recipe", str(RECIPE), "--ngpu", "0", "--dry_run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     return [shlex.split(line)[1:] for line in lines if not line.startswith("#")]
-
-
-def value(command: list[str], option: str) -> str:
-    return command[command.index(option) + 1]
-
-
-def assert_fit_together(commands: list[list[str]], given: set[str]) -> None:
-    """Each command parses, and reads only what was given or what a command before it writes."""
-    written = set(given)
-    for command in commands:
-        build_parser(command[0]).parse_args(command[1:])
-        reads = [value(command, o) for o in ("--tagger", "--separator", "--joint_model", "--infer_dir") if o in command]
-        if command[0] in ("infer", "score"):
-            assert set(reads) <= written
-        results = [word.rpartition("=")[2] for word in command if word.endswith(".jsonl")]
-        assert set(results) <= written
-        out = value(
-            command, "--expdir" if command[0] == "train" else "--data_dir" if command[0] == "prepare" else "--out"
-        )
-        assert out not in written
-        written |= {out, f"{out}/model.safetensors", f"{out.removesuffix('.md')}.jsonl"}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from report_experiment import make_data, make_model, make_outputs
 
-from s5lib.evaluation.results import write_results
-from s5lib.evaluation.scoring import score_recordings
+from s5lib.bin.main import main
+from s5lib.evaluation import score_recordings, write_results
+from s5lib.report import write_report
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,18 @@ def experiments(tmp_path_factory):
             scores = list(score_recordings(root / "data/mini/test", outputs))
             write_results(scores, folder / f"RESULTS{suffix}.md", "Results")
     return root
+
+
+@pytest.fixture(scope="session")
+def single(experiments):
+    """The page of one experiment's one system."""
+    results = experiments / "exp/mini/RESULTS.jsonl"
+    return write_report([results], experiments / "single.html", data_dir=experiments / "data/mini/test")
+
+
+@pytest.fixture(scope="session")
+def several(experiments):
+    """The page of two experiments, found as the recipe lays them out."""
+    out = experiments / "several.html"
+    assert main(["report", str(experiments / "exp/mini"), str(experiments / "exp/other"), "--out", str(out)]) == 0
+    return out

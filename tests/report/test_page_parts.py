@@ -2,7 +2,8 @@
 
 import base64
 import io
-import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -12,15 +13,15 @@ from report_experiment import RATE, SCENES
 
 from s5lib.bin.main import main
 from s5lib.errors import ConfigError, DataError
-from s5lib.evaluation import Estimate
-from s5lib.evaluation.records import SceneResult, read_results
+from s5lib.evaluation import Estimate, RecordingScores
 from s5lib.metrics import FalsePrediction, Pair, SceneScore
+from s5lib.report import write_report
 from s5lib.report.charts import bars, boxes, shade
 from s5lib.report.confusion import confusion
 from s5lib.report.experiment import read_experiments
 from s5lib.report.listening import choose_scenes
 from s5lib.report.spectrogram import audio_uri, mel_picture, spectrogram_chart
-from s5lib.report.svg import Axis, nice_ticks
+from s5lib.report.svg import Axis
 
 
 def decoded(uri):
@@ -88,12 +89,12 @@ def test_confusions_keep_all_counts_whatever_is_drawn():
         scores.append(SceneScore(0.0, pairs, len(pairs), len(false[0]), len(false[1]), *false))
     found = confusion(scores)
     there = [label for score in scores for label in score.reference_labels]
-    told = [pair.estimated_label for s in scores for pair in s.pairs] + [
+    predicted = [pair.estimated_label for s in scores for pair in s.pairs] + [
         f.label for s in scores for f in s.false_positives
     ]
     for index, label in enumerate(found.labels):
         assert found.counts[index].sum() == pytest.approx(there.count(label))
-        assert found.counts[:, index].sum() == pytest.approx(told.count(label))
+        assert found.counts[:, index].sum() == pytest.approx(predicted.count(label))
     assert found.counts[-1, -1] == 0
     assert found.counts[-1].sum() == pytest.approx(sum(max(0, s.fp - s.fn) for s in scores))
     assert found.counts[:, -1].sum() == pytest.approx(sum(max(0, s.fn - s.fp) for s in scores))
@@ -102,14 +103,14 @@ def test_confusions_keep_all_counts_whatever_is_drawn():
 def test_ticks_enclose_and_are_round():
     generator = np.random.default_rng(1)
     for low, width in zip(generator.uniform(-50, 50, 200), 10 ** generator.uniform(-3, 3, 200), strict=True):
-        ticks = nice_ticks(low, low + width)
-        assert ticks[0] <= low + 1e-9 and ticks[-1] >= low + width - 1e-9 and 2 <= len(ticks) <= 8
-        steps = np.diff(ticks)
+        axis = Axis(low, low + width, 0, 100)
+        assert axis.ticks[0] <= low + 1e-9 and axis.ticks[-1] >= low + width - 1e-9 and 2 <= len(axis.ticks) <= 8
+        steps = np.diff(axis.ticks)
         assert np.allclose(steps, steps[0])
-        names = Axis(low, low + width, 0, 100).names()
-        assert [float(name.replace("\u2212", "-")) for name in names] == pytest.approx(ticks)
+        names = axis.names()
+        assert [float(name.replace("\u2212", "-")) for name in names] == pytest.approx(axis.ticks)
         assert len(set(names)) == len(names)
-    assert len(nice_ticks(3.0, 3.0)) >= 2
+    assert len(Axis(3.0, 3.0, 0, 100).ticks) >= 2
 
 
 def test_charts_of_little_or_nothing():
@@ -120,90 +121,21 @@ def test_charts_of_little_or_nothing():
     assert [shade(value, 0, 1) for value in (-1, 0, 0.5, 1, 2)] == [0, 0, 5, 10, 10] and shade(1, 1, 1) == 10
 
 
-def results(values):
-    return [SceneResult(f"s{i}", ("Dog",), SceneScore(v, tp=1), None, None, None) for i, v in enumerate(values)]
+def recordings(values):
+    found = [SceneScore(float(value), tp=1) for value in values]
+    there = SceneScore(0.0, (Pair(0, 0, "Dog", "Dog", 0.0, 0.0),), 1)
+    return [RecordingScores(f"s{i}", there, there, predicted=score) for i, score in enumerate(found)]
 
 
 def test_chosen_scenes_are_the_extremes_and_the_middle():
-    chosen = choose_scenes(results([3.0, -1.0, 7.0, 2.0, 2.5]))
+    chosen = choose_scenes(recordings([3.0, -1.0, 7.0, 2.0, 2.5]))
     assert chosen == {"s2": "Best", "s4": "Median", "s1": "Worst"}
-    assert choose_scenes(results([1.0])) == {"s0": "Worst"}
-    assert choose_scenes(results([1.0, 2.0]), ["s1"]) == {"s1": "As asked for"}
-    with pytest.raises(DataError, match=r"--scenes s9: no such scene was scored. Known: s0, s1"):
-        choose_scenes(results([1.0, 2.0]), ["s9"])
-    with pytest.raises(DataError, match=r"There are 40. Did you mean 's31'"):
-        choose_scenes(results(range(40)), ["s31x"])
-
-
-def line(**changes):
-    part = {"value": 2.0, "tp": 1, "fn": 0, "fp": 0, "pairs": [[0, 0, "Dog", 2.0]]}
-    row = {"id": "a", "predicted": part, "oracle": part, "mixture": part, "silence": part}
-    row.update(changes)
-    return json.dumps(row)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "holds no scores"),
-        ("{}", "line 1: not a recording's scores"),
-        ("[1]", "line 1: not a recording's scores"),
-        ("nonsense", "line 1: not a recording's scores"),
-        (line() + "\n" + line(), "line 2: 'a' comes twice"),
-        (line(predicted={"value": 2.0, "tp": 2, "fn": 0, "fp": 0, "pairs": [[0, 0, "Dog", 2.0]]}), "counts do not fit"),
-        (
-            line(predicted={"value": 2.0, "tp": 1, "fn": 0, "fp": 0, "pairs": [[0, 0, "Cat", 2.0]]}),
-            "reference 0 is 'Dog'",
-        ),
-        (line(predicted={"value": 9.0, "tp": 1, "fn": 0, "fp": 0, "pairs": [[0, 0, "Dog", 2.0]]}), "not the mean"),
-        (line(predicted={"value": None, "tp": 1, "fn": 0, "fp": 0, "pairs": [[0, 0, "Dog", 2.0]]}), "not the mean"),
-        (line(oracle={"value": 2.0, "tp": 1, "fn": 0, "fp": 0, "pairs": [[0, 0, "Dog", "x"]]}), "no finite number"),
-        (line(oracle={"value": 2.0, "tp": True, "fn": 0, "fp": 0, "pairs": []}), "no index"),
-        (line().replace("2.0]", "NaN]"), "no finite number"),
-        (line().replace("[[0,", "[[-1,"), "no index"),
-        (
-            line(
-                predicted={
-                    "value": 1.0,
-                    "tp": 1,
-                    "fn": 0,
-                    "fp": 1,
-                    "pairs": [[0, 0, "Dog", 2.0]],
-                    "false_positives": [],
-                }
-            ),
-            "false positives are not",
-        ),
-    ],
-)
-def test_damaged_results_are_refused_with_their_line(tmp_path, text, message):
-    path = tmp_path / "RESULTS.jsonl"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message):
-        read_results(path, {})
-
-
-def test_penalties_are_those_of_the_scores(tmp_path):
-    part = {"value": -4.0, "tp": 1, "fn": 0, "fp": 1, "pairs": [[0, 1, "Dog", 2.0]], "false_positives": [[0, "Cat"]]}
-    path = tmp_path / "RESULTS.jsonl"
-    path.write_text(line(predicted=part, options={"penalty_fn": 0.0, "penalty_fp": -10.0}))
-    (result,) = read_results(path, {})
-    assert result.predicted.false_positives == (FalsePrediction(0, "Cat", -10.0),) and result.labels_known
-
-
-def test_labels_of_older_results_come_from_the_outputs_if_they_fit(tmp_path):
-    part = {"value": 1.0, "tp": 1, "fn": 0, "fp": 1, "pairs": [[0, 1, "Dog", 2.0]]}
-    path = tmp_path / "RESULTS.jsonl"
-    path.write_text(line(predicted=part))
-    for labels, known in (
-        ({"a": ("Cat", "Dog")}, True),
-        ({"a": ("Dog", "Cat")}, False),
-        ({"a": ("Dog",)}, False),
-        ({}, False),
-    ):
-        (result,) = read_results(path, labels)
-        assert result.labels_known == known
-        assert [false.label for false in result.predicted.false_positives] == ["Cat" if known else ""]
+    assert choose_scenes(recordings([1.0])) == {"s0": "Worst"}
+    assert choose_scenes(recordings([1.0, 2.0]), ["s1"]) == {"s1": "As asked for"}
+    with pytest.raises(DataError, match="--scenes s9: .* 2 scenes"):
+        choose_scenes(recordings([1.0, 2.0]), ["s9"])
+    with pytest.raises(DataError, match="40 scenes .*: s31, "):
+        choose_scenes(recordings(range(40)), ["s31x"])
 
 
 def test_a_training_that_goes_on_and_a_damaged_one(experiments, tmp_path):
@@ -228,20 +160,26 @@ def test_a_training_that_goes_on_and_a_damaged_one(experiments, tmp_path):
         (["{root}/exp/min"], "Did you mean 'mini'"),
         (["{root}"], "nothing to report"),
         (["{root}/exp/mini", "--audio", "ogg"], "Known: mp3, flac, none"),
-        (["{root}/exp/mini", "--scenes", "pairs"], "Did you mean 'pair'"),
+        (["{root}/exp/mini", "--scenes", "pairs"], "The nearest: pair"),
         (["{root}/exp/mini", "--data_dir", "{root}/exp"], "not a data directory"),
         (["{root}/exp/mini", "--out", "{root}/exp/mini/RESULTS.md/x.html", "--audio", "none"], "cannot be written"),
     ],
 )
 def test_wrong_use_is_one_message(experiments, capsys, arguments, message):
     assert main(["report", *(argument.format(root=experiments) for argument in arguments)]) == 1
-    told = capsys.readouterr().err
-    assert message in told and "Traceback" not in told
+    shown = capsys.readouterr().err
+    assert message in shown and "Traceback" not in shown
 
 
-def test_names_tell_experiments_apart(experiments):
+def test_names_of_experiments_differ(experiments):
     found = read_experiments([experiments / "exp/mini/RESULTS.md", experiments / "exp/mini/RESULTS_pi.jsonl"])
     assert [system.name for system in found[0].systems] == ["mini", "pi"]
-    assert {len(system.scenes) for system in found[0].systems} == {len(SCENES)}
+    assert {len(system.summary.recordings) for system in found[0].systems} == {len(SCENES)}
     first, second = (system.models for system in found[0].systems)
     assert first["tagger"] == second["tagger"] and first["separator"] != second["separator"]
+
+
+def test_a_folder_whose_name_is_not_utf8(experiments, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(experiments / "exp/other", folder)
+    assert "<h1>Report of caf?</h1>" in write_report([folder], tmp_path / "page.html", audio="none").read_text()

@@ -2,8 +2,10 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 from small_corpus import write_sofa, write_wav
 
+from s5lib.audio import read_audio
 from s5lib.errors import DataError
 from s5lib.scenes import Corpus
 
@@ -12,10 +14,11 @@ def test_what_a_corpus_holds(small_corpus):
     corpus = Corpus(small_corpus, "valid")
     assert corpus.labels == ("Bell", "Dog", "Rain", "Speech")
     assert Corpus(small_corpus / "dev_set", "valid").root == corpus.root == small_corpus / "dev_set"
-    assert [(clip.file, clip.source) for clip in corpus.events["Dog"]][:3] == [
-        ("Dog/source0/0_0.wav", "source0"),
-        ("Dog/source0/0_1.wav", "source0"),
-        ("Dog/source1/1_0.wav", "source1"),
+    folder = small_corpus / "dev_set/sound_event/valid/Dog"
+    assert [(clip.path.relative_to(folder).as_posix(), clip.source) for clip in corpus.events["Dog"]][:3] == [
+        ("source0/0_0.wav", "source0"),
+        ("source0/0_1.wav", "source0"),
+        ("source1/1_0.wav", "source1"),
     ]
     assert len({clip.source for clip in corpus.events["Rain"]}) == 6
     assert list(corpus.interferences) == ["Fan"] and len(corpus.noises) == 2
@@ -70,3 +73,19 @@ def test_bad_files_are_found_when_it_is_opened(own_corpus):
     write_sofa(root / "room_ir/train/b.sofa", np.ones((2, 3, 10)), np.array([[1.0, 0, 0], [0, 1, 0]]))
     with pytest.raises(DataError, match="b.sofa: 3 channels, but .*a.sofa has 4"):
         Corpus(own_corpus)
+
+
+def test_every_kind_of_file_and_no_rubbish(own_corpus):
+    """Of a label whose sounds are AIFF files, none is missed; loops, hidden files and trash add none."""
+    bell = own_corpus / "dev_set/sound_event/train/Bell"
+    count = len(Corpus(own_corpus).events["Bell"])
+    first = min(bell.rglob("*.wav"))
+    samples, rate = read_audio(first)
+    soundfile.write(bell / "one.AIF", samples.T, rate, format="AIFF")
+    (bell / "loop").symlink_to(".")
+    (bell / "._two.wav").write_bytes(b"resource fork")
+    (bell / "notes.txt").touch()
+    (bell.parent / "$RECYCLE.BIN").mkdir()
+    corpus = Corpus(own_corpus)
+    assert len(corpus.events["Bell"]) == count + 1 and "$RECYCLE.BIN" not in corpus.labels
+    assert sum(map(len, corpus.skipped.values())) == 2

@@ -21,7 +21,9 @@ def cases():
     for kind, hook in KINDS.items():
         for spec in getattr(builtin, hook, list)():
             for case in conformance(kind, f"s5lib/{spec.name}", **SMALL.get(spec.name, {})).args[1]:
-                yield pytest.param(case.values[0], id=f"{spec.name}-{case.id}")
+                costly = case.id == "spawned_process" and spec.name not in ("m2d", "resunetk")  # 2 s each
+                marks = [pytest.mark.slow] if costly else []
+                yield pytest.param(case.values[0], id=f"{spec.name}-{case.id}", marks=marks)
 
 
 @pytest.mark.parametrize("check", cases())

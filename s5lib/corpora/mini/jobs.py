@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.random import Generator
 
+from s5lib.audio import encode_audio
 from s5lib.corpora.mini.ambience import diffuse_noise
 from s5lib.corpora.mini.catalogue import INTERFERENCE, SOUND_EVENTS, SPLITS
 from s5lib.corpora.mini.rooms import draw_room, impulse_response
@@ -90,9 +89,7 @@ def run_job(root: Path, seed: int, job: Job) -> None:
 
 def _write_wav(path: Path, sound: np.ndarray) -> None:
     """Write ``sound [T]`` or ``[T, M]`` as 16-bit PCM, whose header holds no time."""
-    buffer = io.BytesIO()  # so that a full disk is an OSError, which libsndfile does not tell
-    soundfile.write(buffer, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(encode_audio(sound.T, SAMPLE_RATE, "pcm16"))
 
 
 def _write_room(path: Path, drawn: Generator) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import signal
-import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from s5lib.corpora.mini.jobs import Job, all_jobs, run_job
 from s5lib.errors import ConfigError, DataError
+from s5lib.parallel import over_processes
+from s5lib.provenance.files import atomic_folder
+from s5lib.provenance.lock import folder_lock
 from s5lib.untrusted import Record, read_json, to_json
 
 __all__ = ["STAMP", "VERSION", "build"]
@@ -52,31 +50,25 @@ def build(root: str | os.PathLike, seed: int = 0, nj: int = 1) -> Path:
             raise ConfigError(f"{option} is {value!r}; expected a whole number of at least {least}.")
     root, jobs = Path(root), list(all_jobs())
     target = root / "dev_set"
-    partial = None
     try:
         if _is_built(target, seed, jobs):
             log.info("%s: the mini corpus of seed %d is there already", target, seed)
             return target
-        root.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".dev_set-", dir=root))
-        partial.chmod(0o755)  # mkdtemp's own mode would keep the corpus from everyone else
-        for _ in tqdm(_run(partial, seed, jobs, nj), total=len(jobs), desc="mini corpus", unit="source", disable=None):
-            pass
-        _write_stamp(partial, seed, jobs)
-        _put_in_place(partial, target, seed, jobs)
+        with folder_lock(root):
+            if _is_built(target, seed, jobs):  # by another run, which this one has waited for
+                return target
+            with atomic_folder(target) as draft:
+                done = _run(draft, seed, jobs, nj)
+                for _ in tqdm(done, total=len(jobs), desc="mini corpus", unit="source", disable=None):
+                    pass
+                _write_stamp(draft, seed, jobs)
     except OSError as error:
+        if _is_built(target, seed, jobs):  # meanwhile, by a run on a machine that knows nothing of this one's lock
+            return target
         raise DataError(
             f"Could not make the mini corpus below {root}: {error}. "
             "Choose a folder that can be written to, on a disk with 200 MB free."
         ) from error
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"Could not make the mini corpus below {root}: one of {nj} processes ended early, perhaps for want of "
-            "memory, or as the calling script has no 'if __name__ == \"__main__\":'. Try nj=1."
-        ) from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
     return target
 
 
@@ -87,27 +79,7 @@ def _run(root: Path, seed: int, jobs: list[Job], nj: int) -> Iterator[None]:
             yield run_job(root, seed, job)
         return
     # spawned, not forked: safe beside the threads of a numerical library in the caller
-    pool = ProcessPoolExecutor(
-        nj,
-        mp_context=get_context("spawn"),
-        # Ctrl-C goes to every process of the terminal: only this one is to answer it
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
-    try:
-        for done in as_completed([pool.submit(run_job, root, seed, job) for job in jobs]):
-            yield done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _put_in_place(partial: Path, target: Path, seed: int, jobs: list[Job]) -> None:
-    """Rename the whole tree; one that another run has finished meanwhile is as good."""
-    try:
-        partial.rename(target)
-    except OSError:
-        if not _is_built(target, seed, jobs):
-            raise
+    yield from over_processes(partial(run_job, root, seed), jobs, nj, start_method="spawn")
 
 
 def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:

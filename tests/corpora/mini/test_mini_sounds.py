@@ -1,5 +1,6 @@
 """The sound models: levels, lengths, what the classes and the single things are told apart by."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -32,6 +33,7 @@ DCASE_LABELS = [
 MODELS = {**SOUND_EVENTS, **INTERFERENCE}
 
 
+@functools.cache
 def clip(label, source, take):
     return finish(MODELS[label](np.random.default_rng([source, 1]), np.random.default_rng([source, take, 2])))
 
@@ -67,7 +69,7 @@ def test_clips_are_clean(label):
 @pytest.mark.parametrize("label", MODELS)
 def test_same_draws_same_sound_other_draws_another(label):
     first = clip(label, 3, 0)
-    np.testing.assert_array_equal(first, clip(label, 3, 0))
+    np.testing.assert_array_equal(first, clip.__wrapped__(label, 3, 0))
     for other in (clip(label, 3, 1), clip(label, 4, 0)):
         length = min(len(first), len(other))
         assert abs(np.corrcoef(first[:length], other[:length])[0, 1]) < 0.98
@@ -83,16 +85,16 @@ def mel_statistics(sound):
 
 
 def test_classes_are_told_apart_on_sources_never_heard():
-    train = {label: [mel_statistics(clip(label, s, 0)) for s in range(12)] for label in SOUND_EVENTS}
+    train = {label: [mel_statistics(clip(label, s, 0)) for s in range(8)] for label in SOUND_EVENTS}
     spread = np.std(np.concatenate(list(train.values())), axis=0)
     examples = np.concatenate(list(train.values())) / spread
-    names = np.repeat(list(train), 12)
+    names = np.repeat(list(train), 8)
     right = 0
     for label in SOUND_EVENTS:
-        for source in range(100, 106):
+        for source in range(100, 104):
             distance = np.linalg.norm(examples - mel_statistics(clip(label, source, 0)) / spread, axis=1)
             right += names[np.argmin(distance)] == label
-    assert right / (6 * len(SOUND_EVENTS)) > 0.85
+    assert right / (4 * len(SOUND_EVENTS)) > 0.85
 
 
 @pytest.mark.parametrize("label", ["AlarmClock", "BicycleBell", "Percussion", "VacuumCleaner"])

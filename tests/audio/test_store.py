@@ -4,10 +4,10 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-import soundfile
 from small_corpus import write_wav
 
-from s5lib.audio.decoding import AudioStore, decoded_file, probe, read_audio
+from s5lib.audio import AudioStore, read_audio
+from s5lib.audio.store import decoded_file
 from s5lib.errors import DataError
 
 
@@ -16,45 +16,6 @@ def clip(tmp_path):
     path = tmp_path / "clip.wav"
     write_wav(path, np.linspace(-1, 1, 8000))
     return path
-
-
-def test_probe_and_read(clip):
-    info = probe(clip)
-    assert (info.frames, info.sample_rate, info.channels, info.duration) == (8000, 8000, 1, 1.0)
-    samples, rate = read_audio(clip, start=10, frames=20)
-    assert samples.shape == (1, 20) and samples.dtype == np.float32 and rate == 8000
-    np.testing.assert_allclose(samples[0], np.linspace(-1, 1, 8000)[10:30], atol=1e-6)
-
-
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
-def test_kinds_of_files(tmp_path, suffix):
-    sound = 0.5 * np.sin(np.arange(8000) / 10)
-    soundfile.write(tmp_path / f"a.{suffix}", np.stack([sound, -sound], 1), 8000)
-    samples, _ = read_audio(tmp_path / f"a.{suffix}")
-    assert samples.shape == (2, 8000)
-    np.testing.assert_allclose(samples[1], -sound, atol=0.05)
-
-
-def test_bad_files(tmp_path, clip):
-    with pytest.raises(DataError, match="gone.wav: no such recording"):
-        probe(tmp_path / "gone.wav")
-    (tmp_path / "cut.wav").write_bytes(clip.read_bytes()[:-1000])
-    with pytest.raises(DataError, match="cut.wav: truncated, 1000 bytes fewer"):
-        read_audio(tmp_path / "cut.wav")
-    (tmp_path / "nothing.wav").write_bytes(b"")
-    with pytest.raises(DataError, match="nothing.wav: not a recording"):
-        probe(tmp_path / "nothing.wav")
-    write_wav(tmp_path / "empty.wav", np.zeros(0))
-    with pytest.raises(DataError, match="empty.wav: holds no samples"):
-        probe(tmp_path / "empty.wav")
-    (tmp_path / "text.wav").write_text("this is no audio at all")
-    with pytest.raises(DataError, match="text.wav: not a recording that soundfile can read"):
-        probe(tmp_path / "text.wav")
-    write_wav(tmp_path / "inf.wav", np.array([0.0, 0.0, np.inf, 0.0]))
-    with pytest.raises(DataError, match="sample 2 is not a finite number"):
-        read_audio(tmp_path / "inf.wav")
-    with pytest.raises(DataError, match="ends after 8000 samples; sample 8000"):
-        read_audio(clip, start=8000)
 
 
 def test_store_resamples_and_remembers(tmp_path):

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from small_corpus import write_wav
 
-from s5lib.audio.entries import probe_recording, read_recording
+from s5lib.audio import probe, read_audio
 from s5lib.errors import DataError
 
 
 def test_files(tmp_path):
     write_wav(tmp_path / "a b.wav", np.full((10, 2), 0.5))
-    samples, rate = read_recording(str(tmp_path / "a b.wav"))
+    samples, rate = read_audio(str(tmp_path / "a b.wav"))
     assert samples.shape == (2, 10) and rate == 8000
-    assert probe_recording(str(tmp_path / "a b.wav")).channels == 2
+    assert probe(str(tmp_path / "a b.wav")).channels == 2
 
 
 @pytest.mark.parametrize("write_function", [None, "soundfile"])
@@ -25,13 +25,13 @@ def test_kaldi_archives(tmp_path, write_function):
     kaldiio.save_ark(str(archive), rows, scp=str(tmp_path / "wav.scp"), write_function=write_function)
     for line in (tmp_path / "wav.scp").read_text().splitlines():
         name, entry = line.split(maxsplit=1)
-        samples, rate = read_recording(entry)
+        samples, rate = read_audio(entry)
         assert rate == 16000 and samples.dtype == np.float32
         np.testing.assert_array_equal(samples, sounds[name].T / 32768)
-        assert probe_recording(entry).frames == 500
+        assert probe(entry).frames == 500
     for entry in (f"{archive}:99999999", f"{archive}:7", f"{tmp_path}/gone.ark:1"):
         with pytest.raises(DataError, match="no audio can be read there"):
-            read_recording(entry)
+            read_audio(entry)
 
 
 def test_archives_are_never_unpickled(tmp_path):
@@ -43,12 +43,12 @@ def test_archives_are_never_unpickled(tmp_path):
 
     (tmp_path / "bad.ark").write_bytes(b"a PKL" + pickle.dumps(Touch()))
     with pytest.raises(DataError, match="no audio can be read there"):
-        read_recording(f"{tmp_path}/bad.ark:2")
+        read_audio(f"{tmp_path}/bad.ark:2")
     assert not (tmp_path / "ran").exists()
 
 
 def test_commands_are_not_run(tmp_path):
-    for call in (read_recording, probe_recording):
+    for call in (read_audio, probe):
         with pytest.raises(DataError, match="is a command; s5lib runs none"):
             call(f"touch {tmp_path}/ran |")
     assert not (tmp_path / "ran").exists()

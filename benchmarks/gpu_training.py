@@ -1,0 +1,100 @@
+"""Train on the corpus mini with the program itself: the paper's separator and a small tagger, large batches; score."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gpu_common import Part
+
+from s5lib.training.history import read_history
+
+__all__ = ["run"]
+
+CONFIGS = Path(__file__).resolve().parents[1] / "egs/dcase26_s5/conf"
+ALIKE = {"schedule": "cosine", "amsgrad": "false", "tensorboard_scenes": 0, "keep_best": 1}
+
+
+def run(part: Part) -> None:
+    """Train both models in the time that there is, infer, score."""
+    work = part.out.with_suffix("")
+    cuda, cores = part.device == "cuda", len(os.sched_getaffinity(0))
+    common = {
+        **ALIKE,
+        "ngpu": int(cuda),
+        "num_workers": 1 if part.quick else max(1, cores - 2),
+        "render_device": "cuda" if cuda else "cpu",
+        "precision": "bfloat16" if cuda else "float32",
+    }
+    small = CONFIGS / "ci"
+    kinds = {
+        "tagger": (
+            0.3,
+            (small if part.quick else CONFIGS / "mini") / "tagger.yaml",
+            {"batch_size": 4 if part.quick else 64, "lr": 1e-3, "steps": "train={layers: all}"},
+        ),
+        "separator": (
+            0.7,
+            (small if part.quick else CONFIGS / "dcase26") / "separator.yaml",
+            {"batch_size": 2 if part.quick else 32, "lr": 1e-3},
+        ),
+    }
+    for kind, (share, config, options) in kinds.items():
+        with part.guarded(kind):
+            _train(part, kind, config, {**common, **options}, share * part.train_seconds, work)
+    with part.guarded("scores"):
+        _score(part, work, common["ngpu"])
+
+
+def _train(part: Part, kind: str, config: Path, options: dict, seconds: float, work: Path) -> None:
+    """Train for about so many seconds; a short run before says how many steps these are."""
+    trial = 2 if part.quick else 30
+    steps = {"max_steps": trial, "valid_interval": trial, "warmup_steps": 1}
+    start = time.time()
+    _s5lib(part, "train", kind, "--expdir", work / f"trial_{kind}", config=config, **options, **steps)
+    rate = read_history(work / f"trial_{kind}/train/history.jsonl")[-1]["mixtures_per_second"]
+    count = max(4, int(0.8 * (seconds - (time.time() - start)) * rate / options["batch_size"]))
+    count = 4 if part.quick else count
+    steps = {"max_steps": count, "valid_interval": max(2, count // 6), "warmup_steps": max(1, count // 20)}
+    start = time.time()
+    _s5lib(part, "train", kind, "--expdir", work / kind, config=config, **options, **steps)
+    elapsed = time.time() - start
+    for row in read_history(work / kind / "train/history.jsonl"):
+        step = row.pop("step")
+        part.row(f"{kind}, step {step} of {count}", **row)
+    part.row(f"{kind}, trained", seconds=elapsed, mixtures=count * options["batch_size"], batch=options["batch_size"])
+
+
+def _score(part: Part, work: Path, ngpu: int) -> None:
+    models = [f"--{kind}={work / kind / 'model.safetensors'}" for kind in ("tagger", "separator")]
+    data = part.data_dir / ("valid" if part.quick else "test")
+    start = time.time()
+    _s5lib(part, "infer", *models, "--out", work / "infer", "--labels", "predicted", "oracle", data_dir=data, ngpu=ngpu)
+    recordings = len((data / "wav.scp").read_text(encoding="utf-8").splitlines())
+    part.row("inference", recordings_per_s=recordings / (time.time() - start), recordings=recordings)
+    results = work / "RESULTS.md"
+    _s5lib(part, "score", "--infer_dir", work / "infer", "--out", results, data_dir=data)
+    titles, _, *sets = [line.strip("| ").split(" | ") for line in results.read_text().split("\n\n")[1].splitlines()]
+    for values in sets:
+        part.row(f"scores, {values[0]}", **dict(zip(titles[1:], values[1:], strict=True)))
+
+
+def _s5lib(part: Part, command: str, *arguments, **options) -> None:
+    """Run the program as its users do; its log goes beside the rows."""
+    options.setdefault("data_dir", part.data_dir)
+    line = [sys.executable, "-m", "s5lib.bin.main", command, *map(str, arguments)]
+    line += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    print(json.dumps(line), flush=True)
+    with open(part.out.with_suffix(".log"), "a", encoding="utf-8") as log:
+        done = subprocess.run(line, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise RuntimeError(f"s5lib {command}: status {done.returncode}; {_last_line(part.out.with_suffix('.log'))}")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8").strip().splitlines()
+    return " / ".join(lines[-3:])

@@ -1,0 +1,94 @@
+"""The interface of all scanners, and the choice of one by a file's first bytes."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+__all__ = ["Bytes", "Damaged", "Part", "Scan", "scan"]
+
+
+class Damaged(ValueError):
+    """Samples are missing; the message says how that shows and continues a sentence after the file's name."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a file that libsndfile can decode by itself."""
+
+    header: bytes
+    """goes in place of everything before ``start``"""
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scanner found."""
+
+    parts: tuple[Part, ...] = ()
+    """to be decoded one after the other; empty: the file as it is"""
+    is_ordinary: bool = False
+    """whether libsndfile should understand the file as it is, which is faster; if it does not, :attr:`parts` help"""
+    frames: int | None = None
+    """the number of samples per channel, where the structure gives it"""
+    exact_seek: bool = True
+    """whether libsndfile finds any sample again"""
+
+
+class Bytes:
+    """Random access to a file's content; reads beyond the end are short."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.size = file.seek(0, 2)
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        if not 0 <= offset < self.size:
+            return b""
+        self._file.seek(offset)
+        return self._file.read(size)
+
+
+def scan(data: Bytes) -> Scan:
+    """Scan a file of any format; one that no scanner knows is left to libsndfile as it is.
+
+    Raises:
+        Damaged: samples are missing.
+    """
+    try:
+        return _scan(data)
+    except (struct.error, IndexError):
+        raise Damaged("truncated within its header") from None
+
+
+def _scan(data: Bytes) -> Scan:
+    from s5lib.audio.containers import caf, flac, iff, mpeg, ogg, riff, wave64
+
+    start = _skip_id3(data)
+    magic = data(start, 16)
+    if magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:12] == b"WAVE":
+        return riff.scan(data, start)
+    if magic == wave64.RIFF:
+        return wave64.scan(data)
+    if magic[:4] == b"FORM" and magic[8:12] in (b"AIFF", b"AIFC"):
+        return iff.scan_aiff(data, start)
+    if magic[:4] in (b".snd", b"dns."):
+        return iff.scan_au(data)
+    if magic[:4] == b"caff":
+        return caf.scan(data)
+    if magic[:4] == b"fLaC":
+        return flac.scan(data, start)
+    if magic[:4] == b"OggS":
+        return ogg.scan(data)
+    return mpeg.scan(data, start)
+
+
+def _skip_id3(data: Bytes) -> int:
+    """Return where the content begins after ID3v2 tags, which some programs put before any kind of file."""
+    start = 0
+    while (head := data(start, 10))[:3] == b"ID3" and len(head) == 10 and max(head[6:]) < 128:
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        start += 10 + size + (10 if head[5] & 0x10 else 0)  # the flag: a footer follows
+    return start

@@ -1,0 +1,70 @@
+"""Which data a result was made from: digests of a corpus's split and of a data directory's recordings.
+
+``s5lib prepare`` keeps the digests of all files in ``prepared.json``, so that later stages need not read unchanged files
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from s5lib.audio.archive import split_entry
+from s5lib.data.directory import DataDirectory
+from s5lib.errors import DataError
+from s5lib.provenance import Stamps
+from s5lib.provenance.digest import list_files
+from s5lib.scenes.corpus import AUDIO_SUFFIXES
+from s5lib.untrusted import read_json, to_json
+
+__all__ = ["STAMP_FILE", "corpus_digest", "corpus_files", "read_stamps", "recordings_digest"]
+
+STAMP_FILE = "prepared.json"
+_KINDS = ("sound_event", "interference", "noise", "room_ir", "metadata", "synthesized")
+
+
+def read_stamps(data_dir: str | os.PathLike[str]) -> Stamps:
+    """Return the stamps of files that ``s5lib prepare`` has kept in a folder; none where it has not."""
+    try:
+        return Stamps(read_json(Path(data_dir) / STAMP_FILE).get("stamps"))
+    except (DataError, AttributeError):
+        return Stamps()
+
+
+def corpus_files(root: str | os.PathLike[str], split: str) -> list[str]:
+    """Return the files of a corpus that scenes of a split are made from, or that it has rendered."""
+    folders = [Path(root, kind, split) for kind in _KINDS]
+    suffixes = (*AUDIO_SUFFIXES, ".sofa", ".json")
+    return [path for folder in folders for path in list_files(folder) if path.lower().endswith(suffixes)]
+
+
+def corpus_digest(root: str | os.PathLike[str], split: str, stamps: Stamps) -> str:
+    """Return one digest of the names and contents of a split's files.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    try:
+        return stamps.digest(corpus_files(root, split), root)
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}.") from error
+
+
+def recordings_digest(directory: DataDirectory, stamps: Stamps) -> str:
+    """Return one digest of the recordings of a data directory: IDs, labels, contents of mixtures and references.
+
+    Raises:
+        DataError: a recording cannot be read.
+    """
+    rows = []
+    for recording in directory:
+        digests = []
+        for entry in (recording.mixture, *recording.sources):
+            file, offset = split_entry(entry)
+            try:
+                digests.append(stamps[file] + offset)
+            except OSError as error:
+                raise DataError(f"{entry}: {error.strerror}.") from error
+        rows.append([recording.id, recording.labels, digests])
+    return hashlib.sha256(to_json(rows).encode()).hexdigest()

@@ -1,0 +1,222 @@
+"""The record of a separated recording, ``NAME.json``: which files hold its sources, and what they were made from.
+
+The record decides about ownership: a file that no record of s5lib lists is never replaced or deleted.  It is written
+last, so that its presence means that the recording is finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from s5lib.audio.archive import split_entry
+from s5lib.errors import DataError
+from s5lib.provenance import FileStamp, file_digest, remove
+from s5lib.untrusted import Record, read_json, to_json
+
+__all__ = [
+    "WRITTEN_BY",
+    "check_made_from",
+    "check_targets",
+    "discard",
+    "file_label",
+    "file_stem",
+    "identity",
+    "owned_files",
+    "read_record",
+    "record_path",
+    "recording_text",
+    "separate_own_outputs",
+]
+
+_NAME_BYTES, _LABEL_BYTES = 140, 90  # with number, ending and the parts of a scratch name below 255
+WRITTEN_BY = "written_by"  # the first entry of a record, by which it is recognised, even if it was cut short
+_BEGIN = f'{{\n "{WRITTEN_BY}": "s5lib '.encode()
+
+
+def file_label(label: str) -> str:
+    """Return ``label`` as a part of a file name that cannot leave its folder; other labels give other parts.
+
+    >>> file_label("Speech"), file_label("Door&Bell"), file_label("Door_Bell")
+    ('Speech', 'Door_Bell~32cb33', 'Door_Bell')
+    """
+    return _part(label, re.sub(r"[^\w.-]+", "_", label), _LABEL_BYTES)
+
+
+def file_stem(name: str) -> str:
+    """Return the name of a recording as file names begin with it: as it is, if it is valid text and not too long.
+
+    >>> file_stem("take 1"), file_stem("take\\udcff")
+    ('take 1', 'take_~bf3878')
+    """
+    return _part(name, re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff/]", "_", name), _NAME_BYTES)
+
+
+def _part(text: str, valid: str, most: int) -> str:
+    if valid == text and len(text.encode()) <= most:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{valid.encode()[: most - 7].decode('utf-8', 'ignore')}~{digest}"
+
+
+def record_path(folder: str | os.PathLike[str], name: str) -> Path:
+    """Return the path of a recording's record."""
+    return Path(folder) / f"{file_stem(name)}.json"
+
+
+def recording_text(entry: str) -> str:
+    """Return the absolute path of a recording as valid text: bytes of a name that are not UTF-8 become ``\\xff``."""
+    path, offset = split_entry(entry)
+    return os.fsencode(path).decode("utf-8", "backslashreplace") + offset
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the content of a recording's record; ``sources`` is a list of mappings with ``label`` and ``file``.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    if not path.exists():
+        raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.")
+    advice = "It is damaged: delete it and run the inference stage again."
+    record = Record(read_json(path, advice=advice), path, advice=advice)
+    sources = [
+        {
+            **entry.values,
+            "label": entry.text("label"),
+            "file": entry.name("file"),
+            "probability": entry.number("probability", 1.0, least=0, most=1),
+        }
+        for entry in record.records("sources")
+    ]
+    return {**record.values, "sources": sources, "gain": record.number("gain", 1.0, above=1e-30, most=1)}
+
+
+def owned_files(path: Path) -> set[str]:
+    """Return the names of the files that the record at ``path`` lists; none if there is no record.
+
+    Raises:
+        DataError: the file there was not written by s5lib.
+    """
+    try:
+        begin = path.read_bytes()[: len(_BEGIN)]
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}.") from error
+    try:
+        record = read_json(path)
+        made_by = record.get("made_by")
+        if begin == _BEGIN or (isinstance(made_by, dict) and {"s5lib", "models"} <= made_by.keys()):
+            listed = [entry["file"] for entry in record.get("sources", [])]
+            return {str(name) for name in (*record.get("files", {}), *listed) if Path(str(name)).name == name}
+    except (DataError, AttributeError, KeyError, TypeError):
+        if begin in (_BEGIN, b""):  # cut short, by a power cut for one
+            return set()
+    raise DataError(
+        f"{path} is there already and was not written by s5lib: choose another folder by --out, or rename it."
+    )
+
+
+def check_targets(scratch: Path, folder: Path, names: Iterable[str], owned: set[str]) -> None:
+    """Check that files can be moved to a folder without loss: what has the name there is owned, or the same.
+
+    Raises:
+        DataError: a file there was not written by s5lib.
+        OSError: one cannot be read.
+    """
+    for name in names:
+        target = folder / name
+        if name in owned or not os.path.lexists(target):
+            continue
+        if not target.is_file() or file_digest(target) != file_digest(scratch / name):
+            raise DataError(
+                f"{target} is there already and was not written by s5lib: choose another folder by --out, or rename it."
+            )
+
+
+def discard(folder: Path, name: str) -> None:
+    """Remove a recording's result, if there is one.
+
+    Raises:
+        DataError: what is there was not written by s5lib.
+        OSError: a file cannot be removed.
+    """
+    path = record_path(folder, name)
+    files = owned_files(path)
+    remove(path)
+    for file in files:
+        (folder / file).unlink(missing_ok=True)
+
+
+def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the files that s5lib has not written as sources of a recording, and those that it has, by the records."""
+    listed: dict[str, set[str]] = {}
+    others: list[str] = []
+    own: list[str] = []
+    for path in files:
+        folder, file = os.path.split(path)
+        stem = os.path.splitext(file)[0]
+        is_own = False
+        for number in re.finditer(r"_(?=[0-9]+_)", stem):
+            record = os.path.join(folder, f"{stem[: number.start()]}.json")
+            if record not in listed:
+                try:
+                    listed[record] = owned_files(Path(record))
+                except DataError:
+                    listed[record] = set()
+            is_own = is_own or file in listed[record]
+        (own if is_own else others).append(path)
+    return others, own
+
+
+def check_made_from(path: Path, entry: str, labels: Iterable[str] | None = None) -> None:
+    """Check that a result was made from a recording as it is now; one that does not say what it was made from passes.
+
+    Args:
+        path: of the record.
+        entry: the recording, as ``wav.scp`` names it.
+        labels: that the sources must have, in any order; None: any.
+
+    Raises:
+        DataError: it was made from another recording or for other labels, or there is no result.
+    """
+    record = read_record(path)
+    known = FileStamp.read(record.get("recording_stamp"))
+    if known is not None:
+        file, offset = split_entry(entry)
+        try:
+            same = FileStamp.of(file, known).sha256 == known.sha256
+        except OSError as error:
+            raise DataError(f"{entry}: {error.strerror}.") from error
+        if not same or not str(record.get("recording")).endswith(offset):
+            raise DataError(
+                f"{path} was made from another recording than {entry} now is. Run the inference stage again, on the "
+                "same data."
+            )
+    found = sorted(source["label"] for source in record["sources"])
+    if labels is not None and found != sorted(labels):
+        raise DataError(
+            f"{path} has sources of {', '.join(found) or 'nothing'}; the references now are of "
+            f"{', '.join(sorted(labels)) or 'nothing'}. Run the inference stage again."
+        )
+
+
+def identity(made_by: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a record's ``made_by`` that the result depends on: not paths of models nor s5lib's version.
+
+    Raises:
+        DataError: it is not what inference writes.
+    """
+    try:
+        digests = {str(kind): str(model["sha256"]) for kind, model in made_by["models"].items()}
+    except (KeyError, TypeError, AttributeError):
+        raise DataError("there is no record of the models. Run the inference stage again.") from None
+    settings = {key: value for key, value in made_by.items() if key not in ("s5lib", "models", "compiled")}
+    if "calibration" in settings:  # as a whole: what it does not mention counts, too
+        settings["calibration"] = to_json(settings["calibration"], sort_keys=True)
+    return {**digests, **settings}

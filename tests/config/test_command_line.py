@@ -1,0 +1,152 @@
+"""The command line of every command: wrong values and unknown options are answered in one line, before any work."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from s5lib.bin import main as module
+from s5lib.bin.main import COMMANDS, build_parser, main
+from s5lib.bin.shared_options import device
+from s5lib.config.command_line import parse_assignments
+from s5lib.errors import ConfigError, DataError
+
+NUMBERS = ["", " ", "nan", "inf", "1e999", "-1", "0", "0.5", "x", "9" * 5000, "0x10", "--"]
+CHECKED_LATER = {"lr", "clip", "weight_decay", "label_weight"}  # by TrainSettings
+
+
+def options_of(command: str):
+    """Yield each option of a command and of its sub-commands, with the parser that it belongs to."""
+    parser = build_parser(command)
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for owner in inner[0].choices.values() if inner else [parser]:
+        for action in owner._actions:
+            action.required = False
+        yield from ((owner, action) for action in owner._actions if action.option_strings and action.nargs != 0)
+
+
+def answer(parser, action, text: str, capsys):
+    """What the parser makes of ``text`` for one option, and the message with which it exits, if it does."""
+    try:
+        parsed = parser.parse_args([f"{action.option_strings[0]}={text}"])
+    except SystemExit:
+        return None, capsys.readouterr().err
+    return getattr(parsed, action.dest), ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_values_are_usable_or_rejected_in_one_line(command, capsys):
+    for parser, action in options_of(command):
+        for text in NUMBERS if action.type not in (None, str) else ["", " "]:
+            value, message = answer(parser, action, text, capsys)
+            if isinstance(value, (int, float)):
+                assert math.isfinite(value) or action.dest in CHECKED_LATER
+            elif message or not text.strip():
+                assert action.option_strings[0] in message and message.count("\n") == 1 and len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("infer x.wav --out o --separator s --nj -3", "--nj '-3'"),
+        ("infer x.wav --out o --separator s --window 0", "--window '0'"),
+        ("infer x.wav --out o --separator s --labels Speech,,Cough", "--labels empty"),
+        ("infer x.wav --out o --separater s", "--separater --separator"),
+        ("infer x.wav --out o --format wav", "'wav' float pcm24 flac"),
+        ("prepare --data_dir d --dump_dir d --test-scene 3", "--test-scene --test_scenes"),
+        ("synth --data_root d --out o --num_scenes 0", "--num_scenes '0'"),
+        ("synth --data_root d --out o --num_scenes 1 --preset papers", "'papers' 'paper'"),
+        ("train seperator --data_dir d --expdir e", "'seperator' 'separator'"),
+        ("train separator --data_dr d --expdir e", "--data_dr --data_dir"),
+        ("train separator --data_dir d --expdir e --schedule cosin", "'cosin' 'cosine'"),
+        ("train separator --data_dir d --expdir e --max_steps 1.5", "--max_steps '1.5' integer"),
+        ("calibrate --data_dir d --tagger t --separator s --folds 1", "--folds '1'"),
+        ("score --out o --penalty_fn inf", "--penalty_fn 'inf'"),
+        ("plugins -x", "'-x'"),
+    ],
+)
+def test_wrong_usage(line, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(line.split())
+    message = capsys.readouterr().err
+    assert caught.value.code == 2 and message.count("\n") == 1
+    assert all(word in message for word in words.split()), message
+
+
+def test_options_of_a_configuration_file(tmp_path, capsys):
+    file = tmp_path / "my conf.yaml"
+    line = ["train", "separator", "--config", str(file), "--data_dir", "d", "--expdir", "e"]
+    for content, words in {
+        "seperator: x": ["--seperator", "'--separator'"],
+        "lr: fast": ["--lr", "'fast'"],
+        "- 1": [str(file), "list"],
+        "a: [": [str(file), "YAML"],
+        "seed: ''": ["--seed", "empty"],
+    }.items():
+        file.write_text(content)
+        with pytest.raises(SystemExit):
+            main(line)
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1 and all(word in message for word in words), message
+    file.unlink()
+    with pytest.raises(SystemExit):
+        main(line)
+    assert str(file) in capsys.readouterr().err
+
+
+def test_help(capsys):
+    assert main(["help"]) == 0
+    usage = capsys.readouterr().out
+    assert all(f"  {name} " in usage for name in COMMANDS)
+    for words in (["help", "train"], ["train", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 0
+    once, again = capsys.readouterr().out.split("usage: ")[1:]
+    assert once == again and "{constant,cosine}" in once and "{active,slots}" in once
+    assert main(["hlep"]) == 2 and "'help'" in capsys.readouterr().err
+
+
+@given(st.text(max_size=40))
+@example("target_snr=[0,")
+@example("x=&a [*a, *a]")
+@example("=1")
+@settings(deadline=None, max_examples=200)
+def test_assignments_are_values_or_an_error(text):
+    key, equals, _ = text.partition("=")
+    with contextlib.suppress(ConfigError):
+        assert list(parse_assignments([text], "draw_conf")) == [key.strip()] and equals
+
+
+def test_gpus_that_are_not_there(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert device(0) == "cpu" and device(1) == "cuda"
+    with pytest.raises(ConfigError, match="--ngpu is 2"):
+        device(2)
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (OSError(28, "No space left on device", "/disk/a.wav"), ["/disk/a.wav", "No space left", "Free some space"]),
+        (PermissionError(13, "Permission denied", "/disk"), ["/disk", "Permission denied"]),
+        (OSError("broken"), ["broken"]),
+        (DataError("no such label"), ["no such label"]),
+    ],
+)
+def test_troubles_of_the_disk_are_messages(error, words, monkeypatch, capsys):
+    def fail(args):
+        raise error
+
+    command = argparse.ArgumentParser(prog="s5lib doctor")
+    command.set_defaults(_run=fail)
+    monkeypatch.setattr(module, "build_parser", lambda name: command)
+    assert main(["doctor"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("s5lib doctor: error: ") and message.count("\n") == 1
+    assert all(word in message for word in words)
