@@ -5,6 +5,8 @@ A recording is a file that libsndfile decodes, or ffmpeg if it is installed, or 
 """
 
 from s5lib.audio.activity import ActivityDetector, active_segments, decibel
+from s5lib.audio.archive import split_entry
+from s5lib.audio.decoding import UnavailableError
 from s5lib.audio.finding import FoundAudio, find_audio_files, is_hidden
 from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
 from s5lib.audio.resampling import resample
@@ -18,6 +20,7 @@ __all__ = [
     "AudioStore",
     "AudioWriter",
     "FoundAudio",
+    "UnavailableError",
     "active_segments",
     "can_encode",
     "check_sample_rate",
@@ -29,5 +32,6 @@ __all__ = [
     "probe",
     "read_audio",
     "resample",
+    "split_entry",
     "write_audio",
 ]

@@ -9,7 +9,7 @@ import stat
 import numpy as np
 
 from s5lib.audio.containers.riff import unknown_size
-from s5lib.audio.decoding import ArraySamples
+from s5lib.audio.decoding import ArraySamples, UnavailableError
 from s5lib.errors import DataError
 
 __all__ = ["is_entry", "read", "split_entry"]
@@ -28,27 +28,26 @@ def is_entry(text: str) -> bool:
 
 
 def split_entry(entry: str) -> tuple[str, str]:
-    """Return the absolute path of the file that holds an entry of ``wav.scp``, and ``:OFFSET`` for a place in an archive.
+    """Return the path of the file that holds an entry of ``wav.scp``, and ``:OFFSET`` for a place in an archive.
 
-    >>> split_entry("/dump/wav.ark:17"), split_entry("/dump/a.wav")
-    (('/dump/wav.ark', ':17'), ('/dump/a.wav', ''))
+    >>> split_entry("dump/wav.ark:17"), split_entry("a:1.wav")
+    (('dump/wav.ark', ':17'), ('a:1.wav', ''))
     """
-    if not is_entry(entry) or os.path.exists(entry):
-        return os.path.abspath(entry), ""
-    file, _, offset = entry.rpartition(":")
-    return os.path.abspath(file), f":{offset}"
+    match = None if os.path.exists(entry) else _ENTRY.fullmatch(entry)
+    return (match["file"], f":{match['offset']}") if match else (entry, "")
 
 
 def read(entry: str) -> ArraySamples:
     """Decode what lies at a place in an archive.
 
     Raises:
-        DataError: kaldiio is not installed, there is no audio at that place, or it is truncated.
+        UnavailableError: kaldiio is not installed, or the archive may not be read.
+        DataError: there is no audio at that place, or it is truncated.
     """
     try:
         import kaldiio
     except ImportError as error:
-        raise DataError(f"{entry}: Kaldi archives need kaldiio: pip install 's5lib[kaldi]'.") from error
+        raise UnavailableError(f"{entry}: Kaldi archives need kaldiio: pip install 's5lib[kaldi]'.") from error
     place = _ENTRY.fullmatch(entry)
     assert place is not None
     try:
@@ -65,6 +64,8 @@ def read(entry: str) -> ArraySamples:
                 raise ValueError(f"truncated, {size + 8 - left} bytes are missing")
             file.seek(int(place["offset"]))
             rate, samples = kaldiio.matio.read_kaldi(file)  # not load_mat, which runs a name like "command |"
+    except PermissionError as error:
+        raise UnavailableError(f"{entry}: cannot be read ({error.strerror}).") from error
     except Exception as error:  # kaldiio raises whatever the bytes lead it to
         raise DataError(f"{entry}: no audio can be read there ({type(error).__name__}: {error}).") from error
     samples = np.asarray(samples)

@@ -14,11 +14,15 @@ import soundfile
 from s5lib.audio.containers import Part, Scan
 from s5lib.errors import DataError
 
-__all__ = ["ArraySamples", "FileSamples", "NotDecodable"]
+__all__ = ["ArraySamples", "FileSamples", "NotDecodable", "UnavailableError"]
 
 
 class NotDecodable(ValueError):
     """libsndfile does not know the format, or finds nothing in it; the message is libsndfile's."""
+
+
+class UnavailableError(DataError):
+    """A recording may be all right, but cannot be read here and now: a program is missing, or the system refuses."""
 
 
 class ArraySamples:
@@ -107,7 +111,7 @@ class FileSamples:
 
         Raises:
             NotDecodable: libsndfile gives up.
-            DataError: the disk has no room for the decoded samples of a file that cannot be read by parts.
+            UnavailableError: the disk has no room for the decoded samples of a file that cannot be read by parts.
         """
         if not self._exact_seek and (first or len(out) < self.frames):
             return self._spool().fill(out, first)
@@ -138,7 +142,7 @@ class FileSamples:
                     os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here, not as a killed process
                     whole = np.memmap(file, np.float32, "w+", shape=(self.frames, self.channels))
             except OSError as error:
-                raise DataError(
+                raise UnavailableError(
                     f"{self._name}: its {self.frames} decoded samples do not fit into {tempfile.gettempdir()} "
                     f"({error.strerror}). Make room, or set TMPDIR to another folder."
                 ) from error
@@ -168,7 +172,7 @@ class _View:
     """A part of a file under another header, as the file object that soundfile asks for."""
 
     def __init__(self, source: Any, part: Part | None):
-        self._file: Any = source if isinstance(source, io.BytesIO) else open(source, "rb")
+        self._file: Any = source if isinstance(source, io.BytesIO) else open(source, "rb")  # noqa: SIM115 - see close
         self._owned = self._file is not source
         if part is None:
             part = Part(b"", 0, self._file.seek(0, 2))

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from s5lib.audio.containers import Bytes, scan
-from s5lib.audio.decoding import FileSamples
+from s5lib.audio.decoding import FileSamples, UnavailableError
 from s5lib.errors import DataError
 
 __all__ = ["decode"]
@@ -32,12 +32,12 @@ def decode(path: str, reason: str) -> FileSamples:
         reason: why libsndfile cannot read it.
 
     Raises:
-        DataError: ffmpeg is not installed, the file is no recording or damaged, or the disk is too full.
-        Damaged: the file is truncated.
+        UnavailableError: ffmpeg is not installed or fails, or the disk is too full.
+        DataError: the file is no recording, or damaged.
     """
     program = shutil.which("ffmpeg")
     if program is None:
-        raise DataError(
+        raise UnavailableError(
             f"{path}: not a recording that libsndfile can decode ({reason}). Formats such as m4a and wma need ffmpeg: "
             "install it (apt install ffmpeg, conda install ffmpeg), or convert the file to WAV or FLAC."
         )
@@ -53,7 +53,7 @@ def decode(path: str, reason: str) -> FileSamples:
                 list(map(os.fsencode, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=seconds
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise DataError(f"{path}: ffmpeg cannot decode it ({type(error).__name__}).") from None
+            raise UnavailableError(f"{path}: ffmpeg cannot decode it ({type(error).__name__}).") from None
         said = run.stderr.decode(errors="replace").strip().splitlines()
         if run.returncode or said or not target.is_file():
             last = said[-1].rpartition("] ")[2] if said else f"status {run.returncode}"
@@ -62,7 +62,7 @@ def decode(path: str, reason: str) -> FileSamples:
                 f"{path}: not a recording that can be decoded, or damaged (libsndfile: {reason}; ffmpeg: {last})."
             )
         if target.stat().st_size >= room:
-            raise DataError(
+            raise UnavailableError(
                 f"{path}: its decoded samples do not fit into {folder}; set TMPDIR to a folder with more room."
             )
         with open(target, "rb") as file:

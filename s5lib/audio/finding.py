@@ -10,8 +10,8 @@ from pathlib import Path
 __all__ = ["SUFFIXES", "FoundAudio", "find_audio_files", "is_hidden"]
 
 _LIBSNDFILE = (
-    ".wav .wave .wavex .bwf .rf64 .bw64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .voc .nist .sph "
-    ".sf .ircam .avr .paf .pvf .sds .svx .8svx .wve .xi .htk"
+    ".wav .wave .wavex .bwf .rf64 .bw64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .voc .nist "
+    ".sph .sf .ircam .avr .paf .pvf .sds .svx .8svx .wve .xi .htk"
 )
 _FFMPEG = (
     ".m4a .m4b .mp4 .aac .wma .asf .webm .mka .mkv .mov .3gp .3ga .ac3 .eac3 .amr .ape .wv .tta .tak .spx .mpc .dsf"
@@ -62,7 +62,8 @@ def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True) -> 
     possible under a path without links.  Hidden files and folders, the trash of all systems and what is not a regular
     file are skipped.
     """
-    found, folders, links = FoundAudio(), [Path(folder)], []
+    found = FoundAudio()
+    folders, links = [Path(folder)], list[Path]()
     files: dict[str, Path] = {}
     searched: set[str] = set()
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["MemoryLimitedCache"]
 
-Value = TypeVar("Value")
+
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+Value = TypeVar("Value", bound=_Sized)
 
 
 class MemoryLimitedCache:
@@ -30,7 +36,7 @@ class MemoryLimitedCache:
     def __init__(self, limit: int):
         self.limit = int(limit)
         self.nbytes = self.hits = self.misses = 0
-        self._values: OrderedDict = OrderedDict()
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __contains__(self, key: Hashable) -> bool:
@@ -42,7 +48,8 @@ class MemoryLimitedCache:
             if key in self._values:
                 self.hits += 1
                 self._values.move_to_end(key)
-                return self._values[key]
+                kept: Value = self._values[key]
+                return kept
             self.misses += 1
         value = make()
         with self._lock:

@@ -13,7 +13,7 @@ import numpy as np
 
 from s5lib.audio import archive, ffmpeg
 from s5lib.audio.containers import Bytes, Damaged, scan
-from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable
+from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable, UnavailableError
 from s5lib.audio.resampling import Resampling
 from s5lib.errors import DataError
 
@@ -61,7 +61,7 @@ def check_sample_rate(sample_rate: int, where: str) -> int:
 
 
 def open_audio(
-    entry: str | os.PathLike | io.BytesIO,
+    entry: str | os.PathLike[str] | io.BytesIO,
     sample_rate: int | None = None,
     channels: Sequence[int] | None = None,
     name: str | None = None,
@@ -75,8 +75,9 @@ def open_audio(
         name: of the recording in messages, where ``entry`` is a content.
 
     Raises:
+        UnavailableError: it may be all right: no permission, or a decoder (ffmpeg, kaldiio) is not installed.
         DataError: missing, not a regular file, not decodable, truncated, empty, sampling rate out of range; a command
-            (``... |``), which is never run; a Kaldi archive without kaldiio.
+            (``... |``), which is never run.
     """
     name = name or (os.fspath(entry) if not isinstance(entry, io.BytesIO) else "the recording")
     samples = _samples(entry, name)
@@ -99,6 +100,8 @@ def _samples(entry: Any, name: str) -> FileSamples | ArraySamples:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, PermissionError):
+            raise UnavailableError(f"{path}: cannot be read ({reason}).") from None
         raise DataError(f"{path}: no such recording ({reason}).") from None
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
@@ -107,7 +110,7 @@ def _samples(entry: Any, name: str) -> FileSamples | ArraySamples:
         with open(path, "rb") as file:
             return _open_content(file, name, path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise UnavailableError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def _open_content(file: Any, name: str, path: str | None) -> FileSamples | ArraySamples:
@@ -227,13 +230,13 @@ class AudioReader:
         return np.ascontiguousarray(samples.T)
 
 
-def probe(entry: str | os.PathLike) -> AudioInfo:
+def probe(entry: str | os.PathLike[str]) -> AudioInfo:
     """Return size and kind of a recording; raises what :func:`open_audio` raises."""
     with open_audio(entry) as audio:
         return audio.info
 
 
-def read_audio(entry: str | os.PathLike, start: int = 0, frames: int = -1) -> tuple[np.ndarray, int]:
+def read_audio(entry: str | os.PathLike[str], start: int = 0, frames: int = -1) -> tuple[np.ndarray, int]:
     """Return ``(samples [M, frames] float32, sample rate)``; ``frames=-1`` reads to the end.
 
     Raises:

@@ -23,7 +23,8 @@ def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:
     from scipy.signal import resample_poly
 
     common = math.gcd(rate, target_rate)
-    return resample_poly(samples, target_rate // common, rate // common, axis=-1).astype(np.float32)
+    resampled: np.ndarray = resample_poly(samples, target_rate // common, rate // common, axis=-1)
+    return resampled.astype(np.float32, copy=False)
 
 
 class Resampling:

@@ -32,7 +32,7 @@ class MappedArray:
 
 
 def decoded_file(
-    path: str | os.PathLike, folder: str | os.PathLike, tag: str, decode: Callable[[], np.ndarray]
+    path: str | os.PathLike[str], folder: str | os.PathLike[str], tag: str, decode: Callable[[], np.ndarray]
 ) -> MappedArray:
     """Return ``decode()`` as a read-only memory map of a file in ``folder``, made on the first call for this source."""
     state = os.stat(path)
@@ -56,35 +56,33 @@ class AudioStore:
         folder: keep decoded audio in memory-mapped files there instead.
     """
 
-    def __init__(self, sample_rate: int, memory_limit: int, folder: str | os.PathLike | None = None):
+    def __init__(self, sample_rate: int, memory_limit: int, folder: str | os.PathLike[str] | None = None):
         self.sample_rate = sample_rate
         self.folder = folder
         self.cache = MemoryLimitedCache(memory_limit)
 
-    def __call__(self, path: str | os.PathLike) -> np.ndarray:
+    def __call__(self, path: str | os.PathLike[str]) -> np.ndarray:
         """Return the whole recording, ``[channels, frames]`` float32, not to be written to."""
         path = os.fspath(path)
         if self.folder is None:
             return self.cache.get(path, lambda: self._decode(path))
-        return self.cache.get(path, lambda: self._map(path)).array
+        folder, tag = self.folder, f"{self.sample_rate} Hz"
+        return self.cache.get(path, lambda: decoded_file(path, folder, tag, lambda: self._decode(path))).array
 
     def _decode(self, path: str) -> np.ndarray:
         with open_audio(path, self.sample_rate) as audio:
             return audio.read()
 
-    def _map(self, path: str) -> MappedArray:
-        return decoded_file(path, self.folder, f"{self.sample_rate} Hz", lambda: self._decode(path))
-
-    def segment(self, path: str | os.PathLike, start: int, frames: int) -> np.ndarray:
+    def segment(self, path: str | os.PathLike[str], start: int, frames: int) -> np.ndarray:
         """Return ``[channels, n]`` from sample ``start``, ``n <= frames`` where the recording ends before.
 
         A recording that would take more than a quarter of the memory limit is not decoded as a whole.
         """
         path = os.fspath(path)
-        if self.folder is None:
-            info = probe(path) if path not in self.cache else None
-            large = info and info.is_seekable and 4 * info.frames * info.channels > self.cache.limit // 4
-            if large and info.sample_rate == self.sample_rate:
+        if self.folder is None and path not in self.cache:
+            info = probe(path)
+            is_large = 4 * info.frames * info.channels > self.cache.limit // 4
+            if is_large and info.is_seekable and info.sample_rate == self.sample_rate:
                 return read_audio(path, start, frames)[0]
         whole = self(path)
         if start >= whole.shape[1]:

@@ -50,7 +50,12 @@ class AudioWriter:
     """
 
     def __init__(
-        self, target: str | os.PathLike | IO[bytes], sample_rate: int, num_channels: int, num_samples: int, format: str
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        sample_rate: int,
+        num_channels: int,
+        num_samples: int,
+        format: str,
     ):
         _, container, subtype = FORMATS[format]
         self._missing = num_samples
@@ -59,14 +64,14 @@ class AudioWriter:
         width = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}.get(subtype, 0)
         if subtype == "FLOAT":
             self._owned = isinstance(target, str | os.PathLike)
-            self._raw = open(target, "wb") if isinstance(target, str | os.PathLike) else target
+            self._raw = open(target, "wb") if isinstance(target, str | os.PathLike) else target  # noqa: SIM115 - see __exit__
             self._raw.write(_float_header(sample_rate, num_channels, num_samples))
             return
         if container == "WAV" and num_samples * num_channels * width + 1024 > _LARGEST_WAV:
             container = "RF64"
         try:
-            target = os.fsencode(target) if isinstance(target, str | os.PathLike) else target
-            self._file = soundfile.SoundFile(target, "w", sample_rate, num_channels, subtype, format=container)
+            place = os.fsencode(target) if isinstance(target, str | os.PathLike) else target
+            self._file = soundfile.SoundFile(place, "w", sample_rate, num_channels, subtype, format=container)
         except (RuntimeError, soundfile.LibsndfileError) as error:
             raise OSError(f"cannot be written ({error})") from error
 
@@ -111,7 +116,7 @@ def _float_header(sample_rate: int, channels: int, frames: int) -> bytes:
     return b"RF64\xff\xff\xff\xffWAVE" + sizes + body + b"data\xff\xff\xff\xff"
 
 
-def write_audio(path: str | os.PathLike, samples: np.ndarray, sample_rate: int, format: str = "float") -> None:
+def write_audio(path: str | os.PathLike[str], samples: np.ndarray, sample_rate: int, format: str = "float") -> None:
     """Write ``samples [M, T]``, or ``[T]`` of one channel; the file appears whole or not at all.
 
     Args:
@@ -126,7 +131,7 @@ def write_audio(path: str | os.PathLike, samples: np.ndarray, sample_rate: int, 
     try:
         with (
             atomic_write(path, durable=False) as temporary,
-            AudioWriter(temporary, sample_rate, *samples.shape, format) as writer,
+            AudioWriter(temporary, sample_rate, len(samples), samples.shape[1], format) as writer,
         ):
             writer.write(samples)
     except OSError as error:
@@ -137,6 +142,6 @@ def encode_audio(samples: np.ndarray, sample_rate: int, format: str = "float") -
     """Return the content of a file that :func:`write_audio` would write."""
     samples = np.atleast_2d(samples)
     stream = io.BytesIO()
-    with AudioWriter(stream, sample_rate, *samples.shape, format) as writer:
+    with AudioWriter(stream, sample_rate, len(samples), samples.shape[1], format) as writer:
         writer.write(samples)
     return stream.getvalue()

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from s5lib.audio import FoundAudio
-from s5lib.audio.archive import split_entry
+from s5lib.audio import FoundAudio, split_entry
 from s5lib.config.options import fill, options_of
 from s5lib.corpora import mini
 from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
@@ -135,7 +134,7 @@ def _used(request: Preparation, root: str) -> list[str]:
     paths = {os.path.abspath(path) for split in ("train", *_SPLITS) for path in corpus_files(root, split)}
     for split in _SPLITS:
         for recording in DataDirectory.read(request.data_dir / split):
-            paths |= {split_entry(entry)[0] for entry in (recording.mixture, *recording.sources)}
+            paths |= {split_entry(os.path.abspath(entry))[0] for entry in (recording.mixture, *recording.sources)}
     return sorted(paths)
 
 

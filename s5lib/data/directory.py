@@ -8,7 +8,9 @@
     utt2num_samples   ID NUMBER                   length of the mixture
 
 One line an ID, sorted in C order (by bytes), the same IDs in every file but ``srcN.scp``.  A PATH is what
-:func:`s5lib.audio.open_audio` opens; a relative one counts from the current folder, as there.
+:func:`s5lib.audio.open_audio` opens; a relative one counts from the current folder, as there, or from this one.
+
+Kaldi's ``segments``, parts of recordings, are refused: cut the recordings first.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from s5lib.data.tables import read_table, write_table
+from s5lib.data.paths import portable_path, resolve_path
+from s5lib.data.tables import c_order, line_problem, read_table, split_labels, write_table
 from s5lib.errors import DataError
 
 __all__ = ["DataDirectory", "Recording"]
@@ -54,7 +57,7 @@ class DataDirectory:
         return any(recording.sources for recording in self.recordings)
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> DataDirectory:
+    def read(cls, path: str | os.PathLike[str]) -> DataDirectory:
         """Read a data directory.
 
         Raises:
@@ -64,21 +67,22 @@ class DataDirectory:
         if not (path / "wav.scp").is_file():
             found = "it has no wav.scp" if path.is_dir() else "no such folder"
             raise DataError(f"{path}: not a data directory, {found}.")
+        refuse_segments(path)
         wavs = read_table(path / "wav.scp")
         if not wavs:
             raise DataError(f"{path / 'wav.scp'}: empty; expected lines 'ID PATH'.")
         labels = _read_beside(path / "labels", wavs, empty_values=True)
         lengths = _read_beside(path / "utt2num_samples", wavs)
         for key, value in (lengths or {}).items():
-            if not value.isdecimal() or int(value) == 0:
+            if not re.fullmatch(r"0*[1-9][0-9]{0,17}", value):
                 raise DataError(f"{path / 'utt2num_samples'}: ID {key!r}: {value!r} is not a number of samples.")
         sources = _read_sources(path, labels)
         recordings = (
             Recording(
                 id=key,
-                mixture=wav,
-                labels=None if labels is None else tuple(labels[key].split()),
-                sources=tuple(table[key] for table in sources if key in table),
+                mixture=resolve_path(wav, path),
+                labels=None if labels is None else split_labels(labels[key]),
+                sources=tuple(resolve_path(table[key], path) for table in sources if key in table),
                 num_samples=None if lengths is None else int(lengths[key]),
             )
             for key, wav in wavs.items()
@@ -92,17 +96,25 @@ class DataDirectory:
         return iter(self.recordings)
 
     @classmethod
-    def write(cls, path: str | os.PathLike, recordings: Iterable[Recording], num_sources: int = 3) -> DataDirectory:
+    def write(
+        cls, path: str | os.PathLike[str], recordings: Iterable[Recording], num_sources: int = 3, portable: bool = True
+    ) -> DataDirectory:
         """Write a data directory and return it, read again.
 
         ``src1.scp`` to ``srcN.scp`` are written for ``num_sources`` N or as many as any recording has, unless no
         recording with labels has references.
 
+        Args:
+            path: the folder.
+            recordings: in any order.
+            num_sources: N.
+            portable: write paths as :func:`s5lib.data.paths.portable_path` has them; else as they are.
+
         Raises:
             DataError: no recordings, an ID twice, white space in an ID or a label, references that do not fit.
         """
         path = Path(path)
-        recordings = sorted(recordings, key=lambda recording: recording.id)
+        recordings = sorted(recordings, key=lambda recording: c_order(recording.id))
         if not recordings:
             raise DataError(f"{path}: no recordings to write.")
         files: dict[str, dict[str, str]] = {"wav.scp": {}, "labels": {}, "utt2num_samples": {}}
@@ -111,13 +123,13 @@ class DataDirectory:
             files[f"src{slot}.scp"] = {}
         for recording in recordings:
             _check(recording, path, files["wav.scp"])
-            files["wav.scp"][recording.id] = recording.mixture
+            files["wav.scp"][recording.id] = portable_path(recording.mixture, path) if portable else recording.mixture
             if recording.labels is not None:
                 files["labels"][recording.id] = " ".join(recording.labels)
             if recording.num_samples is not None:
                 files["utt2num_samples"][recording.id] = str(recording.num_samples)
             for slot, source in enumerate(recording.sources, 1):
-                files[f"src{slot}.scp"][recording.id] = source
+                files[f"src{slot}.scp"][recording.id] = portable_path(source, path) if portable else source
         path.mkdir(parents=True, exist_ok=True)
         referenced = any(recording.sources for recording in recordings)
         for name in os.listdir(path):
@@ -134,7 +146,7 @@ class DataDirectory:
 
 def _read_beside(path: Path, wavs: dict[str, str], empty_values: bool = False) -> dict[str, str] | None:
     """Read a table that must have the IDs of ``wav.scp``; None where the file is not there."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     table = read_table(path, empty_values)
     only_here, only_wav = sorted(set(table) - set(wavs)), sorted(set(wavs) - set(table))
@@ -145,9 +157,26 @@ def _read_beside(path: Path, wavs: dict[str, str], empty_values: bool = False) -
     return table
 
 
+def refuse_segments(path: Path) -> None:
+    """Raise DataError where there is Kaldi's file ``segments``: ``wav.scp`` does not name what its IDs stand for."""
+    if os.path.lexists(path / "segments"):
+        raise DataError(
+            f"{path / 'segments'}: parts of recordings are not supported. Cut the recordings, as ESPnet's "
+            "scripts/audio/format_wav_scp.sh --segments does, then remove this file."
+        )
+
+
 def source_slots(path: Path) -> list[int]:
-    """Return the numbers N of the files ``srcN.scp`` in a folder, sorted."""
-    return sorted(int(match[1]) for name in os.listdir(path) if (match := SOURCE_FILE.fullmatch(name)))
+    """Return the numbers N of the files ``srcN.scp`` in a folder, which are 1, 2, ...
+
+    Raises:
+        DataError: one is missing.
+    """
+    slots = {int(match[1]) for name in os.listdir(path) if (match := SOURCE_FILE.fullmatch(name))}
+    missing = min(set(range(1, len(slots) + 1)) - slots, default=None)
+    if missing is not None:
+        raise DataError(f"{path}: src{max(slots)}.scp without src{missing}.scp; expected src1.scp, src2.scp, ...")
+    return sorted(slots)
 
 
 def _read_sources(path: Path, labels: dict[str, str] | None) -> list[dict[str, str]]:
@@ -158,12 +187,13 @@ def _read_sources(path: Path, labels: dict[str, str] | None) -> list[dict[str, s
     if labels is None:
         raise DataError(f"{path}: src{slots[0]}.scp without a file 'labels'.")
     tables = []
-    for slot in range(1, max(slots[-1], *(len(value.split()) for value in labels.values())) + 1):
+    counts = {key: len(split_labels(value)) for key, value in labels.items()}
+    for slot in range(1, max(slots[-1], *counts.values()) + 1):
         file = path / f"src{slot}.scp"
-        table = read_table(file) if file.is_file() else {}
-        needed = {key for key, value in labels.items() if len(value.split()) >= slot}
+        table = read_table(file) if slot <= slots[-1] else {}
+        needed = {key for key, count in counts.items() if count >= slot}
         for key in sorted(set(table) ^ needed):
-            told = f"has {len(labels[key].split())} labels" if key in labels else "is not in wav.scp"
+            told = f"has {counts[key]} labels" if key in counts else "is not in wav.scp"
             found = "a reference" if key in table else "no reference"
             raise DataError(f"{file}: ID {key!r} {told}, but {found} number {slot}.")
         tables.append(table)
@@ -173,8 +203,11 @@ def _read_sources(path: Path, labels: dict[str, str] | None) -> list[dict[str, s
 def _check(recording: Recording, path: Path, written: dict[str, str]) -> None:
     for kind, names in (("ID", (recording.id,)), ("label", recording.labels or ())):
         for name in names:
-            if not name or name.split() != [name]:
+            if line_problem(name, "", empty_values=True):
                 raise DataError(f"{path}: {kind} {name!r} is empty or has white space, which lines cannot hold.")
+    for name in (recording.mixture, *recording.sources):
+        if problem := line_problem(recording.id, name):
+            raise DataError(f"{path}: {problem}.")
     if recording.id in written:
         raise DataError(f"{path}: ID {recording.id!r} twice.")
     if recording.sources and len(recording.sources) != len(recording.labels or ()):

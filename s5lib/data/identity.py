@@ -10,7 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from s5lib.audio.archive import split_entry
+from s5lib.audio import split_entry
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.provenance import Stamps
@@ -61,7 +61,7 @@ def recordings_digest(directory: DataDirectory, stamps: Stamps) -> str:
     for recording in directory:
         digests = []
         for entry in (recording.mixture, *recording.sources):
-            file, offset = split_entry(entry)
+            file, offset = split_entry(os.path.abspath(entry))
             try:
                 digests.append(stamps[file] + offset)
             except OSError as error:

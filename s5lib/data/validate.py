@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from s5lib.audio import probe, read_audio
-from s5lib.data.directory import DataDirectory, Recording, source_slots
-from s5lib.data.tables import line_problem, numbered_lines
+from s5lib.audio import AudioInfo, UnavailableError, open_audio
+from s5lib.data.directory import DataDirectory, Recording, refuse_segments, source_slots
+from s5lib.data.paths import resolve_path
+from s5lib.data.tables import c_order, line_problem, read_lines, split_labels
 from s5lib.errors import DataError
 
 __all__ = ["Finding", "fix_data_directory", "validate_data_directory"]
+
+_BLOCK = 1 << 20  # samples decoded at a time
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,17 @@ class Finding:
 
 
 def validate_data_directory(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     classes: Iterable[str] | None = None,
     decode: bool = True,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Callable[..., Iterable[Recording]] | None = None,
 ) -> list[Finding]:
     """Check every recording of a data directory.
 
     Args:
         path: the folder.
         classes: the class labels, where they are to be checked.
-        decode: read all samples, which finds truncated files and numbers that are not finite; else headers only.
+        decode: read all samples, which finds damaged files and numbers that are not finite; else headers only.
         progress: called as ``progress(iterable, total=n)``; ``tqdm``, for one.
 
     Returns:
@@ -46,7 +49,8 @@ def validate_data_directory(
     """
     directory = DataDirectory.read(path)
     known = None if classes is None else set(classes)
-    findings, first = [], None
+    findings: list[Finding] = []
+    first: tuple[str, int, int] | None = None
     rows = progress(directory, total=len(directory)) if progress else directory
     for recording in rows:
         try:
@@ -65,50 +69,56 @@ def validate_data_directory(
     return findings
 
 
-def _check_recording(recording: Recording, decode: bool):
-    info = probe(recording.mixture)
+def _check_recording(recording: Recording, decode: bool) -> AudioInfo:
+    info = _check_file(recording.mixture, decode)
     if recording.num_samples not in (None, info.frames):
         raise DataError(
             f"utt2num_samples says {recording.num_samples} samples, but {recording.mixture} has {info.frames}."
         )
     for path in recording.sources:
-        source = probe(path)
+        source = _check_file(path, decode)
         if (source.frames, source.sample_rate, source.channels) != (info.frames, info.sample_rate, 1):
             raise DataError(
                 f"{path}: {source.frames} samples, {source.sample_rate} Hz, {source.channels} channels; expected "
                 f"{info.frames}, {info.sample_rate}, 1 as a reference of {recording.mixture}."
             )
-    if decode:
-        for path in (recording.mixture, *recording.sources):
-            read_audio(path)
     return info
 
 
-def fix_data_directory(path: str | os.PathLike, classes: Iterable[str] | None = None) -> list[str]:
+def _check_file(entry: str, decode: bool) -> AudioInfo:
+    with open_audio(entry) as audio:
+        for start in range(0, audio.num_samples, _BLOCK) if decode else ():
+            audio.read(start, start + _BLOCK)
+        return audio.info
+
+
+def fix_data_directory(path: str | os.PathLike[str], classes: Iterable[str] | None = None) -> list[str]:
     """Mend a data directory: sort, drop repeated lines and lines without a value, drop recordings that are not usable.
 
     IDs that are not in every file are dropped, ``utt2num_samples`` is written from the recordings.  The files as
-    they were are kept in ``.backup`` below the folder.
+    they were are kept in ``.backup`` below the folder, those of a second time in ``.backup.2``, and so on.
 
     Returns:
         What was changed, a sentence each; empty if nothing.
 
     Raises:
-        DataError: one ID stands with two different values, or nothing usable would be left.
+        DataError: one ID has two different values, nothing usable would be left, or a recording may be all right but
+            cannot be read here and now; nothing was changed.
     """
     path = Path(path)
     if not (path / "wav.scp").is_file():
         raise DataError(f"{path}: no wav.scp; there is nothing to mend.")
+    refuse_segments(path)
     changes: list[str] = []
+    slots = source_slots(path)
     tables = {
         name: _lenient(path / name, name == "labels", changes)
-        for name in ("wav.scp", "labels", *(f"src{slot}.scp" for slot in source_slots(path)))
-        if (path / name).is_file()
+        for name in ("wav.scp", "labels", *(f"src{slot}.scp" for slot in slots))
+        if os.path.lexists(path / name)
     }
-    slots = source_slots(path)
     recordings = []
     for key, wav in sorted(tables["wav.scp"].items()):
-        labels = tuple(tables["labels"][key].split()) if key in tables.get("labels", {}) else None
+        labels = split_labels(tables["labels"][key]) if key in tables.get("labels", {}) else None
         given = [slot for slot in slots if key in tables[f"src{slot}.scp"]]
         expected = list(range(1, len(labels or ()) + 1)) if slots else []
         if "labels" in tables and labels is None:
@@ -124,29 +134,34 @@ def fix_data_directory(path: str | os.PathLike, classes: Iterable[str] | None = 
     usable = []
     for recording in recordings:
         try:
-            usable.append(replace(recording, num_samples=_check_recording(recording, decode=True).frames))
+            usable.append(replace(recording, num_samples=_check_recording(_resolved(recording, path), True).frames))
+        except UnavailableError as error:
+            raise DataError(f"{path}: nothing was changed, since {recording.id!r} may be all right: {error}") from None
         except DataError as error:
             changes.append(f"dropped {recording.id!r}: {error}")
     if not usable:
         raise DataError(f"{path}: no usable recording would be left; nothing was changed. " + "; ".join(changes[:3]))
-    lengths = _lenient(path / "utt2num_samples", False, changes) if (path / "utt2num_samples").is_file() else {}
+    found = path / "utt2num_samples"
+    lengths = _lenient(found, False, changes) if os.path.lexists(found) else {}
     if lengths != {recording.id: str(recording.num_samples) for recording in usable}:
         changes.append("utt2num_samples: written from the recordings")
     if changes:
         _back_up(path)
-        DataDirectory.write(path, usable, num_sources=max(slots, default=1))
+        DataDirectory.write(path, usable, num_sources=max(slots, default=1), portable=False)
     for finding in validate_data_directory(path, classes, decode=False):
         raise DataError(f"{finding.message} This is not mended by itself.")
     return changes
 
 
+def _resolved(recording: Recording, folder: Path) -> Recording:
+    mixture, *sources = (resolve_path(entry, folder) for entry in (recording.mixture, *recording.sources))
+    return replace(recording, mixture=mixture, sources=tuple(sources))
+
+
 def _lenient(path: Path, empty_values: bool, changes: list[str]) -> dict[str, str]:
     """Read a table whose lines may be unsorted, repeated or without a value; the latter two are dropped."""
     table: dict[str, str] = {}
-    order = []
-    for number, line in numbered_lines(path):
-        key, _, value = line.partition(" ")
-        value = value.strip()
+    for number, key, value in read_lines(path):
         problem = line_problem(key, value, empty_values)
         if problem:
             changes.append(f"{path.name}:{number}: dropped: {problem}")
@@ -156,15 +171,20 @@ def _lenient(path: Path, empty_values: bool, changes: list[str]) -> dict[str, st
             changes.append(f"{path.name}:{number}: dropped: ID {key!r} a second time")
         else:
             table[key] = value
-            order.append(key)
-    if order != sorted(order):
+    if list(table) != sorted(table, key=c_order):
         changes.append(f"{path.name}: sorted")
     return table
 
 
 def _back_up(path: Path) -> None:
-    backup = path / ".backup"
-    backup.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        backup = path / (".backup" if number == 1 else f".backup.{number}")
+        try:
+            backup.mkdir()
+            break
+        except FileExistsError:
+            number += 1
     for file in path.iterdir():
         if file.is_file():
             shutil.copy2(file, backup / file.name)

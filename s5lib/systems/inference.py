@@ -18,7 +18,7 @@ from typing import Any
 from humanfriendly import format_timespan
 from tqdm import tqdm
 
-from s5lib.audio.archive import split_entry
+from s5lib.audio import split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.provenance import FileStamp, Fingerprint, file_digest, folder_lock, problem_of, remove_scratch, write_json
@@ -240,7 +240,7 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
             task.labels is not None and [entry["label"] for entry in record["sources"]] != list(task.labels)
         ):
             changes.add("labels")
-        file, offset = split_entry(task.path)
+        file, offset = split_entry(os.path.abspath(task.path))
         known = FileStamp.read(record.get("recording_stamp"))
         try:
             stamp = FileStamp.of(file, known)

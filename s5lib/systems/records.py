@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from s5lib.audio.archive import split_entry
+from s5lib.audio import split_entry
 from s5lib.errors import DataError
 from s5lib.provenance import FileStamp, file_digest, remove
 from s5lib.untrusted import Record, read_json, to_json
@@ -70,7 +70,7 @@ def record_path(folder: str | os.PathLike[str], name: str) -> Path:
 
 def recording_text(entry: str) -> str:
     """Return the absolute path of a recording as valid text: bytes of a name that are not UTF-8 become ``\\xff``."""
-    path, offset = split_entry(entry)
+    path, offset = split_entry(os.path.abspath(entry))
     return os.fsencode(path).decode("utf-8", "backslashreplace") + offset
 
 
@@ -188,7 +188,7 @@ def check_made_from(path: Path, entry: str, labels: Iterable[str] | None = None)
     record = read_record(path)
     known = FileStamp.read(record.get("recording_stamp"))
     if known is not None:
-        file, offset = split_entry(entry)
+        file, offset = split_entry(os.path.abspath(entry))
         try:
             same = FileStamp.of(file, known).sha256 == known.sha256
         except OSError as error:

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from s5lib.audio import AudioReader, open_audio
-from s5lib.audio.archive import split_entry
+from s5lib.audio import AudioReader, open_audio, split_entry
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
@@ -98,7 +97,7 @@ def _with_digests(tasks: Sequence[Task]) -> list[Task]:
     stamps, known = Stamps(), []
     for task in tasks:
         with contextlib.suppress(OSError):  # the worker will say that it cannot read it
-            task = replace(task, sha256=stamps[split_entry(task.path)[0]])
+            task = replace(task, sha256=stamps[split_entry(os.path.abspath(task.path))[0]])
         known.append(task)
     return known
 
@@ -162,7 +161,7 @@ def _checked_stamp(task: Task, job: Job) -> FileStamp:
         DataError: the machine that gave the task sees another file there, or other models.
         OSError: it cannot be read.
     """
-    file, _ = split_entry(task.path)
+    file, _ = split_entry(os.path.abspath(task.path))
     if not os.path.isfile(file):
         raise DataError(f"{task.path}: no such recording.")
     stamp = _stamps[file] = FileStamp.of(file, _stamps.get(file))
@@ -195,7 +194,7 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
     with SourceWriter(task.folder, task.name, system.sample_rate, job.format) as writer:
         for block in system.stream(read, recording.num_samples, task.labels):
             writer.add(block)
-        if not stamp.is_state_of(split_entry(task.path)[0]):
+        if not stamp.is_state_of(split_entry(os.path.abspath(task.path))[0]):
             raise DataError(f"{task.path} was changed while it was read. Run again when it is complete.")
         return writer.finish(
             lambda parts: system.in_order(parts, task.labels),

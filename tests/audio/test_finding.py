@@ -28,7 +28,7 @@ def names(folder, **options):
 
 def test_every_ending_that_libsndfile_knows(tmp_path):
     known = {f".{kind.lower()}" for kind in soundfile.available_formats()}
-    # without a header (RAW), with its samples in a resource fork (SD2), matrices, and names of formats that are no endings
+    # no header (RAW), samples in a resource fork (SD2), matrices, and what is no ending
     assert known - SUFFIXES <= {".raw", ".sd2", ".mat4", ".mat5", ".mpc2k", ".xi"}
     wanted = ["a.wave", "b.BWF", "c.aifc", "d.oga", "e.opus", "f.Aif", "g.m4a", "h.RF64", "i.snd"]
     make(tmp_path, *wanted, "notes.txt", "wav", "j.wav.bak")

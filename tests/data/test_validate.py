@@ -1,3 +1,6 @@
+import shutil
+import sys
+
 import numpy as np
 import pytest
 from small_corpus import write_wav
@@ -107,3 +110,51 @@ def test_command_with_the_labels_of_a_corpus(folder, small_corpus, capsys):
     (folder / "labels").write_text("a Dog\nb Dog\nc Cat\n")
     assert main(["validate", str(folder), "--data_root", str(small_corpus)]) == 1
     assert "unknown label 'Cat'" in capsys.readouterr().out
+
+
+def test_fix_drops_no_valid_entry(folder, monkeypatch):
+    """A byte order mark, DOS line ends, odd characters in paths, paths relative to the directory."""
+    odd = folder / "line\u0085end\u2028.wav"
+    shutil.copy(folder.parent / "audio/a.wav", odd)
+    lines = (folder / "wav.scp").read_text().splitlines()
+    text = f"\ufeff{lines[0]}\r\n{lines[1]}\r\nc {odd.name}\r\n\r\n"
+    (folder / "wav.scp").write_bytes(text.encode())
+    fix_data_directory(folder)
+    assert [recording.id for recording in DataDirectory.read(folder)] == ["a", "b", "c"]
+    assert (folder / "wav.scp").read_text().endswith(f"c {odd.name}\n")  # as the user wrote it
+    assert messages(folder) == []
+
+
+def test_a_second_fix_keeps_the_first_backup(folder):
+    for number in (1, 2, 3):
+        (folder / "utt2num_samples").write_text(f"a {number}\nb 800\nc 800\n")
+        assert fix_data_directory(folder)
+    kept = [(folder / name / "utt2num_samples").read_text()[2] for name in (".backup", ".backup.2", ".backup.3")]
+    assert kept == ["1", "2", "3"]
+
+
+def test_what_cannot_be_judged_here_is_not_dropped(folder, monkeypatch):
+    """Without ffmpeg or kaldiio a recording may be all right."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder.parent / "audio/b.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(1000))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setitem(sys.modules, "kaldiio", None)
+    for entry in ("audio/b.m4a", "audio/b.ark:5"):
+        (folder / "wav.scp").write_bytes(before["wav.scp"].replace(b"audio/b.wav", entry.encode()))
+        with pytest.raises(DataError, match="nothing was changed, since 'b' may be all right"):
+            fix_data_directory(folder)
+    assert not (folder / ".backup").exists()
+
+
+def test_long_recordings_are_decoded_in_blocks(folder, monkeypatch):
+    monkeypatch.setattr("s5lib.data.validate._BLOCK", 100)
+    write_wav(folder.parent / "audio/b.wav", np.pad(np.full((1, 4), np.nan), ((777, 22), (0, 0))))
+    assert "sample 777 is not a finite number" in messages(folder)[0]
+
+
+def test_archives(tmp_path):
+    kaldiio = pytest.importorskip("kaldiio")
+    sound = np.random.default_rng(0).integers(-3000, 3000, (800, 2), np.int16)
+    kaldiio.save_ark(str(tmp_path / "wav.ark"), {"a": (8000, sound)}, scp=str(tmp_path / "wav.scp"))
+    assert messages(tmp_path) == []
+    assert validate_data_directory(tmp_path, decode=False) == []

@@ -5,6 +5,7 @@ find where the samples begin and end, raise :class:`Damaged` where some are miss
 header where a file is intact but its header is not.
 """
 
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan, scan
+from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
+from s5lib.audio.containers.scan import scan
 
 __all__ = ["Bytes", "Damaged", "Part", "Scan", "scan"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan
+from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
 
 __all__ = ["scan"]
 
@@ -21,7 +21,7 @@ _CANDIDATES = 4  # the nearest header to the end is that of the last frame, unle
 
 def _total_samples(info: bytes) -> int:
     """Return the number of samples per channel that STREAMINFO ``info`` gives; 0: not known."""
-    return (info[13] & 15) << 32 | struct.unpack(">I", info[14:18])[0]
+    return (info[13] & 15) << 32 | int.from_bytes(info[14:18], "big")
 
 
 def _patch_total(info: bytes, total: int) -> bytes:

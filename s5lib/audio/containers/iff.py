@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 
+from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
 from s5lib.audio.containers.riff import unknown_size
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan
 
 __all__ = ["scan_aiff", "scan_au"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan
+from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
 
 __all__ = ["scan"]
 
@@ -96,9 +96,9 @@ def _declared_frames(content: bytes, frame: _Frame) -> int | None:
     for place in (frame.side, frame.side + 2):  # with a checksum, some put it two bytes later
         if content[place : place + 4] in (b"Xing", b"Info"):
             flags, count = struct.unpack(">II", content[place + 4 : place + 12].ljust(8, b"\0"))
-            return count if flags & 1 else 0
+            return int(count) if flags & 1 else 0
     if content[36:40] == b"VBRI":
-        return struct.unpack(">I", content[50:54].ljust(4, b"\0"))[0]
+        return int.from_bytes(content[50:54], "big")
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan
+from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
 
 __all__ = ["scan"]
 

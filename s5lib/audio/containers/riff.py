@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from s5lib.audio.containers.scan import Bytes, Damaged, Part, Scan
+from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
 
 __all__ = ["as_wav", "scan", "unknown_size"]
 
@@ -47,7 +47,7 @@ def scan(data: Bytes, begin: int = 0) -> Scan:
             if wide:
                 size = struct.unpack("<Q", chunks.get(b"ds64", b"")[8:16].ljust(8, b"\xff"))[0]
                 ordinary &= struct.unpack("<Q", chunks.get(b"ds64", b"")[:8].ljust(8, b"\0"))[0] + 8 == data.size
-            stop, size_is_right = _end_of_data(data, start, size, wide, end)
+            stop, size_is_right = _end_of_data(data, start, size, wide, end, order)
             ordinary &= size_is_right
         elif size <= _LONGEST_FORMAT:
             chunks.setdefault(name, data(position, size))
@@ -75,16 +75,16 @@ def as_wav(chunks: dict[bytes, bytes], start: int, stop: int, is_ordinary: bool,
     return Scan((Part(header, start, stop),), is_ordinary)
 
 
-def _end_of_data(data: Bytes, start: int, size: int, wide: bool, end: int) -> tuple[int, bool]:
+def _end_of_data(data: Bytes, start: int, size: int, wide: bool, end: int, order: str) -> tuple[int, bool]:
     """Return where the samples end, and whether the header says so."""
     available = data.size - start
     if size == 0 and available and abs(end - data.size) <= 1:
         # truly empty where other chunks follow up to the end
         position = start
         while position + 8 <= data.size and _is_chunk(data, position):
-            length = struct.unpack("<I", data(position + 4, 4))[0]
+            length = struct.unpack(order + "I", data(position + 4, 4))[0]
             position += 8 + length + length % 2
-        if position >= data.size:
+        if position in (data.size, data.size + 1):
             return start, True
     if 0 < size <= available or size == available:
         return start + size, True

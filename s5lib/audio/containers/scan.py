@@ -1,54 +1,13 @@
-"""The interface of all scanners, and the choice of one by a file's first bytes."""
+"""The choice of a scanner by a file's first bytes."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import BinaryIO
 
-__all__ = ["Bytes", "Damaged", "Part", "Scan", "scan"]
+from s5lib.audio.containers import caf, flac, iff, mpeg, ogg, riff, wave64
+from s5lib.audio.containers.interface import Bytes, Damaged, Scan
 
-
-class Damaged(ValueError):
-    """Samples are missing; the message says how that shows and continues a sentence after the file's name."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A stretch of a file that libsndfile can decode by itself."""
-
-    header: bytes
-    """goes in place of everything before ``start``"""
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a scanner found."""
-
-    parts: tuple[Part, ...] = ()
-    """to be decoded one after the other; empty: the file as it is"""
-    is_ordinary: bool = False
-    """whether libsndfile should understand the file as it is, which is faster; if it does not, :attr:`parts` help"""
-    frames: int | None = None
-    """the number of samples per channel, where the structure gives it"""
-    exact_seek: bool = True
-    """whether libsndfile finds any sample again"""
-
-
-class Bytes:
-    """Random access to a file's content; reads beyond the end are short."""
-
-    def __init__(self, file: BinaryIO):
-        self._file = file
-        self.size = file.seek(0, 2)
-
-    def __call__(self, offset: int, size: int) -> bytes:
-        if not 0 <= offset < self.size:
-            return b""
-        self._file.seek(offset)
-        return self._file.read(size)
+__all__ = ["scan"]
 
 
 def scan(data: Bytes) -> Scan:
@@ -64,8 +23,6 @@ def scan(data: Bytes) -> Scan:
 
 
 def _scan(data: Bytes) -> Scan:
-    from s5lib.audio.containers import caf, flac, iff, mpeg, ogg, riff, wave64
-
     start = _skip_id3(data)
     magic = data(start, 16)
     if magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:12] == b"WAVE":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from s5lib.audio.containers.interface import Bytes, Damaged, Scan
 from s5lib.audio.containers.riff import as_wav
-from s5lib.audio.containers.scan import Bytes, Damaged, Scan
 
 __all__ = ["RIFF", "scan"]
 
