@@ -95,7 +95,7 @@ def _event(event: Record, folder: Path, spatial: bool) -> Event:
     if spatial and not (position := _numbers(position, 3, 1e6)):
         event.reject("event_position", "[[x, y, z]]")
     return Event(
-        label=event.name("label") if spatial else event.get("label"),
+        label=event.name("label") if spatial else "",
         path=_below(folder, event, "source_file"),
         source_time=event.number("source_time", least=0),
         onset=event.number("event_time", least=0),
