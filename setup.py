@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
+README = (HERE / "README.md").read_text(encoding="utf-8")
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "s5lib/version.py").read_text()).group(1)
 
 INSTALL = [
@@ -51,31 +52,43 @@ EXTRAS = {
     ],
     "doc": ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1", "sphinx-copybutton>=0.5"],
 }
+# A package index shows the README without the repository around it: no pictures, and text in place of relative links.
+DESCRIPTION = re.sub(r"\[([^\[\]]+)\]\((?!https?:)[^()]+\)", r"\1", re.sub(r"!\[[^\[\]]*\]\([^()]+\)\n", "", README))
+
 EXTRAS["all"] = sorted({item for items in EXTRAS.values() for item in items})
 
 setup(
     name="s5lib",
     version=VERSION,
     description="Spatial semantic segmentation of sound scenes, with class-aware permutation-invariant SDR",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=DESCRIPTION,
     long_description_content_type="text/markdown",
+    author="The s5lib authors",
+    project_urls={
+        "Paper": "https://arxiv.org/abs/2601.22504",
+        "Challenge": "https://dcase.community/challenge2026/task-spatial-semantic-segmentation-of-sound-scenes",
+    },
     license="Apache-2.0",
     license_files=["LICENSE"],
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX :: Linux",
-        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
         "Topic :: Multimedia :: Sound/Audio :: Analysis",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
     keywords="source separation, audio tagging, ambisonics, DCASE",
     python_requires=">=3.10",
     packages=find_packages(include=["s5lib", "s5lib.*"]),
-    include_package_data=True,
     package_data={
         "s5lib": ["py.typed"],
         "s5lib.plugins": ["templates/*/*.in"],
-        "s5lib.report": ["template.html", "style.css", "script.js"],
+        "s5lib.report": ["*.html", "*.css", "*.js"],
     },
     install_requires=INSTALL,
     extras_require=EXTRAS,

@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=os.environ.get("OUT") or "gpu_results", help="default: $OUT")
     parser.add_argument("--seconds", type=float, default=470.0, help="for everything")
     parser.add_argument("--train_seconds", type=float, default=180.0)
+    parser.add_argument("--only", default="", metavar="TEXT", help="of parity and steps, rows with this in their title")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():

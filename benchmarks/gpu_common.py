@@ -39,6 +39,7 @@ class Part:
     until: float
     """in seconds of :func:`time.time`"""
     train_seconds: float
+    only: str = ""
     rows: list[dict] = field(default_factory=list)
 
     def row(self, what: str, **values: float | str) -> None:

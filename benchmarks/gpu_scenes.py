@@ -20,6 +20,7 @@ from training import Clock
 
 from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes, collate
 from s5lib.data.unrendered import UnrenderedScenes, rendered
+from s5lib.models import keep_freed_memory
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.data import TrainingData
 from s5lib.training.nonfinite_guard import Guard
@@ -32,6 +33,7 @@ BATCH = 32
 
 def run(part: Part) -> None:
     """Measure scenes as long as the paper's."""
+    keep_freed_memory()  # as 's5lib train' does
     with tempfile.TemporaryDirectory() as folder:
         seconds = 1.0 if part.quick else 10.0
         drawn = _drawn(part, Path(folder), seconds)
@@ -39,18 +41,18 @@ def run(part: Part) -> None:
             _one_process(part, drawn)
         with part.guarded("rendering on the device"):
             _on_device(part, drawn)
-        cores = len(os.sched_getaffinity(0))
-        for workers in [1] if part.quick else sorted({1, 4, max(1, cores - 2)}):
-            for where in ("workers", "device"):
-                what = f"{seconds:g} s scenes/s, {workers} workers, rendered by {where}"
-                if part.has_time(what, 10):
+        most = 1 if part.quick else max(1, len(os.sched_getaffinity(0)) - 2)
+        for where in ("workers", "cuda" if part.device == "cuda" else "cpu"):
+            what = f"m2d head, batches of {BATCH}, {most} workers, --render_device {where}"
+            if part.has_time(what, 20):
+                with part.guarded(what):
+                    part.row(what, **_waiting(part, drawn, most, where))
+        for workers in sorted({1, min(4, most), most}):
+            for where in ("device", "workers"):
+                what = f"{seconds:g} s scenes, {workers} workers, rendered by {where}"
+                if part.has_time(what, 15):
                     with part.guarded(what):
                         part.row(what, scenes_per_s=_loaded(part, drawn, workers, where))
-        for where in ("workers", "cuda" if part.device == "cuda" else "cpu"):
-            what = f"m2d head, batches of {BATCH}, {workers} workers, --render_device {where}"
-            if part.has_time(what, 25):
-                with part.guarded(what):
-                    part.row(what, **_waiting(part, drawn, workers, where))
 
 
 def long_corpus(root: Path, folder: Path, seconds: float) -> Path:
@@ -100,7 +102,7 @@ def _on_device(part: Part, drawn: DrawnScenes) -> None:
 def _loaded(part: Part, drawn: DrawnScenes, workers: int, where: str) -> float:
     """Return scenes per second that reach the device, rendered, with filled caches."""
     scenes = UnrenderedScenes(drawn) if where == "device" else drawn
-    batch, batches = (4, 6) if part.quick else (BATCH, 8 * workers + 8)
+    batch, batches = (4, 6) if part.quick else (BATCH, 3 * workers + 5)
     loader = DataLoader(
         scenes,
         batch,
@@ -110,7 +112,7 @@ def _loaded(part: Part, drawn: DrawnScenes, workers: int, where: str) -> float:
         prefetch_factor=4,
         pin_memory=part.device == "cuda",
     )
-    first = batches // 2  # until then, caches fill
+    first = batches // 2  # until then, caches fill, and batches wait that were made while nobody looked
     for number, host in enumerate(loader, 1):
         rendered(move_data_to_device(host, part.device))
         if number in (first, batches):
@@ -123,7 +125,7 @@ def _loaded(part: Part, drawn: DrawnScenes, workers: int, where: str) -> float:
 
 def _waiting(part: Part, drawn: DrawnScenes, workers: int, where: str) -> dict:
     """Train the tagger's head on scenes that nobody has rendered before, and return its speed and what it waited."""
-    cuda, steps = part.device == "cuda", 6 if part.quick else 60
+    cuda, steps = part.device == "cuda", 6 if part.quick else 45
     kind, name, options = networks(part.quick)["m2d, 4 channels"]
     corpus = CorpusDescription.read(part.data_dir)
     sizes = {"num_classes": len(corpus.labels), "num_channels": corpus.num_channels, "sample_rate": corpus.sample_rate}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
+import shlex
+import shutil
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from gpu_common import Part
 
+from s5lib.bin.main import main as s5lib
 from s5lib.training.history import read_history
 
 __all__ = ["run"]
@@ -22,6 +23,7 @@ ALIKE = {"schedule": "cosine", "amsgrad": "false", "tensorboard_scenes": 0, "kee
 def run(part: Part) -> None:
     """Train both models in the time that there is, infer, score."""
     work = part.out.with_suffix("")
+    shutil.rmtree(work, ignore_errors=True)  # else what is finished there already would not be done again
     cuda, cores = part.device == "cuda", len(os.sched_getaffinity(0))
     common = {
         **ALIKE,
@@ -56,8 +58,9 @@ def _train(part: Part, kind: str, config: Path, options: dict, seconds: float, w
     steps = {"max_steps": trial, "valid_interval": trial, "warmup_steps": 1}
     start = time.time()
     _s5lib(part, "train", kind, "--expdir", work / f"trial_{kind}", config=config, **options, **steps)
-    rate = read_history(work / f"trial_{kind}/train/history.jsonl")[-1]["mixtures_per_second"]
-    count = max(4, int(0.8 * (seconds - (time.time() - start)) * rate / options["batch_size"]))
+    trained = read_history(work / f"trial_{kind}/train/history.jsonl")[-1]
+    left = seconds - (time.time() - start)
+    count = max(4, int(0.85 * left * trained["mixtures_per_second"] / options["batch_size"]))
     count = 4 if part.quick else count
     steps = {"max_steps": count, "valid_interval": max(2, count // 6), "warmup_steps": max(1, count // 20)}
     start = time.time()
@@ -84,17 +87,17 @@ def _score(part: Part, work: Path, ngpu: int) -> None:
 
 
 def _s5lib(part: Part, command: str, *arguments, **options) -> None:
-    """Run the program as its users do; its log goes beside the rows."""
+    """Run a command of the program in this process; its log goes beside the rows."""
     options.setdefault("data_dir", part.data_dir)
-    line = [sys.executable, "-m", "s5lib.bin.main", command, *map(str, arguments)]
-    line += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    print(json.dumps(line), flush=True)
-    with open(part.out.with_suffix(".log"), "a", encoding="utf-8") as log:
-        done = subprocess.run(line, stdout=log, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise RuntimeError(f"s5lib {command}: status {done.returncode}; {_last_line(part.out.with_suffix('.log'))}")
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8").strip().splitlines()
-    return " / ".join(lines[-3:])
+    line = [
+        command,
+        *map(str, arguments),
+        *(word for name, value in options.items() for word in (f"--{name}", str(value))),
+    ]
+    print("s5lib", shlex.join(line), flush=True)
+    log = part.out.with_suffix(".log")
+    with open(log, "a", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
+        status = s5lib(line)
+    if status:
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-3:]
+        raise RuntimeError(f"s5lib {command}: status {status}; {' / '.join(last)}")

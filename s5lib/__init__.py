@@ -56,9 +56,11 @@ __all__ = [
     "report",
     "scenes",
     "submission",
+    "sweep",
     "systems",
     "testing",
     "training",
+    "untrusted",
 ]
 
 if TYPE_CHECKING:
@@ -80,9 +82,11 @@ if TYPE_CHECKING:
         report,
         scenes,
         submission,
+        sweep,
         systems,
         testing,
         training,
+        untrusted,
     )
     from s5lib.audio import open_audio
     from s5lib.losses import AlignedSDRLoss

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TypeVar
 
 from s5lib.errors import ConfigError, DataError
@@ -47,7 +48,7 @@ def over_processes(
     """
     context = multiprocessing.get_context(start_method)
     try:
-        pool = ProcessPoolExecutor(processes, context, _begin, (initializer, initargs))
+        pool = ProcessPoolExecutor(processes, context, partial(_begin, initializer, initargs))
     except OSError as error:  # of the semaphores that the processes share
         raise ConfigError(
             f"--nj: processes cannot be started: /dev/shm cannot be written ({error.strerror}). Mount it writable "
@@ -67,7 +68,7 @@ def over_processes(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(initializer: Callable[..., None] | None, initargs: tuple) -> None:
+def _begin(initializer: Callable[..., object] | None, initargs: tuple[object, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all processes; the one that started them reports it
     parent = multiprocessing.parent_process()
     if parent is not None:

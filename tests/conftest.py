@@ -1,4 +1,4 @@
-"""What all tests share: one thread per process, memory that is given back, loggers left as they were, a small corpus."""
+"""What all tests share: one thread per process, memory that is given back, loggers as they were, a small corpus."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from small_corpus import make_corpus
 
 # The models here are so small that threads cost more than they save; programs that tests start inherit this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+collect_ignore_glob = ["*conftest.py"]  # as doctests, of which they have none: their names are not unique
 
 
 def pytest_collection_finish():

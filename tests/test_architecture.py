@@ -96,8 +96,14 @@ def test_table_of_the_documentation(graph):
         package = module.split(".")[1]
         true[package] |= {found.split(".")[1] for found in graph.find_modules_directly_imported_by(module)}
     true = {package: imports - EVERYWHERE - {package} for package, imports in true.items()}
-    assert written == {package: imports for package, imports in true.items() if package not in EVERYWHERE}
     order = list(written)
+    missing = true.keys() - EVERYWHERE - written.keys()
+    wrong = {
+        package: ", ".join(sorted(true[package], key=[*order, *missing].index)) or "-"
+        for package in order
+        if written[package] != true[package]
+    }
+    assert not missing and not wrong, f"rows that are missing: {missing}; imports as they are: {wrong}"
     upward = [(a, b) for a in order for b in written[a] if order.index(b) < order.index(a)]
     assert not upward, "a package stands below what it imports"
     picture = (ROOT / "doc/pictures/architecture.svg").read_text("utf-8")

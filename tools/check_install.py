@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tells what is installed, whether it works, and what to do about what does not.
+"""Reports what is installed, whether it works, and how to fix what does not.
 
 usage: tools/check_install.py [--quick [EXTRA ...]]
 
@@ -151,7 +151,7 @@ def report_devices():
     row("CPU", "", f"{len(os.sched_getaffinity(0))} cores")
     try:
         import torch
-    except BaseException:  # told above
+    except BaseException:  # reported above
         return
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

@@ -68,7 +68,7 @@ _s5lib_fill_venv() { # _s5lib_fill_venv PYTHON EXTRA...: make tools/venv, or bri
     if ! (cd "${_s5lib_root}" && "${_s5lib_venv}/bin/python3" -m pip install --disable-pip-version-check "${quiet[@]}" \
         -c constraints.txt -e ".[${extras}]" >&2); then
         _s5lib_say "error: pip could not install s5lib into ${_s5lib_venv}, see above. What it did is kept:" \
-            "run the same command again when the cause (network, disk space) is mended."
+            "run the same command again once the cause (network, disk space) is fixed."
         return 1
     fi
     _s5lib_origin >"${_s5lib_venv}/.complete"
@@ -105,7 +105,7 @@ s5lib_setup() {
     fi
     _s5lib_is_complete "$@" || _s5lib_install "$@" || return 1
     if ! commands=$(_s5lib_commands_of "${_s5lib_venv}/bin/python3" "$@"); then
-        _s5lib_say "error: ${_s5lib_venv} was made, and yet something is amiss. What it is tells:" \
+        _s5lib_say "error: ${_s5lib_venv} was made, but does not work. For the reason, run:" \
             "${_s5lib_venv}/bin/python3 ${_s5lib_tools}/check_install.py"
         return 1
     fi
@@ -122,7 +122,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
                 exit 0
                 ;;
             -*)
-                _s5lib_say "error: no option '${argument}'; --help tells the usage"
+                _s5lib_say "error: no option '${argument}'; see --help"
                 exit 2
                 ;;
         esac

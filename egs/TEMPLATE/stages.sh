@@ -136,7 +136,7 @@ set_traps() {
 run_stages() { # run_stages FIRST LAST
     export PYTHONUNBUFFERED=1
     local started rows columns
-    if [[ -t 1 ]]; then # the commands write into a pipe; this tells them that a person watches its other end
+    if [[ -t 1 ]]; then # the commands write into a pipe; this says that a person watches its other end
         export S5LIB_PROGRESS=1
         read -r rows columns < <({ stty size </dev/tty; } 2>/dev/null || echo 0 0)
         if ((rows > 0 && columns > 0)); then export LINES=${rows} COLUMNS=${columns}; fi

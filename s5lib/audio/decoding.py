@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import os
+import shutil
 import tempfile
 from typing import Any
 
@@ -69,6 +71,8 @@ class FileSamples:
             self.close()
             raise
         first = self._files[0]
+        if not first.seekable():  # some kinds of ADPCM
+            self._exact_seek = self.is_seekable = False
         self.sample_rate, self.channels, self.format, self.subtype = (
             first.samplerate,
             first.channels,
@@ -113,8 +117,11 @@ class FileSamples:
             NotDecodable: libsndfile gives up.
             UnavailableError: the disk has no room for the decoded samples of a file that cannot be read by parts.
         """
-        if not self._exact_seek and (first or len(out) < self.frames):
+        if not self._exact_seek and (first or len(out) < self.frames or self._spooled or not self._files[0].seekable()):
             return self._spool().fill(out, first)
+        return self._decode(out, first)
+
+    def _decode(self, out: np.ndarray, first: int) -> int:
         count = 0
         for index, file in enumerate(self._files):
             begin, end = self._starts[index : index + 2]
@@ -123,7 +130,7 @@ class FileSamples:
                 continue
             place = first + count - begin + (self._skip if index == 0 else 0)
             try:
-                if file.tell() != place:
+                if file.seekable() and file.tell() != place:
                     file.seek(place)
                 got = len(file.read(out=out[count : count + wanted]))
             except (RuntimeError, soundfile.LibsndfileError) as error:
@@ -136,9 +143,11 @@ class FileSamples:
     def _spool(self) -> ArraySamples:
         """Decode all at once into a temporary file, for a format in which libsndfile only finds roughly the place."""
         if self._spooled is None:
+            size = self.frames * self.channels * 4
             try:
+                if size > shutil.disk_usage(tempfile.gettempdir()).free:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 with tempfile.TemporaryFile(prefix="s5lib-") as file:
-                    size = self.frames * self.channels * 4
                     os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here, not as a killed process
                     whole = np.memmap(file, np.float32, "w+", shape=(self.frames, self.channels))
             except OSError as error:
@@ -146,7 +155,7 @@ class FileSamples:
                     f"{self._name}: its {self.frames} decoded samples do not fit into {tempfile.gettempdir()} "
                     f"({error.strerror}). Make room, or set TMPDIR to another folder."
                 ) from error
-            count = self.fill(whole, 0)
+            count = self._decode(whole, 0)
             self._spooled = ArraySamples(whole[:count], self.sample_rate)
         return self._spooled
 

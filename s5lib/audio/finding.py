@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,16 +56,17 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _TRASH
 
 
-def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True) -> FoundAudio:
+def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True, also: Collection[str] = ()) -> FoundAudio:
     """Find the recordings in a folder and, with ``recursive``, below it.
 
     Links to folders are followed; a folder that several links lead to, or that contains itself, is searched once, if
     possible under a path without links.  Hidden files and folders, the trash of all systems and what is not a regular
-    file are skipped.
+    file are skipped.  ``also``: further endings of names to find, in lower case.
     """
     found = FoundAudio()
     folders, links = [Path(folder)], list[Path]()
     files: dict[str, Path] = {}
+    endings = SUFFIXES.union(also)
     searched: set[str] = set()
 
     def skip(reason: str, path: Path) -> None:
@@ -76,7 +78,7 @@ def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True) -> 
         elif entry.is_dir():
             if recursive:
                 (links if entry.is_symlink() else folders).append(path)
-        elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+        elif os.path.splitext(entry.name)[1].lower() not in endings:
             skip("without the ending of an audio file", path)
         elif not entry.is_file():
             skip("not regular files", path)

@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import integer
+
+if TYPE_CHECKING:
+    from s5lib.systems import TagThenSeparate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +39,19 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.data import DataDirectory
     from s5lib.evaluation.calibration_gain import describe_gain, gain_report
     from s5lib.evaluation.tuning import tune_calibration
+    from s5lib.provenance import require_replaceable
     from s5lib.systems import load_system
     from s5lib.systems.calibration import calibration_file
 
     load_plugins(args)
+    out = Path(args.out) if args.out else calibration_file(args.tagger)
+    require_replaceable({out: b'"checkpoint_sha256"'}, [args.tagger, args.separator])
     data = DataDirectory.read(args.data_dir)
     system = load_system(args.tagger, args.separator, device(args.ngpu), system="tag_separate", calibration=None)
-    tuned = tune_calibration(system, data, folds=args.folds, classes=not args.silence_only, seed=args.seed)
+    tuned = tune_calibration(
+        cast("TagThenSeparate", system), data, folds=args.folds, classes=not args.silence_only, seed=args.seed
+    )
     report = {"data_dir": str(Path(args.data_dir).absolute()), "separator": str(Path(args.separator).absolute())}
-    out = Path(args.out) if args.out else calibration_file(args.tagger)
     tuned.calibration.write(out, args.tagger, {**report, **gain_report(tuned)})
     print(describe_gain(tuned))
     print(f"written to {out}")

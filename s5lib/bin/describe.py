@@ -1,4 +1,4 @@
-"""Tell what a model is and what it costs: parameters, multiplications, real-time factor.
+"""Describe a model and its cost: parameters, multiplications, real-time factor.
 
 s5lib describe exp/separator/model.safetensors     a trained model
 s5lib describe resunetk.ckpt --seconds 60          an official checkpoint, for a minute of audio
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     model, header = _open(args.model, args.conf)
     if args.layers:
         model.set_trainable(args.layers)
-    keep_freed_memory()  # as 's5lib infer' does, whose speed this tells
+    keep_freed_memory()  # as 's5lib infer' does, whose speed is measured here
     cost = measure_cost(model, header["kind"], args.seconds, args.device)
     if args.json:
         print(to_json({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))

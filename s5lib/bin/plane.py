@@ -31,10 +31,13 @@ def run(args: argparse.Namespace) -> None:
     """Draw the systems that ``args`` name."""
     from s5lib.evaluation.accuracy_vs_sdr import metric_planes, plane_table
     from s5lib.evaluation.pictures import draw_plane
-    from s5lib.provenance.files import write_text
+    from s5lib.provenance import require_replaceable, write_text
 
+    out = Path(args.out)
+    picture = out.with_suffix(".png")
+    require_replaceable({out: b"# ", picture: b"Matplotlib"}, [path for system in args.system for path in system[2:]])
     planes = metric_planes([(tagger, separator, Path(a), Path(b)) for tagger, separator, a, b in args.system])
-    out, table = Path(args.out), plane_table(planes)
-    draw_plane(planes, out.with_suffix(".png"))
+    table = plane_table(planes)
+    draw_plane(planes, picture)
     write_text(out, f"# CA-PI-SDRi of {len(args.system)} systems\n\n{table}")
-    print(f"{table}\nwritten to {out} and {out.with_suffix('.png')}")
+    print(f"{table}\nwritten to {out} and {picture}")

@@ -20,7 +20,7 @@ from s5lib.untrusted import to_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="list only this kind")
-    parser.add_argument("name", nargs="?", help="tell all about this component")
+    parser.add_argument("name", nargs="?", help="show this component's options, capabilities, licence and citation")
     add_shared(parser, "json", "plugin")
 
 
@@ -78,7 +78,7 @@ def _table(listing: dict[str, dict[str, Component]]) -> str:
     for kind, found in listing.items():
         rows = [f"  {name:<{width}}  {c.spec.summary}{_source(c)}".rstrip() for name, c in found.items()]
         blocks.append("\n".join([f"{kind}:", *(rows or ["  (none)"])]))
-    return "\n".join(blocks) + "\n\n's5lib plugins KIND NAME' tells a component's options."
+    return "\n".join(blocks) + "\n\n's5lib plugins KIND NAME' lists a component's options."
 
 
 def _source(component: Component) -> str:

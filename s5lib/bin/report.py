@@ -37,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the page that ``args`` ask for."""
+    from s5lib.provenance import require_replaceable
     from s5lib.report import write_report
 
     first = Path(args.experiments[0])
     out = Path(args.out) if args.out else (first if first.is_dir() else first.parent) / "report.html"
+    require_replaceable({out: b"<!DOCTYPE html"}, args.experiments)
     data_dir = Path(args.data_dir) if args.data_dir else None
     write_report(args.experiments, out, data_dir=data_dir, scenes=args.scenes, audio=args.audio, title=args.title)

@@ -22,11 +22,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s5lib.bin.shared_options import add_shared
 from s5lib.config.argument_types import decibels
 from s5lib.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from s5lib.evaluation import RecordingScores
+    from s5lib.evaluation.scoring import Outputs
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +77,12 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation.estimate_files import known_labels
     from s5lib.evaluation.scoring import check_outputs
     from s5lib.evaluation.significance_text import check_comparable, with_other
+    from s5lib.provenance import require_replaceable
 
     _check(args)
+    out = Path(args.out)
+    inputs = [args.compare] if args.compare else []
+    require_replaceable({out: b"# ", out.with_suffix(".jsonl"): b'{"id"'}, inputs)
     options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
     source = Path(args.data_dir or args.references)
     recordings = _recordings(args)
@@ -89,7 +99,8 @@ def run(args: argparse.Namespace) -> None:
         check_outputs(Path(args.infer_dir), recordings)
     systems = str(args.infer_dir or args.estimates), str(args.compare)
     # the other system is read first: errors in it must not come after all the work
-    others, other_outputs = (), None
+    others: Sequence[RecordingScores] = ()
+    other_outputs: Outputs = {}
     if args.compare and args.compare.endswith(".jsonl"):
         others = read_results(Path(args.compare))
         check_comparable({r.id: r.labels or () for r in recordings}, options, others, systems)
@@ -103,7 +114,7 @@ def run(args: argparse.Namespace) -> None:
         others = others or list(score_listed(recordings, other_outputs, options, args.nj))
         comparison = f"\n{comparison_text(scores, others, systems)}"
         scores = with_other(scores, others)
-    print(write_results(scores, Path(args.out), f"Results on {source.name}", comparison) + comparison)
+    print(write_results(scores, out, f"Results on {source.name}", comparison) + comparison)
     print(f"written to {args.out}")
 
 

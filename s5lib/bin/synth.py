@@ -3,7 +3,7 @@
   s5lib synth --data_root corpora/dcase26 --split valid --out dump/paper_test --num_scenes 3000 --nj 8
 
 OUT gets soundscape/NAME.wav, oracle_target/NAME_I_LABEL.wav and metadata/NAME.json, the layout of the DCASE sets.
-A call that was interrupted goes on where it stopped; the files are the same whatever the number of processes.
+An interrupted call resumes where it stopped.  The files do not depend on the number of processes.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FIGURE",
-        help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy, mixture_accuracy "
-        "(default: all that a run has)",
+        help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy and mixture_accuracy "
+        "(default: those of these that a run has); ca_sdri and predicted_pi_sdri; mixture_floor, silence_floor",
     )
     parser.add_argument("--title", default="Runs side by side", help="of the table")
     parser.add_argument("--note", help="a sentence below the table")
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     """Compare what ``args`` name."""
     from s5lib.evaluation.pictures import draw_comparison
     from s5lib.evaluation.runs import compare_runs, read_runs
-    from s5lib.provenance.files import write_text
+    from s5lib.provenance import require_replaceable, write_text
 
     files: dict[str, list[Path]] = {}
     for word in args.runs:
@@ -43,10 +43,12 @@ def run(args: argparse.Namespace) -> None:
         if not (name and equals and path):
             raise ConfigError(f"{word!r} is not NAME=FILE.jsonl, such as ca_pi=exp/mini/RESULTS.jsonl.")
         files.setdefault(name, []).append(Path(path))
-    comparisons = compare_runs(read_runs(files), args.figures)
     out = Path(args.out)
+    picture = out.with_suffix(".png")
+    require_replaceable({out: b"# ", picture: b"Matplotlib"}, [path for paths in files.values() for path in paths])
+    comparisons = compare_runs(read_runs(files), args.figures)
     note = f"\n{args.note}\n" if args.note else ""
     table = "\n".join(comparison.table() for comparison in comparisons)
-    draw_comparison(comparisons, out.with_suffix(".png"))
+    draw_comparison(comparisons, picture)
     write_text(out, f"# {args.title}\n\n{table}{note}")
-    print(f"{table}\nwritten to {out} and {out.with_suffix('.png')}")
+    print(f"{table}\nwritten to {out} and {picture}")

@@ -4,7 +4,8 @@
   s5lib validate data/test --fix
 
 With --fix lines are sorted, repeated ones and unusable recordings dropped, lengths written anew; the files as they were
-are kept in DIR/.backup.  Exit status 0: all is well (or was mended); 1: something is wrong.
+are kept in DIR/.backup, those of later times in DIR/.backup.2 and so on.  Exit status 0: all is well (or was fixed);
+1: something is wrong.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("dir", metavar="DIR", help="data directory: wav.scp, labels, src1.scp, ..., utt2num_samples")
-    parser.add_argument("--fix", action="store_true", help="mend what can be mended without guessing")
+    parser.add_argument("--fix", action="store_true", help="fix what can be fixed without guessing")
     parser.add_argument("--headers_only", action="store_true", help="do not decode the recordings; faster, finds less")
     parser.add_argument("--data_root", help="corpus whose class labels the labels must be among")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, and mend if asked to."""
+    """Check, and fix if asked to."""
     from functools import partial
 
     from tqdm import tqdm
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     classes = class_labels(find_root(args.data_root)) if args.data_root else None
     if args.fix:
         changes = fix_data_directory(args.dir, classes)
-        print("\n".join(f"{args.dir}: {change}" for change in changes) or f"{args.dir}: nothing to mend")
+        print("\n".join(f"{args.dir}: {change}" for change in changes) or f"{args.dir}: nothing to fix")
         return 0
     findings = validate_data_directory(
         args.dir, classes, not args.headers_only, partial(tqdm, unit="recording", disable=None)

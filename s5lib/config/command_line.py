@@ -27,7 +27,7 @@ def _as_yaml(value: Any) -> str:
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
     """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one.
 
-    Such strings begin with a space, which tells them from those of the command line.
+    Such strings begin with a space, which distinguishes them from those of the command line.
     """
 
     def get_syntax_description(self) -> str:

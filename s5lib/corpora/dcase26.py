@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import quote
 
 from s5lib.corpora.clips import ClipJob, write_clips
@@ -100,7 +100,7 @@ def _below(name: str, folder: str) -> str:
     return "/".join(parts[parts.index(folder) + 1 :]) if folder in parts else ""
 
 
-def _copy(source: BinaryIO, path: Path) -> None:
+def _copy(source: IO[bytes], path: Path) -> None:
     with atomic_write(path, durable=False) as temporary, open(temporary, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
 

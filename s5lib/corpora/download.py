@@ -1,7 +1,7 @@
 """Downloads of large files: resumed after a break, verified, and refused where the disk lacks room.
 
-Not by pooch (1.9): it sends no Range requests and deletes what has arrived when a connection breaks, so that an archive of
-many GB would have to come in one piece.
+Not by pooch (1.9): it sends no Range requests and deletes what has arrived when a connection breaks, so that an archive
+of many GB would have to come in one piece.
 """
 
 from __future__ import annotations

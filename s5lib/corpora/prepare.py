@@ -22,7 +22,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.provenance import Fingerprint, Stamps, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.scenes.corpus import metadata_files
-from s5lib.untrusted import Record, read_json
+from s5lib.untrusted import json_record
 
 __all__ = ["Preparation", "prepare"]
 
@@ -105,7 +105,7 @@ def _unfinished(request: Preparation) -> str:
             )
         return "to be prepared"
     advice = f"Delete {request.data_dir} to begin anew."
-    earlier = dict(Record(read_json(stamp, advice=advice), stamp, advice=advice).values)
+    earlier = dict(json_record(stamp, advice=advice).values)
     _compare(earlier, request.as_json(), request.data_dir)
     if earlier.get("unfinished") or not isinstance(earlier.get("files"), dict):
         return "was not finished: goes on"
@@ -233,7 +233,7 @@ def _duration(data_root: Path) -> float:
         first = metadata_files(data_root, "valid")[0]
     except DataError:
         return DrawSettings.duration
-    return Record(read_json(first), first).record("config").number("duration", above=0)
+    return json_record(first).record("config").number("duration", above=0)
 
 
 def _sample_rate(corpus: Corpus) -> int:

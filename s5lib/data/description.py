@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from s5lib.data.paths import portable_path, resolve_path
 from s5lib.errors import DataError
 from s5lib.provenance.files import write_text
-from s5lib.untrusted import Record, read_json, to_json
+from s5lib.untrusted import json_record, to_json
 
 __all__ = ["CorpusDescription"]
 
@@ -29,8 +30,9 @@ class CorpusDescription:
     """options of :class:`s5lib.scenes.DrawSettings` that this corpus asks for, as the duration of its scenes"""
 
     def write(self, data_dir: str | Path) -> None:
-        """Write ``data_dir/corpus.json``."""
-        write_text(Path(data_dir) / "corpus.json", to_json(asdict(self), indent=1) + "\n")
+        """Write ``data_dir/corpus.json``, with ``root`` as :func:`s5lib.data.paths.portable_path` has it."""
+        content = {**asdict(self), "root": portable_path(self.root, data_dir)}
+        write_text(Path(data_dir) / "corpus.json", to_json(content, indent=1) + "\n")
 
     @classmethod
     def read(cls, data_dir: str | Path) -> CorpusDescription:
@@ -43,9 +45,9 @@ class CorpusDescription:
         if not path.exists():
             raise DataError(f"{path} is missing: run the data stage first (run.sh --stage 1 --stop_stage 1).")
         advice = "Delete it and run the data stage again."
-        content = Record(read_json(path, advice=advice), path, advice=advice)
+        content = json_record(path, advice=advice)
         return cls(
-            root=content.path("root"),
+            root=resolve_path(content.path("root"), data_dir),
             labels=content.names("labels"),
             sample_rate=content.integer("sample_rate", least=1, most=768_000),
             num_channels=content.integer("num_channels", least=1, most=1024),

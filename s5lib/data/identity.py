@@ -1,7 +1,7 @@
 """Which data a result was made from: digests of a corpus's split and of a data directory's recordings.
 
-``s5lib prepare`` keeps the digests of all files in ``prepared.json``, so that later stages need not read unchanged files
-again.
+``s5lib prepare`` keeps the digests of all files in ``prepared.json``, so that later stages need not read unchanged
+files again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import hashlib
 import os
 from pathlib import Path
 
-from s5lib.audio import split_entry
+from s5lib.audio import find_audio_files, split_entry
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.provenance import Stamps
-from s5lib.provenance.digest import list_files
-from s5lib.scenes.corpus import AUDIO_SUFFIXES
 from s5lib.untrusted import read_json, to_json
 
 __all__ = ["STAMP_FILE", "corpus_digest", "corpus_files", "read_stamps", "recordings_digest"]
@@ -35,8 +33,8 @@ def read_stamps(data_dir: str | os.PathLike[str]) -> Stamps:
 def corpus_files(root: str | os.PathLike[str], split: str) -> list[str]:
     """Return the files of a corpus that scenes of a split are made from, or that it has rendered."""
     folders = [Path(root, kind, split) for kind in _KINDS]
-    suffixes = (*AUDIO_SUFFIXES, ".sofa", ".json")
-    return [path for folder in folders for path in list_files(folder) if path.lower().endswith(suffixes)]
+    found = (find_audio_files(folder, also=(".sofa", ".json")).files for folder in folders if folder.is_dir())
+    return [os.fspath(path) for files in found for path in files]
 
 
 def corpus_digest(root: str | os.PathLike[str], split: str, stamps: Stamps) -> str:

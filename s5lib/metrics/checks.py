@@ -175,8 +175,8 @@ def _same_home(values: dict[str, Waveforms]) -> Sequence[Waveforms]:
     if len(set(devices.values())) > 1:
         told = ", ".join(f"{name} on {device}" for name, device in devices.items())
         raise DataError(f"the waveforms are on different devices ({told}); move them to one.")
-    for name, value in tensors.items():
-        check_plain(name, value)
+    for name in tensors:
+        check_plain(name, values[name])
     import torch
 
     device = next(iter(tensors.values())).device

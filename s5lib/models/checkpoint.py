@@ -143,7 +143,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not iterable
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({error}).") from error
 
@@ -179,8 +179,8 @@ def _refuse_files(options: Sequence[Option], header: Mapping[str, Any], path: st
         value = header["config"].get(option.name)
         if option.names_file and value and not (isinstance(value, str) and re.fullmatch("[A-Za-z0-9+/]+=*", value)):
             raise CheckpointError(
-                f"{path}: the option {option.name!r} in its header is {shown(value)}, which would be read from this machine's "
-                "files; expected the content itself, in base64."
+                f"{path}: the option {option.name!r} in its header is {shown(value)}, which would be read from this "
+                "machine's files; expected the content itself, in base64."
             )
 
 

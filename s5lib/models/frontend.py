@@ -59,8 +59,8 @@ class ShortTimeFourier(nn.Module):
         """Map ``[..., T]``, T > 0, to the complex spectrum ``[..., frames, n_fft // 2 + 1]``.
 
         The frames come before the bins: that is how the Fourier transform lays them out.  There are
-        ``T // hop_length + 1`` of them, after padding with zeros to at least ``n_fft // 2 + 1`` samples, and to the next
-        multiple of ``hop_length`` where the last samples would lie at the very edge of the last window: there
+        ``T // hop_length + 1`` of them, after padding with zeros to at least ``n_fft // 2 + 1`` samples, and to the
+        next multiple of ``hop_length`` where the last samples would lie at the very edge of the last window: there
         :meth:`inverse` would divide by next to nothing.
         """
         return next(self.in_parts(F.pad(waveform, (0, self._padded(waveform.shape[-1]) - waveform.shape[-1]))))
@@ -91,8 +91,15 @@ class ShortTimeFourier(nn.Module):
             yield spectrum.transpose(-1, -2).reshape(*waveform.shape[:-1], -1, edge + 1)
 
     def inverse(self, spectrum: Tensor, length: int) -> Tensor:
-        """Map the complex spectrum ``[..., frames, bins]`` of ``length`` samples back to ``[..., length]``."""
+        """Map the complex spectrum ``[..., frames, bins]`` of ``length`` samples back to ``[..., length]``.
+
+        The imaginary parts of the lowest and the highest bin, which no real signal has, do not count.
+        """
         with torch.autocast(spectrum.device.type, enabled=False):
+            if spectrum.is_cuda:  # the CPU's transform leaves them out; cuFFT mixes them in for some batch sizes
+                ends = torch.ones_like(self.window[: spectrum.shape[-1]])
+                ends[0], ends[-1] = 0, 0
+                spectrum = torch.complex(spectrum.real, spectrum.imag * ends)
             waveform = torch.istft(
                 spectrum.reshape(-1, *spectrum.shape[-2:]).transpose(-1, -2),
                 self.n_fft,

@@ -80,8 +80,8 @@ def unpickle(path: Path) -> Any:
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
         if isinstance(error, pickle.UnpicklingError) and code:
             raise CheckpointError(
-                f"{path} was not loaded: beside weights, it holds {shown(code[1])}, which would run code when read. Ask "
-                "for a file with weights alone (its state_dict), best as safetensors."
+                f"{path} was not loaded: beside weights, it holds {shown(code[1])}, which would run code when read. "
+                "Ask for a file with weights alone (its state_dict), best as safetensors."
             ) from None
         raise CheckpointError(
             f"{path} is no file of torch.save with weights alone, or is damaged ({type(error).__name__})."

@@ -186,8 +186,7 @@ class UNet(nn.Module):
         frames = magnitude.shape[2]
         x = self.bn0(magnitude.flatten(0, 2)).view_as(magnitude)[..., :-1]
         x = self.pre_conv(F.pad(x, (0, 0, 0, -frames % self.frames_unit)))
-        if x.device.type == "cpu" or x.dtype != torch.float32:  # there, convolutions want the channels side by side
-            x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=torch.channels_last)  # as convolutions want it, on CPUs and on tensor cores
         waiting = []
         for name in self._encoders:
             x, full = getattr(self, name)(x, *self._biases(name, betas))

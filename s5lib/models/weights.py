@@ -1,8 +1,8 @@
 """Weights go into a model as a whole, or not at all; and a model is built only for the weights that are there.
 
-A checkpoint's header says how large the model is, and may lie: 40 GB of weights, a million layers.  So the model is first
-built on torch's "meta" device, where tensors have shapes and no memory, with an eye on their number, and compared with the
-file's tensors (:func:`built_for`).
+A checkpoint's header says how large the model is, and may lie: 40 GB of weights, a million layers.  So the model is
+first built on torch's "meta" device, where tensors have shapes and no memory, with an eye on their number, and compared
+with the file's tensors (:func:`built_for`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ def check_tensor(name: str, tensor: Tensor) -> str:
     return ""
 
 
-def built_for(state: Mapping[str, Tensor], path: str | Path, build: Callable[[], nn.Module]) -> nn.Module:
+def built_for(state: Mapping[str, Tensor], path: str | Path, build: Callable[[], Any]) -> Any:
     """Return ``build()``, a model that ``state``, which came from ``path``, fits.
 
     Raises:
@@ -73,8 +74,8 @@ def _bounded(state: Mapping[str, Tensor], path: str | Path) -> Iterator[None]:
             total += item.nbytes
         if count > 16 * most or total > most_bytes:
             raise CheckpointError(
-                f"{path}: its header describes a model that is larger than the file's {len(state)} tensors: it is damaged, "
-                "or made to exhaust the memory."
+                f"{path}: its header describes a model that is larger than the file's {len(state)} tensors. It is "
+                "damaged, or made to exhaust the memory."
             )
 
     hooks = [
@@ -92,8 +93,8 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], path: str | Path) 
     """Copy ``state``, which came from ``path``, into ``model``.
 
     Raises:
-        CheckpointError: names, shapes or types differ; the message lists what is missing, unexpected and mis-shaped.  Or
-            a weight or buffer is not finite.  The model is then as it was.
+        CheckpointError: names, shapes or types differ (the message lists what is missing, unexpected and mis-shaped),
+            or a weight or buffer is not finite.  The model is then as it was.
     """
     own = _check_fit(model, state, path)
     for name, tensor in own.items():
@@ -103,7 +104,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], path: str | Path) 
         # A mask may hold infinity by design: what the model itself has.
         if not finite.all() and not (finite | (state[name] == tensor.to(state[name].device))).all():
             raise CheckpointError(
-                f"{path}: the values of {name} are not all finite numbers: the file is damaged, or its training went wrong."
+                f"{path}: the values of {name} are not all finite numbers: a damaged file, or a training gone wrong."
             )
     with torch.no_grad():
         for name, tensor in own.items():

@@ -124,8 +124,8 @@ class Registry:
             # Whoever wrote the checkpoint chose this name: it is no advice on what to install or to run.
             how = "" if version else " A file or module that you have is named by --plugin."  # it has no version
             return (
-                f"{kind} {name} comes from {origin}, which is not installed here or does not offer it. Ask the checkpoint's "
-                f"author where to get it, and decide whether to trust it.{how}"
+                f"{kind} {name} comes from {origin}, which is not installed here or does not offer it. Ask the "
+                f"checkpoint's author where to get it, and decide whether to trust it.{how}"
             )
         message = f"No {kind} {name!r}. {nearest(name, self.available(kind))}"
         if broken:

@@ -7,8 +7,10 @@ cannot be set by programs, so a file that was replaced by one of equal size and 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +26,10 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or it is not a regular file: nobody may ever write into a pipe.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
     with open(path, "rb", buffering=0) as stream:
         digest = hashlib.sha256()
         while block := stream.read(1 << 20):

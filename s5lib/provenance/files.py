@@ -16,7 +16,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ __all__ = [
     "move",
     "remove",
     "remove_scratch",
-    "require_other_file",
+    "require_replaceable",
     "scratch_folder",
     "write_json",
     "write_text",
@@ -162,22 +162,32 @@ def remove_scratch(folder: str | os.PathLike[str], everybody: bool = False) -> N
                     os.unlink(entry.path)
 
 
-def require_other_file(
-    outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str] | None]
+def require_replaceable(
+    outputs: Mapping[Path, bytes], inputs: Iterable[str | os.PathLike[str]] = (), option: str = "--out"
 ) -> None:
-    """Refuse to write over what is about to be read.
+    """Check that files can be written without loss of somebody else's.
+
+    Args:
+        outputs: the paths, and what is among the first bytes of each such file that s5lib writes.
+        inputs: what is read to make them.
+        option: that the paths come from.
 
     Raises:
-        ConfigError: one of ``outputs`` is one of ``inputs``, under whatever name.
+        ConfigError: an output is an input, under whatever name, or a file of another kind.
     """
-    given = [item for item in inputs if item is not None]
-    for output in outputs:
-        for item in given:
-            same = os.path.abspath(output) == os.path.abspath(item)
+    there = {path: mark for path, mark in outputs.items() if path.exists()}
+    for path, mark in there.items():
+        for item in inputs:
             with contextlib.suppress(OSError):
-                same = same or os.path.samefile(output, item)
-            if same:
-                raise ConfigError(f"{output} would overwrite {item}, which is read here: choose another --out.")
+                if os.path.samefile(path, item):
+                    raise ConfigError(f"{option}: {path} would replace {item}, which is read. Choose another name.")
+        try:
+            with open(path, "rb") as stream:
+                begin = stream.read(256)
+        except OSError as error:
+            raise ConfigError(f"{option}: {path}: {error.strerror}. Choose another name.") from error
+        if begin and mark not in begin:
+            raise ConfigError(f"{option}: {path} is there already and was not written by s5lib. Choose another name.")
 
 
 @contextlib.contextmanager

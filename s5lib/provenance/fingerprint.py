@@ -44,8 +44,8 @@ class Fingerprint:
     values: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the values as JSON has them: tuples are lists, keys strings."""
-        plain: dict[str, Any] = parse_json(to_json(dict(self.values)), "a fingerprint")
+        """Return the values as JSON has them: tuples are lists, keys strings, and what is no plain value is text."""
+        plain: dict[str, Any] = parse_json(to_json(dict(self.values), default=str), "a fingerprint")
         return plain
 
     def changes_since(self, earlier: Any, defaults: Mapping[str, Any] | None = None) -> list[Change]:
@@ -55,8 +55,8 @@ class Fingerprint:
             earlier: anything; what is not a mapping counts as empty.
             defaults: nested in the same way: values that hold where ``earlier`` has none.
         """
-        plain = Fingerprint(defaults or {}).as_json()
-        return list(_changes(earlier if isinstance(earlier, Mapping) else {}, self.as_json(), plain))
+        before = Fingerprint(earlier if isinstance(earlier, Mapping) else {}).as_json()
+        return list(_changes(before, self.as_json(), Fingerprint(defaults or {}).as_json()))
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], defaults: Any, name: str = "") -> Iterator[Change]:

@@ -14,6 +14,7 @@ import fcntl
 import logging
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -86,21 +87,22 @@ def folder_lock(folder: str | os.PathLike[str], wait: bool = True) -> Iterator[N
 
 def _acquire(path: str, folder: Path, wait: bool) -> tuple[int, str]:
     """Return the descriptor and the path of the file that now locks the folder."""
-    announced = ""
+    announced = ("", "")
     while True:
         taken = _try(path)
         if isinstance(taken, tuple):
             _write_owner(taken[0])
             return taken
+        process, where = _owner(taken)
+        advice = f" If it has ended, delete {taken}." if taken.endswith(".exclusive") else ""
         if not wait:
             raise ConfigError(
-                f"{folder} is in use by {_described(taken)}. Wait for it, or use another folder, by --tag, --expdir or "
-                f"--out.{_advice(taken)}"
+                f"{folder} is in use by {process}. Wait for it, or use another folder, by --tag, --expdir or --out."
+                f"{where}{advice}"
             )
-        owner = _described(taken)
-        if owner != announced:
-            log.info("%s is in use by %s: waiting for it to finish.%s", folder, owner, _advice(taken))
-            announced = owner
+        if (process, where) != announced:
+            log.info("%s is in use by %s: waiting for it to finish.%s%s", folder, process, where, advice)
+            announced = process, where
         time.sleep(_POLL_SECONDS)
 
 
@@ -152,10 +154,7 @@ def _lines(path: str) -> list[str]:
         return [""]
 
 
-def _described(path: str) -> str:
-    first = _lines(path)[0]
-    return first if first.isprintable() and first.startswith("process ") else "another process"
-
-
-def _advice(path: str) -> str:
-    return f" If it has ended, delete {path}." if path.endswith(".exclusive") else ""
+def _owner(path: str) -> tuple[str, str]:
+    """Return who holds a lock, and a sentence that says where and since when, or an empty string."""
+    match = re.fullmatch(r"(process [0-9]{1,10}) (on .{1,100} since [-0-9: ]{1,30})", _lines(path)[0])
+    return (match[1], f" It runs {match[2]}.") if match and match[2].isprintable() else ("another process", "")

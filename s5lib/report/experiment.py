@@ -20,7 +20,7 @@ from s5lib.errors import DataError, nearest
 from s5lib.evaluation import Summary, read_results
 from s5lib.provenance.digest import file_digest
 from s5lib.systems.outputs import read_record
-from s5lib.untrusted import Record, is_number, parse_json, read_bytes, read_yaml
+from s5lib.untrusted import Record, is_number, parse_json, read_bytes, yaml_record
 from s5lib.untrusted.documents import LINES_BYTES
 
 __all__ = ["Experiment", "System", "TrainedModel", "read_experiments"]
@@ -147,7 +147,7 @@ def _read(folder: Path, name: str, results: list[Path] | None, several: bool) ->
 
 def _model(folder: Path) -> TrainedModel:
     path = folder / "config.yaml"
-    config = dict(Record(read_yaml(path), path, advice="Expected is what 's5lib train' writes.").values)
+    config = dict(yaml_record(path, advice="Expected is what 's5lib train' writes.").values)
     steps = config["steps"] if isinstance(config.get("steps"), dict) else {}
     found = {path.parent.name: path for path in folder.glob("*/history.jsonl")}
     order = [step for step in steps if step in found] + sorted(set(found) - set(steps))
@@ -156,10 +156,10 @@ def _model(folder: Path) -> TrainedModel:
 
 def _history(path: Path) -> list[dict]:
     """Read what a training logged; a last line that is not finished is of a training that goes on."""
-    rows, how = [], {"advice": "It is not what training logs: remove the line."}
+    rows, advice = [], "It is not what training logs: remove the line."
     for number, line in enumerate(read_bytes(path, LINES_BYTES).split(b"\n")[:-1], 1):
         place = f"{path}, line {number}"
-        row = Record(parse_json(line, place, **how), place, **how)
+        row = Record(parse_json(line, place, advice=advice), place, advice=advice)
         numbers = {key: value for key, value in row.values.items() if is_number(value)}
         rows.append({**numbers, "step": row.integer("step", least=0)})
     return rows

@@ -19,12 +19,13 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from s5lib.provenance.files import write_json
 from s5lib.scenes.corpus import Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
-from s5lib.untrusted import Record, is_number, path_below, read_json
+from s5lib.untrusted import Record, is_number, json_record, path_below
 
 __all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadata"]
 
@@ -43,7 +44,7 @@ def read_metadata(path: str | os.PathLike) -> dict:
     Raises:
         DataError: the file is missing or not a JSON object.
     """
-    return dict(Record(read_json(path), path).values)
+    return dict(json_record(path).values)
 
 
 def write_metadata(metadata: Mapping, path: str | os.PathLike) -> None:
@@ -105,7 +106,7 @@ def _event(event: Record, folder: Path, spatial: bool) -> Event:
     )
 
 
-def _numbers(values: object, count: int, most: float) -> tuple[float, ...] | None:
+def _numbers(values: Any, count: int, most: float) -> tuple[float, ...] | None:
     """Return ``count`` floats of at most ``most``; None where ``values`` are something else."""
     fits = isinstance(values, list) and len(values) == count and all(is_number(v) and abs(v) <= most for v in values)
     return tuple(map(float, values)) if fits else None

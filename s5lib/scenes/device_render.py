@@ -1,15 +1,16 @@
 """A batch of scenes to waveforms with torch, on any device: what :mod:`s5lib.scenes.render` does with numpy.
 
-:func:`pack` lays the parts of several scenes out as tensors, which :func:`render_batch` convolves, scales and adds
+:func:`pack` lays the parts of several scenes out as tensors; :func:`render_batch` convolves, scales and adds them
 where they are.  Convolution is overlap-add on one grid of blocks and a sound's level comes from autocorrelations, as in
-:mod:`s5lib.scenes.convolution`; the block is as long as the longest impulse response of the batch.  The host reads
-nothing back, and values are added in a fixed order, so that a device gives the same bits every time.
+:mod:`s5lib.scenes.convolution`; the block is as long as the batch's longest impulse response.  The host never waits for
+the device, and values are added in a fixed order, so that a device gives the same bits every time.
 
 Not for a single scene on the CPU: the renderer transforms each impulse response only once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.fft import irfft, rfft
+from torch.utils.data import get_worker_info
 
 from s5lib.scenes.convolution import block_length
 from s5lib.scenes.parts import EventParts, SceneParts
@@ -35,15 +37,21 @@ def pack(scenes: Sequence[SceneParts], num_sources: int) -> dict:
         A dict of tensors and numbers.  The E sounds are cut into N blocks, which come in rounds of at most one sound of
         each scene, so that what a round adds does not overlap.
     """
-    noise = np.stack([scene.noise for scene in scenes])
+    channels, length = scenes[0].num_channels, scenes[0].num_samples
     events, rounds = _in_rounds(scenes)
     response = max((event.filters.shape[1] for *_, event in events), default=1)
     block = block_length(response)
-    per_scene = -(-noise.shape[2] // block)
+    per_scene = -(-length // block)
     counts = [-(-(event.onset % block + len(event.sound)) // block) for *_, event in events]
     starts = np.cumsum([0, *counts])
-    blocks = np.zeros((starts[-1], block), np.float32)
-    filters = np.zeros((len(events), noise.shape[1] + 1, response), np.float32)
+    large = {
+        "noise": _new_tensor(len(scenes), channels, length),
+        "blocks": _new_tensor(int(starts[-1]), block),
+        "filters": _new_tensor(len(events), channels + 1, response),
+    }
+    noise, blocks, filters = (tensor.numpy() for tensor in large.values())
+    for index, parts in enumerate(scenes):
+        _put_noise(parts, noise[index])
     # Blocks behind the end of their scene go to a place behind all others, which is then left out.
     wet = np.full(len(blocks), len(scenes) * per_scene)
     dry = np.full(len(blocks), len(scenes) * num_sources * per_scene)
@@ -52,8 +60,10 @@ def pack(scenes: Sequence[SceneParts], num_sources: int) -> dict:
         rows = slice(starts[number], starts[number + 1])
         inside = slice(rows.start, rows.start + max(0, min(counts[number], per_scene - first)))
         steps = first + np.arange(inside.stop - inside.start)
-        blocks[rows].reshape(-1)[offset : offset + len(event.sound)] = event.sound
-        filters[number, :, : event.filters.shape[1]] = event.filters
+        samples, stop = blocks[rows].reshape(-1), offset + len(event.sound)
+        samples[:offset], samples[stop:] = 0, 0
+        np.divide(event.sound, event.peak, out=samples[offset:stop])
+        filters[number, :, : event.filters.shape[1]], filters[number, :, event.filters.shape[1] :] = event.filters, 0
         wet[inside] = scene * per_scene + steps
         if num_sources and slot is not None:
             dry[inside] = (scene * num_sources + slot) * per_scene + steps
@@ -61,11 +71,8 @@ def pack(scenes: Sequence[SceneParts], num_sources: int) -> dict:
     of_sound = np.full((len(events), max(counts, default=0)), len(blocks))
     for row, start, count in zip(of_sound, starts, counts, strict=False):
         row[:count] = start + np.arange(count)
-    values = [noise.shape[1] * (len(event.sound) + event.filters.shape[1] - 1) for *_, event in events]
-    arrays = {
-        "noise": noise,  # [B, M, T]
-        "blocks": blocks,  # [N, block]
-        "filters": filters,  # [E, M + 1, response]
+    values = [channels * (len(event.sound) + event.filters.shape[1] - 1) for *_, event in events]
+    small = {
         "sound": np.repeat(np.arange(len(events)), counts),  # [N], to which sound a block belongs
         "of_sound": of_sound,  # [E, most blocks of a sound], N where it has fewer
         "levels": np.array([event.level for *_, event in events]) * np.sqrt(values),  # [E], root of the energy
@@ -73,8 +80,30 @@ def pack(scenes: Sequence[SceneParts], num_sources: int) -> dict:
         "dry_rows": heard,  # the blocks that targets have in their scenes
         "dry_places": dry[heard],
     }
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    return {**tensors, "rounds": [0, *starts[rounds].tolist()], "num_sources": num_sources}
+    tensors = {name: torch.from_numpy(array) for name, array in small.items()}
+    return {**large, **tensors, "rounds": [0, *starts[rounds].tolist()], "num_sources": num_sources}
+
+
+def _new_tensor(*shape: int) -> Tensor:
+    """Return a tensor to be filled; in a loader's process, one that reaches the training process without a copy."""
+    if get_worker_info() is None:
+        return torch.empty(shape)
+    storage = torch.empty(0).untyped_storage()._new_shared(4 * math.prod(shape))  # as torch's default_collate
+    return torch.empty(0).set_(storage).view(shape)
+
+
+def _put_noise(scene: SceneParts, target: np.ndarray) -> None:
+    """Write a scene's noise ``[M, T]``."""
+    if len(scene.noises) != 1:
+        target[:] = 0
+    for noise in scene.noises:
+        part = target[:, noise.onset : noise.onset + noise.samples.shape[1]]
+        samples, gain = noise.samples[:, : part.shape[1]], np.float32(noise.gain)
+        if len(scene.noises) == 1:
+            target[:, : noise.onset], target[:, noise.onset + part.shape[1] :] = 0, 0
+            np.multiply(samples, gain, out=part)
+        else:
+            part += gain * samples
 
 
 def _in_rounds(scenes: Sequence[SceneParts]) -> tuple[list[tuple[int, int | None, EventParts]], list[int]]:
@@ -125,7 +154,8 @@ def _gains(spectra: Tensor, filters: Tensor, parts: dict) -> Tensor:
     lags = irfft(torch.view_as_real(filters).square().sum((1, -1)), n=2 * block)[:, :block]
     lags[:, 1:] *= 2
     kernel = rfft(lags, n=2 * block) / block
-    kernel[:, [0, -1]] /= 2
+    kernel[:, 0] /= 2
+    kernel[:, -1] /= 2
     # The sounds' side: each block with itself and the next one of the same sound.
     sound = parts["sound"]
     followed = torch.zeros_like(spectra)

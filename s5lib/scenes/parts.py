@@ -14,7 +14,7 @@ from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.reader import SceneReader
 from s5lib.scenes.rooms import direct_path
 
-__all__ = ["EventParts", "SceneParts", "gather"]
+__all__ = ["EventParts", "NoiseParts", "SceneParts", "gather"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class EventParts:
     """One sound at one position of the room."""
 
     sound: np.ndarray
-    """[n] float32; its peak is 1."""
+    """[n] float32."""
+    peak: np.float32
+    """What the sound is divided by."""
     onset: int
     """Sample of the scene at which it begins."""
     filters: np.ndarray
@@ -32,14 +34,25 @@ class EventParts:
 
 
 @dataclass(frozen=True)
-class SceneParts:
-    """The parts of one scene."""
+class NoiseParts:
+    """One background recording."""
 
-    noise: np.ndarray
-    """[M, T] float32, at its final level."""
+    samples: np.ndarray
+    """[M, n] float32."""
+    onset: int
+    gain: float
+
+
+@dataclass(frozen=True)
+class SceneParts:
+    """The parts of a scene of M channels and T samples; sounds and noise are views of what the reader keeps."""
+
+    num_channels: int
+    num_samples: int
     events: tuple[EventParts, ...]
     """Targets first."""
     num_targets: int
+    noises: tuple[NoiseParts, ...]
 
 
 def gather(reader: SceneReader, scene: SceneDescription) -> SceneParts:
@@ -48,14 +61,16 @@ def gather(reader: SceneReader, scene: SceneDescription) -> SceneParts:
     Raises:
         DataError: a file is missing or not usable, or does not fit the description.
     """
+    channels, parts = reader.noise_parts(scene)
     events = tuple(_event(reader, scene, event) for event in scene.events)
-    return SceneParts(reader.noise(scene), events, len(scene.targets))
+    noises = tuple(NoiseParts(*part) for part in parts)
+    return SceneParts(channels, scene.num_samples, events, len(scene.targets), noises)
 
 
 def _event(reader: SceneReader, scene: SceneDescription, event: Event) -> EventParts:
     rate, (position,) = scene.sample_rate, reader.positions(scene, (event,))
-    sound, rooms = reader.sound(event, rate), reader.stores(rate)[1]
+    (sound, peak), rooms = reader.sound(event, rate), reader.stores(rate)[1]
     response = rooms.responses(scene.sofa_path)[position]
     direct = direct_path(response[0], *reader.direct_range(scene), reader.preset.signed_peak)
     filters = np.concatenate([response, direct[None]])
-    return EventParts(sound, int(event.onset * rate), filters, reader.level(scene, event))
+    return EventParts(sound, peak, int(event.onset * rate), filters, reader.level(scene, event))

@@ -57,25 +57,33 @@ class SceneReader:
     def __getstate__(self):
         return {**self.__dict__, "_stores": {}}  # a data loader's workers fill their own
 
-    def noise(self, scene: SceneDescription) -> np.ndarray:
-        """Return the background ``[M, T]``; zeros where the scene has none."""
+    def noise_parts(self, scene: SceneDescription) -> tuple[int, list[tuple[np.ndarray, int, float]]]:
+        """Return M and, of each noise, the samples ``[M, n]``, the sample of the scene it begins at, and its gain."""
         rate = scene.sample_rate
         parts = [(event, self._cut(event, rate)) for event in scene.noises]
         if scene.room_path is not None:
             channels, like = self.stores(rate)[1].room(scene.sofa_path).num_channels, scene.room_path
         else:
             channels, like = len(parts[0][1]), scene.noises[0].path
-        total = np.zeros((channels, scene.num_samples), np.float32)
+        scaled = []
         for event, samples in parts:
             if len(samples) != channels:
                 raise DataError(
                     f"{event.path}: {len(samples)} channels, but {like} has {channels}; noise must be recorded with "
                     "the room's microphone."
                 )
-            energy = float(np.mean(np.square(samples), dtype=np.float64))
+            energy = sum(float(np.sum(np.square(channel), dtype=np.float64)) for channel in samples) / samples.size
             if energy == 0.0:
                 raise DataError(f"{event.path}: silent from {event.source_time:g} s on; it has no level to scale.")
-            add_from(total, int(event.onset * rate), np.float32(self.level(scene, event) / np.sqrt(energy)) * samples)
+            scaled.append((samples, int(event.onset * rate), float(self.level(scene, event) / np.sqrt(energy))))
+        return channels, scaled
+
+    def noise(self, scene: SceneDescription) -> np.ndarray:
+        """Return the background ``[M, T]``; zeros where the scene has none."""
+        channels, parts = self.noise_parts(scene)
+        total = np.zeros((channels, scene.num_samples), np.float32)
+        for samples, onset, gain in parts:
+            add_from(total, onset, np.float32(gain) * samples)
         return total
 
     def _cut(self, event: Event, rate: int) -> np.ndarray:
@@ -90,17 +98,17 @@ class SceneReader:
             )
         return samples
 
-    def sound(self, event: Event, rate: int) -> np.ndarray:
-        """Return the event's part of its recording, ``[n]`` float32, divided by its peak."""
+    def sound(self, event: Event, rate: int) -> tuple[np.ndarray, np.float32]:
+        """Return the event's part of its recording, ``[n]`` float32, and its peak."""
         samples = self._cut(event, rate)
         if len(samples) != 1:
             raise DataError(f"{event.path}: {len(samples)} channels, expected a recording of one channel.")
-        peak = np.max(np.abs(samples))
+        peak = max(samples.max(), -samples.min())
         if peak == 0.0:
             raise DataError(
                 f"{event.path}: silent for {event.duration:g} s from {event.source_time:g} s on; remove the clip."
             )
-        return samples[0] / peak
+        return samples[0], peak
 
     def level(self, scene: SceneDescription, event: Event) -> float:
         """Return the root mean square that the event has in the scene."""

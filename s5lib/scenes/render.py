@@ -119,9 +119,9 @@ class Renderer(SceneReader):
     def _scaled(self, scene: SceneDescription, event: Event) -> tuple[int, np.ndarray, ResponseSpectra]:
         """Return the first block, the spectra of the event at its final level, and the room's response to it."""
         rate, (position,) = scene.sample_rate, self.positions(scene, (event,))
-        sound, rooms = self.sound(event, rate), self.stores(rate)[1]
+        (sound, peak), rooms = self.sound(event, rate), self.stores(rate)[1]
         response = rooms.spectra(scene.sofa_path, position, *self.direct_range(scene), self.preset.signed_peak)
-        first, spectra = block_spectra(sound, int(event.onset * rate), response.block)
+        first, spectra = block_spectra(sound / peak, int(event.onset * rate), response.block)
         values = (len(sound) + response.length - 1) * response.channels.shape[0]
         power = convolved_energy(spectra, response.kernel) / values
         spectra *= np.float32(self.level(scene, event) / np.sqrt(power))

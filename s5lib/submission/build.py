@@ -11,7 +11,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.evaluation import read_results
 from s5lib.metrics import ScoreTotal
 from s5lib.provenance.digest import file_digest
-from s5lib.provenance.files import move, scratch_folder
+from s5lib.provenance.files import move, require_replaceable, scratch_folder
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import read_sources
@@ -44,8 +44,9 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         )
     infer_dir = infer_dir / "predicted" if (infer_dir / "predicted").is_dir() else infer_dir
     records = {key: read_record(record_path(infer_dir, key)) for key in sorted(rules.soundscapes or {})}
-    for key in records if rules.recordings else ():
-        check_made_from(record_path(infer_dir, key), rules.recordings[key])
+    if rules.recordings:
+        for key in records:
+            check_made_from(record_path(infer_dir, key), rules.recordings[key])
     if not records:
         raise DataError("there are no recordings: the rules name no soundscape.")
     made_by = _one_system(records, infer_dir)
@@ -68,6 +69,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         "dev_set_test_results.json": {**_development(scores), "nparams": nparams, "config": config},
     }
     target = out / f"{name}.zip"
+    require_replaceable({target: f"{name}/eval_".encode()})
     try:
         with scratch_folder(target) as scratch:  # the name of the zip's folder is the file's: the check compares them
             draft = scratch / target.name

@@ -22,7 +22,7 @@ import numpy as np
 from s5lib.errors import CheckpointError, ConfigError
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import write_text
-from s5lib.untrusted import Record, read_json, to_json
+from s5lib.untrusted import json_record, to_json
 
 __all__ = ["Calibration", "calibration_file", "decide", "find_calibration"]
 
@@ -142,8 +142,8 @@ def _read(path: Path) -> tuple[Calibration, str]:
     """Return what :meth:`Calibration.write` has written, and the digest of the checkpoint it belongs to."""
     if not path.is_file():
         raise ConfigError(f"{path}: No such file. Give --calibration none, or a file of 's5lib calibrate'.")
-    how = {"error": CheckpointError, "advice": "The file is no calibration: delete it and run 's5lib calibrate' again."}
-    content = Record(read_json(path, **how), path, **how)
+    advice = "The file is no calibration: delete it and run 's5lib calibrate' again."
+    content = json_record(path, error=CheckpointError, advice=advice)
     content.integer("format", least=1, most=1)
     classes = content.record("classes")
     biases = tuple((label, classes.number(label)) for label in classes.values)

@@ -16,7 +16,7 @@ from typing import Any
 from s5lib.audio import split_entry
 from s5lib.errors import DataError
 from s5lib.provenance import FileStamp, file_digest, remove
-from s5lib.untrusted import Record, read_json, to_json
+from s5lib.untrusted import json_record, read_json, to_json
 
 __all__ = [
     "WRITTEN_BY",
@@ -83,7 +83,7 @@ def read_record(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.")
     advice = "It is damaged: delete it and run the inference stage again."
-    record = Record(read_json(path, advice=advice), path, advice=advice)
+    record = json_record(path, advice=advice)
     sources = [
         {
             **entry.values,

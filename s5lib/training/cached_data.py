@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from s5lib.data import DrawnScenes, RecordedScenes
+from s5lib.data.identity import read_stamps
 from s5lib.errors import ConfigError
 from s5lib.plugins.component import Component
 from s5lib.training.data import TrainingData
@@ -83,19 +84,14 @@ class CachedData(TrainingData):
             log.warning("no features are kept: with --layers %s they change while it trains", s.layers)
             return
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)
-        key = backbone_key(model, s.precision)
+        keys = self._keys(model) if trainer.is_global_zero else {"train": {}, "valid": {}}
         sets = {
-            "train": (
-                self._unrendered(self.drawn),
-                pool,
-                pool_key(self.drawn),
-                f"{self.drawn.corpus.split}-{self.drawn.seed}",
-            ),
-            "valid": (self.recorded, len(self.recorded), recordings_key(self.recorded), "valid"),
+            "train": (self._unrendered(self.drawn), pool, f"{self.drawn.corpus.split}-{self.drawn.seed}"),
+            "valid": (self.recorded, len(self.recorded), "valid"),
         }
         kept = {}
-        for name, (scenes, count, of_scenes, prefix) in sets.items():
-            shards = FeatureShards(self.folder / name, {**key, **of_scenes})
+        for name, (scenes, count, prefix) in sets.items():
+            shards = FeatureShards(self.folder / name, keys[name])
             if trainer.is_global_zero:
                 shards.clear_if_other()
             trainer.strategy.barrier()
@@ -120,3 +116,11 @@ class CachedData(TrainingData):
             seen,
             self.folder,
         )
+
+    def _keys(self, model: nn.Module) -> dict[str, dict[str, Any]]:
+        """Return what the features of both sets are a function of."""
+        key, stamps = backbone_key(model, self.settings.precision), read_stamps(self.recorded.directory.path.parent)
+        return {
+            "train": {**key, **pool_key(self.drawn, stamps)},
+            "valid": {**key, **recordings_key(self.recorded, stamps)},
+        }

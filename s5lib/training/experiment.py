@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.metadata
-import os
+import logging
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import yaml
 
-from s5lib.errors import ConfigError
+from s5lib.errors import CheckpointError, ConfigError
+from s5lib.models.checkpoint import read_header
+from s5lib.provenance import Fingerprint, folder_lock
 from s5lib.provenance.files import write_text
-from s5lib.untrusted import Record, parse_yaml, read_yaml, shown
+from s5lib.untrusted import yaml_record
 from s5lib.version import __version__
 
 __all__ = ["Experiment"]
 
+log = logging.getLogger(__name__)
+
 # May differ between a run and its continuation: the weights stay the same.
 _FREE = {"keep_models", "num_workers", "save_interval", "tensorboard_scenes"}
-
-# Open files of the locks that this process holds.  A lock lasts until the last process that has the file open ends: one
-# that was forked, to mix scenes, would hold the folder for some seconds after its parent was killed.
-_held: set[TextIO] = set()
-
-
-def _let_go() -> None:
-    while _held:
-        _held.pop().close()
-
-
-os.register_at_fork(after_in_child=_let_go)
 
 
 class Experiment:
@@ -47,8 +38,15 @@ class Experiment:
 
     @property
     def finished(self) -> bool:
-        """Whether the final model is there."""
-        return self.model_file.exists()
+        """Whether the final model is there, whole."""
+        if not self.model_file.exists():
+            return False
+        try:
+            read_header(self.model_file)
+        except CheckpointError as error:
+            log.warning("%s It is made again.", error)
+            return False
+        return True
 
     def open(self, asked: dict, defaults: dict | None = None) -> None:
         """Make the folder for ``asked``, or check that it was made for the same.
@@ -65,22 +63,19 @@ class Experiment:
             if self.config_file.exists():
                 self._compare(asked, defaults or {})
                 return
+            for file in (self.model_file, self.resume_file):
+                if file.exists():
+                    raise ConfigError(f"{file} is of no run ({self.config_file} is missing). Choose another --expdir.")
             write_text(self.config_file, yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False))
         except OSError as error:
-            raise ConfigError(
-                f"cannot write into the experiment folder {self.folder}: {error.strerror}. Choose another --expdir."
-            ) from None
+            raise self._not_written(error) from None
 
     def _compare(self, asked: dict, defaults: dict) -> None:
-        how = {"error": ConfigError, "advice": "Use another --tag or --expdir, or delete that folder."}
-        found = Record(read_yaml(self.config_file, **how), self.config_file, **how).values
-        different = [
-            f"{name} was {shown(old)}, now {shown(new)}"
-            for name, old, new in _differences(
-                found, *(parse_yaml(yaml.safe_dump(d), "the options") for d in (asked, defaults))
-            )
-            if name.rpartition(".")[2] not in _FREE
-        ]
+        advice = "Use another --tag or --expdir, or delete that folder."
+        found = yaml_record(self.config_file, error=ConfigError, advice=advice).values
+        changes = Fingerprint(asked).changes_since(found, defaults)
+        free = _FREE | ({"corpus"} if "training data" in found else set())  # known by its content, wherever it lies
+        different = [str(change) for change in changes if change.name.rpartition(".")[2] not in free]
         if different:
             raise ConfigError(
                 f"{self.folder} holds a run with other options: {'; '.join(different[:5])}. "
@@ -88,41 +83,23 @@ class Experiment:
             )
 
     @contextlib.contextmanager
-    def lock(self):
-        """Hold the folder for this process.
+    def lock(self) -> Iterator[None]:
+        """Hold the folder, made where it is missing, for this process.
 
         Raises:
-            ConfigError: another process that still lives holds it.
+            ConfigError: another process that still lives holds it, or it cannot be made.
         """
-        with open(self.folder / ".lock", "a+", encoding="utf-8") as stream:
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                stream.seek(0)
-                raise ConfigError(
-                    f"{self.folder} is in use by process {stream.read().strip() or 'unknown'}. "
-                    "Wait for it, or use another --tag or --expdir."
-                ) from None
-            stream.truncate(0)
-            stream.write(str(os.getpid()))
-            stream.flush()
-            _held.add(stream)
-            try:
-                yield
-            finally:
-                _held.discard(stream)
+                held.enter_context(folder_lock(self.folder, wait=False))
+            except OSError as error:
+                raise self._not_written(error) from None
+            yield
 
-
-def _differences(old, new, defaults, name=""):
-    """Yield ``(name, old, new)`` of what differs between two nested mappings."""
-    for key in new:
-        default = defaults.get(key)
-        here, there = old.get(key, default), new[key]
-        path = f"{name}.{key}" if name else key
-        if isinstance(here, dict) and isinstance(there, dict):
-            yield from _differences(here, there, default if isinstance(default, dict) else {}, path)
-        elif here != there:
-            yield path, here, there
+    def _not_written(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"cannot write into the experiment folder {self.folder}: {error.strerror}. Choose another --expdir."
+        )
 
 
 def versions() -> dict[str, str]:

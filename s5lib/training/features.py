@@ -28,10 +28,11 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from s5lib.data import DrawnScenes, RecordedScenes, collate
+from s5lib.data.identity import recordings_digest
 from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError, DataError
-from s5lib.provenance.files import atomic_write, write_text
-from s5lib.untrusted import Record, read_json, to_json
+from s5lib.provenance import Stamps, atomic_write, write_text
+from s5lib.untrusted import json_record, to_json
 
 __all__ = [
     "FeatureScenes",
@@ -61,10 +62,6 @@ def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
     return not first.requires_grad and torch.equal(first, second)
 
 
-def _digest(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
 def backbone_key(model: nn.Module, precision: str) -> dict:
     """Return what says which function of a mixture the features are: the weights that do not train, and options."""
     digest = hashlib.sha256()
@@ -75,25 +72,24 @@ def backbone_key(model: nn.Module, precision: str) -> dict:
     return {"backbone": digest.hexdigest()[:16], "options": repr(model.config), "precision": precision}
 
 
-def pool_key(scenes: DrawnScenes) -> dict:
-    """Return what the training mixtures are a function of: the corpus's files, the drawing's settings, the seed."""
+def pool_key(scenes: DrawnScenes, stamps: Stamps) -> dict:
+    """Return what the training mixtures are a function of: the corpus's files, the drawing's settings, the seed.
+
+    Args:
+        scenes: the mixtures.
+        stamps: of files that are known already.
+    """
     corpus = scenes.corpus
-    clips = [
-        clip for group in (*corpus.events.values(), *corpus.interferences.values(), corpus.noises) for clip in group
-    ]
-    files = [f"{clip.path.relative_to(corpus.root)} {clip.info}" for clip in clips]
-    files += [f"{path.relative_to(corpus.root)} {path.stat().st_size}" for path in corpus.room_paths]
-    return {"corpus": _digest(files), "scenes": repr(scenes.settings), "seed": scenes.seed}
+    return {
+        "corpus": stamps.digest(corpus.files, corpus.root),
+        "scenes": repr(scenes.settings),
+        "seed": scenes.seed,
+    }
 
 
-def recordings_key(scenes: RecordedScenes) -> dict:
-    """Return what a validation set is a function of: its recordings' files and labels."""
-    lines = []
-    for recording in scenes.directory:
-        path = Path(recording.mixture)
-        told = path.stat() if path.exists() else None  # a part of an archive has no file of its own
-        lines.append(f"{recording.id} {path} {told and (told.st_size, told.st_mtime_ns)} {recording.labels}")
-    return {"recordings": _digest(lines)}
+def recordings_key(scenes: RecordedScenes, stamps: Stamps) -> dict:
+    """Return what a validation set is a function of: its recordings and labels; ``stamps``: of known files."""
+    return {"recordings": recordings_digest(scenes.directory, stamps)}
 
 
 class FeatureScenes(Dataset):
@@ -146,7 +142,7 @@ class FeatureShards:
         """Delete shards of another key; for one process, before any fills."""
         file = self.folder / "key.json"
         try:
-            found = Record(read_json(file), file).values
+            found = json_record(file).values
         except DataError:
             found = None
         if found == self.key:
@@ -154,8 +150,9 @@ class FeatureShards:
         if found is not None:
             changed = ", ".join(sorted(name for name in {*found, *self.key} if found.get(name) != self.key.get(name)))
             log.info("%s: the features there are of another %s; they are computed anew", self.folder, changed)
-        shutil.rmtree(self.folder, ignore_errors=True)
         try:
+            for shard in self.folder.glob("[0-9]*.npy"):
+                shard.unlink()
             write_text(file, to_json(self.key, indent=1) + "\n")
         except OSError as error:
             raise self._not_written(error) from None

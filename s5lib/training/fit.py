@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from s5lib.config.options import fill, options_of
-from s5lib.data import CorpusDescription, DrawnScenes, RecordedScenes
+from s5lib.data import CorpusDescription, DataDirectory, DrawnScenes, RecordedScenes
+from s5lib.data.identity import corpus_digest, read_stamps, recordings_digest
 from s5lib.errors import ConfigError
 from s5lib.plugins import check_capabilities, find
 from s5lib.provenance.files import atomic_write
@@ -52,30 +53,31 @@ def fit(run: Run) -> Path:
         require_features(run.kind, component)
     options = _with_sizes(run, component, corpus)
     component.configure(**options)  # a wrong option is told before a folder is made for it
-    if processes.is_main:
-        asked = {
-            "kind": run.kind,
-            "name": run.component,
-            "distribution": component.distribution,
-            "version": component.version,
-            "options": options,
-            "labels": list(corpus.labels),
-            "corpus": str(corpus.root),
-            "scenes": asdict(scenes),
-            "seed": run.seed,
-            "init": str(run.init) if run.init else None,
-            "steps": {name: asdict(s) for name, s in settings.items()},
-        }
-        defaults = default_settings(run.kind)
-        final.open(asked, {"steps": dict.fromkeys(settings, defaults), "scenes": asdict(DrawSettings())})
-    else:  # it writes nothing, and says what went wrong alone
-        logging.getLogger("s5lib").setLevel(logging.WARNING)
-    if final.finished:
-        log.info("finished already: %s", final.model_file)
-        return final.model_file
     with contextlib.ExitStack() as held:
         if processes.is_main:
-            held.enter_context(final.lock())
+            held.enter_context(final.lock())  # before anything in the folder is read or written
+            asked = {
+                "kind": run.kind,
+                "name": run.component,
+                "distribution": component.distribution,
+                "version": component.version,
+                "options": options,
+                "labels": list(corpus.labels),
+                "corpus": str(corpus.root),
+                "scenes": asdict(scenes),
+                "seed": run.seed,
+                "init": str(run.init) if run.init else None,
+                "steps": {name: asdict(s) for name, s in settings.items()},
+            }
+            defaults, digests = default_settings(run.kind), _digests(run, corpus)
+            before = {"steps": dict.fromkeys(settings, defaults), "scenes": asdict(DrawSettings()), **digests}
+            final.open({**asked, **digests}, before)
+        else:  # it writes nothing, and says what went wrong alone
+            logging.getLogger("s5lib").setLevel(logging.WARNING)
+        if final.finished:
+            log.info("finished already: %s", final.model_file)
+            return final.model_file
+        if processes.is_main:
             held.enter_context(log_file(final.folder / "train.log"))
         _warn_of_duplicate_labels(run.kind, component, scenes)
         train = Corpus(corpus.root, "train")
@@ -109,6 +111,18 @@ def fit(run: Run) -> Path:
                 shutil.copyfile(last, temporary)
     log.info("%s %s is trained: %s", run.kind, run.component, final.model_file)
     return final.model_file
+
+
+def _digests(run: Run, corpus: CorpusDescription) -> dict[str, str]:
+    """Return what the weights depend on beside options: the contents of corpus, validation set and initial weights."""
+    stamps = read_stamps(run.data_dir)
+    digests = {
+        "training data": corpus_digest(corpus.root, "train", stamps),
+        "validation data": recordings_digest(DataDirectory.read(run.data_dir / "valid"), stamps),
+    }
+    if run.init is not None and run.init.is_file():
+        digests["initial weights"] = stamps[run.init]
+    return digests
 
 
 def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:

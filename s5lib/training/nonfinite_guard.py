@@ -44,18 +44,17 @@ class Guard(lightning.Callback):
 
     def on_before_backward(self, trainer, pl_module, loss):
         self._in_loss = False
-        loss = loss.detach() * trainer.accumulate_grad_batches
-        self._losses.append(loss)
-        # Of several processes only the gradient, which they share, may end the run: all of them then do.
-        if trainer.world_size == 1 and not torch.isfinite(loss):
-            self._stop(trainer, "loss", loss)
-        self._recent.append(loss)
+        self._losses.append(loss.detach().float() * trainer.accumulate_grad_batches)
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm):
-            self._stop(trainer, "norm of the gradient", norm)
+        norm = torch.nn.utils.get_total_norm(gradients).float()
+        # Of several processes only the gradient, which they share, may end the run: all of them then do.
+        losses = self._losses if trainer.world_size == 1 else []
+        if not torch.isfinite(torch.stack([*losses, norm])).all():  # the one time in a step that a GPU is waited for
+            bad = [loss for loss in losses if not torch.isfinite(loss)]
+            self._stop(trainer, "loss" if bad else "norm of the gradient", bad[0] if bad else norm)
+        self._recent.extend(self._losses)
 
     def on_exception(self, trainer, pl_module, exception):
         if self._in_loss and isinstance(exception, S5Error):  # an aligner that was given what is not a number

@@ -18,7 +18,7 @@ from s5lib.errors import S5Error
 from s5lib.scenes import Corpus, DrawSettings, Renderer, Scene, SceneDrawer
 from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.writing import write_scene
-from s5lib.untrusted import Record, read_json
+from s5lib.untrusted import json_record
 from s5lib.untrusted.terminal import safe_output
 
 __all__ = ["replay"]
@@ -37,7 +37,7 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
         DataError: the file is none of these, or the corpus has changed so that a scene cannot be drawn.
     """
     advice = "A training run that stops at a bad loss writes bad_batch.json."
-    batch = Record(read_json(path, advice=advice), path, advice=advice)
+    batch = json_record(path, advice=advice)
     drawing = fill(batch.record("drawing").values, options_of(DrawSettings), f"{path}: drawing")
     settings, seed = DrawSettings(**drawing), batch.integer("seed", least=0)
     corpus = Corpus(batch.path("corpus"), batch.name("split"))

@@ -16,7 +16,7 @@ from s5lib.untrusted.documents import (
     to_json,
 )
 from s5lib.untrusted.names import check_file_name, is_file_name, path_below
-from s5lib.untrusted.record import Record, is_number
+from s5lib.untrusted.record import Record, is_number, json_record, yaml_record
 from s5lib.untrusted.text import as_markdown, printable, shown
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "check_file_name",
     "is_file_name",
     "is_number",
+    "json_record",
     "parse_json",
     "parse_yaml",
     "path_below",
@@ -36,4 +37,5 @@ __all__ = [
     "read_yaml",
     "shown",
     "to_json",
+    "yaml_record",
 ]

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 from s5lib.errors import DataError, S5Error
 from s5lib.untrusted.text import printable, shown
@@ -44,7 +44,7 @@ def reported(where: object, advice: str = "") -> Iterator[None]:
         raise DataError(f"{where}: not an archive, or damaged ({reason}).{' ' * bool(advice)}{advice}") from None
 
 
-def open_zip(source: str | os.PathLike[str] | BinaryIO, where: object, advice: str = "") -> zipfile.ZipFile:
+def open_zip(source: str | os.PathLike[str] | IO[bytes], where: object, advice: str = "") -> zipfile.ZipFile:
     """Open a zip archive.
 
     Raises:

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import yaml
@@ -175,14 +175,16 @@ def parse_yaml(content: bytes | str, where: object, *, error: Raised = DataError
     return document
 
 
-def to_json(value: Any, indent: int | None = None, sort_keys: bool = False) -> str:
+def to_json(
+    value: Any, indent: int | None = None, sort_keys: bool = False, default: Callable[[Any], Any] | None = None
+) -> str:
     """Return ``value`` as JSON that every parser reads.
 
     Raises:
         DataError: it holds NaN or an infinity, which JSON does not have.
     """
     try:
-        return json.dumps(value, indent=indent, sort_keys=sort_keys, allow_nan=False)
+        return json.dumps(value, indent=indent, sort_keys=sort_keys, default=default, allow_nan=False)
     except ValueError:
         _check(value, "a result", DataError, "It was not written.")
         raise

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from s5lib.errors import DataError
+from s5lib.untrusted.documents import read_json, read_yaml
 from s5lib.untrusted.names import is_file_name
 from s5lib.untrusted.text import shown
 
-__all__ = ["Record", "is_number"]
+__all__ = ["Record", "is_number", "json_record", "yaml_record"]
 
 _REQUIRED: Any = object()
 
@@ -127,7 +129,7 @@ class Record:
         return value
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Return whether ``value`` is a finite int or float, not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -149,3 +151,13 @@ def _range(least: float, above: float, most: float) -> str:
 
 def _kind(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def json_record(path: str | os.PathLike[str], *, error: type[Exception] = DataError, advice: str = "") -> Record:
+    """Return the mapping in a JSON file; for arguments and errors see :func:`~s5lib.untrusted.documents.read_json`."""
+    return Record(read_json(path, error=error, advice=advice), path, error=error, advice=advice)
+
+
+def yaml_record(path: str | os.PathLike[str], *, error: type[Exception] = DataError, advice: str = "") -> Record:
+    """Return the mapping in a YAML file; for arguments and errors see :func:`~s5lib.untrusted.documents.read_json`."""
+    return Record(read_yaml(path, error=error, advice=advice), path, error=error, advice=advice)

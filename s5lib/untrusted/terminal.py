@@ -85,7 +85,7 @@ def safe_output() -> Iterator[None]:
     null = open(os.devnull, "w", encoding="utf-8") if None in before else None  # noqa: SIM115 - closed below
     out = _SafeStream(sys.stdout or null, "\n\t")  # type: ignore[arg-type]
     error = _SafeStream(sys.stderr or null, "\n\t\r")  # type: ignore[arg-type]  # progress bars go back to the line's start
-    sys.stdout, sys.stderr = out, error  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, error
     ended = None
     try:
         yield

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from small_corpus import write_wav
 
-from s5lib.audio import probe, read_audio
+from s5lib.audio import open_audio, probe, read_audio
 from s5lib.errors import DataError
+from s5lib.evaluation.waveforms import Workspace, read_mixture, read_rows
 
 
 def test_files(tmp_path):
@@ -52,3 +53,32 @@ def test_commands_are_not_run(tmp_path):
         with pytest.raises(DataError, match="is a command; s5lib runs none"):
             call(f"touch {tmp_path}/ran |")
     assert not (tmp_path / "ran").exists()
+
+
+def test_archives_are_scored_like_files(tmp_path):
+    """Every reader takes them: the one of scoring, into rows, too."""
+    kaldiio = pytest.importorskip("kaldiio")
+    sound = np.random.default_rng(0).integers(-3000, 3000, (500, 2), np.int16)
+    rows = {"mix": (16000, sound), "one": (16000, sound[:, 0])}
+    kaldiio.save_ark(str(tmp_path / "wav.ark"), rows, scp=str(tmp_path / "wav.scp"))
+    entries = dict(line.split(maxsplit=1) for line in (tmp_path / "wav.scp").read_text().splitlines())
+    mixture, rate = read_mixture(entries["mix"], Workspace())
+    assert rate == 16000
+    np.testing.assert_array_equal(mixture, sound[:, 0] / 32768)
+    np.testing.assert_array_equal(
+        read_rows([entries["one"]] * 2, 500, rate, "reference", Workspace())[0], [mixture] * 2
+    )
+    with open_audio(entries["mix"], 8000) as audio:
+        assert audio.num_samples == 250 and audio.read(100, 200).shape == (2, 100)
+
+
+def test_bytes_and_cut_entries(tmp_path):
+    kaldiio = pytest.importorskip("kaldiio")
+    sound = np.arange(200, dtype=np.uint8)
+    kaldiio.save_ark(str(tmp_path / "wav.ark"), {"a": (8000, sound)}, scp=str(tmp_path / "wav.scp"))
+    entry = (tmp_path / "wav.scp").read_text().split()[1]
+    np.testing.assert_allclose(read_audio(entry)[0][0], (sound - 128.0) / 128)
+    content = (tmp_path / "wav.ark").read_bytes()
+    (tmp_path / "wav.ark").write_bytes(content[:-50])
+    with pytest.raises(DataError, match="50 bytes are missing"):
+        probe(entry)

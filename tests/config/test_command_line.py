@@ -58,6 +58,8 @@ def test_values_are_usable_or_rejected_in_one_line(command, capsys):
         ("infer x.wav --out o --separator s --labels Speech,,Cough", "--labels empty"),
         ("infer x.wav --out o --separater s", "--separater --separator"),
         ("infer x.wav --out o --format wav", "'wav' float pcm24 flac"),
+        ("infer x.wav --out o --system iteratif", "'iteratif' 'iterative'"),
+        ("infer x.wav --out o --system iterative --rounds 0", "--rounds '0'"),
         ("prepare --data_dir d --dump_dir d --test-scene 3", "--test-scene --test_scenes"),
         ("synth --data_root d --out o --num_scenes 0", "--num_scenes '0'"),
         ("synth --data_root d --out o --num_scenes 1 --preset papers", "'papers' 'paper'"),
@@ -67,6 +69,9 @@ def test_values_are_usable_or_rejected_in_one_line(command, capsys):
         ("train separator --data_dir d --expdir e --max_steps 1.5", "--max_steps '1.5' integer"),
         ("calibrate --data_dir d --tagger t --separator s --folds 1", "--folds '1'"),
         ("score --out o --penalty_fn inf", "--penalty_fn 'inf'"),
+        ("describe m2d --seconds 0", "--seconds '0'"),
+        ("train separator --data_dir d --expdir e --num_processes 0", "--num_processes '0'"),
+        ("report e --audio ogg", "'ogg' mp3 flac none"),
         ("plugins -x", "'-x'"),
     ],
 )

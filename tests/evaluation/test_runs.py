@@ -75,6 +75,12 @@ def test_what_a_run_has_not_is_a_dash(runs, tmp_path):
     assert "x - z" not in tables["CA-PI-SDRi"]
 
 
+def test_every_figure_can_be_asked_for(runs, tmp_path):
+    (comparison,) = compare_runs(read_runs(runs), ["mixture_floor"])
+    assert comparison.values["x"]["both"] == [0, 0]
+    assert [c.figure for c in compare_runs(read_runs(runs))] == [FIGURES["pi_sdri"]]
+
+
 def test_other_scenes_are_refused(runs, tmp_path):
     lines = runs["x"][0].read_text().splitlines()
     other = tmp_path / "other.jsonl"

@@ -243,14 +243,19 @@ def test_gain_of_inference_is_taken_off(own):
         ("--references a --data_dir b --estimates c", "either --data_dir or --references"),
         ("--references a", "either --infer_dir or --estimates"),
         ("--data_dir a --infer_dir b --oracle_estimates c", "goes with --estimates"),
-        ("--references a --estimates b --nj 0", "--nj is 0"),
-        ("--references a --estimates b --penalty_fn nan", "--penalty_fn is nan"),
         ("--references nowhere --estimates b", "nowhere"),
     ],
 )
 def test_wrong_use(tmp_path, capsys, options, message):
     assert main(["score", *options.split(), "--out", str(tmp_path / "R.md")]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--nj=0", "--penalty_fn=nan", "--penalty_fp=inf"])
+def test_values_that_an_option_cannot_have(tmp_path, capsys, option):
+    with pytest.raises(SystemExit, match="2"):
+        main(["score", "--references", "a", "--estimates", "b", option, "--out", str(tmp_path / "R.md")])
+    assert option.partition("=")[0] in capsys.readouterr().err
 
 
 def test_a_set_without_any_source(own, capsys):

@@ -1,4 +1,9 @@
-"""The loss against values of the public DCASE 2026 baseline and of equation (3)."""
+"""The loss against values of the public DCASE 2026 baseline and of equation (3).
+
+How ``loss.json`` was made: :func:`signals` gives the inputs.  ``official`` is the output of the baseline's own loss
+(tag v1.1.0, torch 2.11, CPU, float32), which averages over all slots; ``paper`` is equation (3), by the search of all
+permutations inside the classes, averaged over the active slots; ``permutation[b][i]`` is the estimate of reference i.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""The metric against values of the public DCASE 2026 baseline, and of equations (10) to (12)."""
+"""The metric against values of the public DCASE 2026 baseline, and of equations (10) to (12).
+
+How ``metric.json`` was made: :func:`scene` gives the inputs.  ``official`` and ``labels`` are the outputs of the
+baseline's own metric (tag v1.1.0, torch 2.11, CPU, float32), which pairs by the mean SDR; ``paper`` is equations (10)
+to (12) by the search of all permutations for the largest sum of SDRi; null: no source on either side.
+"""
 
 import json
 from pathlib import Path

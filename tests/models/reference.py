@@ -1,4 +1,9 @@
-"""Values of the public DCASE 2026 Task 4 baseline, and the seeded parameters and inputs that they belong to."""
+"""Values of the public DCASE 2026 Task 4 baseline, and the seeded parameters and inputs that they belong to.
+
+How ``reference_values.json`` was made: the baseline's models (tag v1.1.0, torch 2.11, CPU, float32) got the parameters
+of :func:`parameter` by their names and the inputs below.  ``logits`` are whole outputs; of larger ones ``value[i]`` is
+the flattened output at ``index[i]``, and ``l2`` and ``sum`` are over all of it.
+"""
 
 from __future__ import annotations
 

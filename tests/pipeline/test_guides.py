@@ -47,7 +47,8 @@ def household(corpus_with_test, prepared, trained, trained_joint, tmp_path_facto
     home = tmp_path_factory.mktemp("home")
     recipe = home / "egs/dcase26_s5"
     recipe.mkdir(parents=True)
-    for path in [*(ROOT / "egs/dcase26_s5").iterdir(), ROOT / "egs/TEMPLATE", ROOT / "s5lib", ROOT / "tools"]:
+    others = [ROOT / name for name in ("egs/TEMPLATE", "s5lib", "tools", "setup.py", "constraints.txt")]
+    for path in [*(ROOT / "egs/dcase26_s5").iterdir(), *others]:
         if path.name not in ("exp", "data", "dump"):
             (home / path.relative_to(ROOT)).symlink_to(path)
     exp = recipe / "exp/mini"

@@ -106,7 +106,7 @@ def test_table_has_the_metrics_values_and_the_floors(prepared, inferred, tmp_pat
         (lambda folder: shutil.rmtree(folder), "run the inference stage first"),
         (lambda folder: next((folder / "oracle").glob("*.json")).unlink(), "is missing: test_0000"),
         (lambda folder: next((folder / "oracle").glob("*.json")).write_text("{"), "is damaged"),
-        (lambda folder: next((folder / "oracle").glob("*.wav")).write_bytes(b"RIFF"), "cannot be read"),
+        (lambda folder: next((folder / "oracle").glob("*.wav")).write_bytes(b"RIFF"), "or damaged"),
         (
             lambda folder: soundfile.write(next((folder / "oracle").glob("*.wav")), np.zeros(10), 8000),
             "expected 8000 samples",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,7 +158,6 @@ def test_an_unknown_label_stops_before_the_folder_is_gone_through(models, tmp_pa
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--format", "mp3"], "--format 'mp3' is unknown. Known: float, pcm24, flac."),
         (["--window", "0.1"], "--window is 0.1 s; expected 0.5 to 600"),
         (["--dask", "nowhere:1"], "--dask"),
         (["--tagger", "nowhere.safetensors"], "--tagger nowhere.safetensors: No such file"),
@@ -247,3 +247,23 @@ def test_killed_in_the_middle_of_a_folder(models, tmp_path):
     assert len(list(out.glob("*.json"))) == 60 and len(list(out.glob("*.wav"))) == 120
     assert not list(out.glob(".*"))
     assert all((out / name).stat().st_mtime_ns == time for name, time in before.items())
+
+
+def test_files_as_they_are(models, tmp_path, capsys):
+    """A place in an archive and a header of unknown length are read; a pipe and a cut file are reported, none hangs."""
+    kaldiio = pytest.importorskip("kaldiio")
+    sound = np.random.default_rng(0).integers(-3000, 3000, (RATE, 4), np.int16)
+    kaldiio.save_ark(str(tmp_path / "wav.ark"), {"a": (RATE, sound)}, scp=str(tmp_path / "wav.scp"))
+    entry = (tmp_path / "wav.scp").read_text().split(maxsplit=1)[1].strip()
+    streamed = bytearray(Path(record(tmp_path / "streamed.wav", 1)).read_bytes())
+    streamed[4:8] = streamed[40:44] = b"\xff\xff\xff\xff"
+    (tmp_path / "streamed.wav").write_bytes(streamed)
+    cut = Path(record(tmp_path / "cut.flac", 1))
+    cut.write_bytes(cut.read_bytes()[:-100])
+    os.mkfifo(tmp_path / "pipe.wav")
+    files = [entry, *(str(tmp_path / name) for name in ("streamed.wav", "cut.flac", "pipe.wav"))]
+    assert main(["infer", *files, *models[4], "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr()
+    assert "cut.flac" in told.out and "pipe.wav" in told.out and "2 of 4 recordings" in told.err
+    assert sorted(path.stem for path in (tmp_path / "out").glob("*.json")) == ["streamed", "wav"]
+    assert listed(tmp_path / "out", "wav")["duration"] == listed(tmp_path / "out", "streamed")["duration"] == 1

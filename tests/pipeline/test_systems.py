@@ -97,11 +97,6 @@ def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, t
         ("--joint_model {joint} --tagger {tagger}", "has one model for both"),
         ("--system joint --separator {separator}", "needs a joint model"),
         ("--system iterative --joint_model {joint}", "has no use for a joint model"),
-        ("--system iteratif --tagger {tagger} --separator {separator}", "Did you mean 'iterative'?"),
-        (
-            "--system iterative --rounds 0 --tagger {tagger} --separator {separator}",
-            "--rounds is 0; expected 1 or more",
-        ),
         ("--tagger {tagger}", "there is nothing to separate with"),
         ("--joint_model {separator}", "holds a separator; expected a joint_model"),
         ("", "give at least one checkpoint"),

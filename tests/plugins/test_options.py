@@ -75,7 +75,7 @@ def component(install):
         ("", tuple[int, ...], ()),
         ([1, 2], list[float], [1.0, 2.0]),
         ("a b", list[str], ["a", "b"]),
-        (None, Optional[int], None),
+        (None, Optional[int], None),  # noqa: UP045 - plugins may write it so
         ("none", int | None, None),
         ("7", int | None, 7),
         ("none", str | None, None),

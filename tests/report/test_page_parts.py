@@ -159,7 +159,6 @@ def test_a_training_that_goes_on_and_a_damaged_one(experiments, tmp_path):
     [
         (["{root}/exp/min"], "Did you mean 'mini'"),
         (["{root}"], "nothing to report"),
-        (["{root}/exp/mini", "--audio", "ogg"], "Known: mp3, flac, none"),
         (["{root}/exp/mini", "--scenes", "pairs"], "The nearest: pair"),
         (["{root}/exp/mini", "--data_dir", "{root}/exp"], "not a data directory"),
         (["{root}/exp/mini", "--out", "{root}/exp/mini/RESULTS.md/x.html", "--audio", "none"], "cannot be written"),
@@ -169,6 +168,14 @@ def test_wrong_use_is_one_message(experiments, capsys, arguments, message):
     assert main(["report", *(argument.format(root=experiments) for argument in arguments)]) == 1
     shown = capsys.readouterr().err
     assert message in shown and "Traceback" not in shown
+
+
+def test_another_kind_of_audio_is_refused(experiments, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", str(experiments / "exp/mini"), "--audio", "ogg"])
+    assert "Known: mp3, flac, none" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="Known: mp3, flac, none"):
+        write_report([experiments / "exp/mini"], tmp_path / "page.html", audio="ogg")
 
 
 def test_names_of_experiments_differ(experiments):

@@ -149,7 +149,7 @@ def test_full_disk(tiny_data, tmp_path, monkeypatch, capsys, name):
     usual, calls, need = files._flush, [0], 2 if name in ("resume.ckpt", "history.jsonl") else 1
 
     def full(path):
-        if path.name == f".{name}.part":
+        if path.name.startswith(f".{name}.") and path.suffix == ".part":
             calls[0] += 1
             if calls[0] == need:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

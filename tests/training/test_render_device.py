@@ -62,8 +62,7 @@ def test_features_of_a_frozen_backbone(tiny_data, tmp_path):
     assert [row["loss"] for row in one] == pytest.approx([row["loss"] for row in other], rel=1e-3)
 
 
-@pytest.mark.parametrize("device", ["cuda", "gpu"])
-def test_a_device_that_cannot_render_is_refused(tiny_data, tmp_path, capfd, device):
-    assert main(command("tagger", tiny_data, tmp_path / "run", render_device=device)) == 1
+def test_a_device_that_does_not_train_cannot_render(tiny_data, tmp_path, capfd):
+    assert main(command("tagger", tiny_data, tmp_path / "run", render_device="cuda")) == 1
     error = capfd.readouterr().err
-    assert "render_device" in error and "Traceback" not in error and not (tmp_path / "run").exists()
+    assert "--render_device" in error and "--ngpu" in error and not (tmp_path / "run").exists()

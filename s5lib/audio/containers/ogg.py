@@ -1,7 +1,7 @@
 """Ogg (RFC 3533): pages, of which the last one of each stream says so; several files in a row make a chain.
 
 libsndfile decodes the first link of a chain and then stops, or takes the length of the last link for that of the whole.
-In one of ten places of a Vorbis stream, it does not find the samples that it decodes when it reads from the beginning.
+In one of ten places of a Vorbis stream, and few of Opus, it does not find what it decodes when it reads from the start.
 """
 
 from __future__ import annotations
@@ -74,7 +74,6 @@ def scan(data: Bytes) -> Scan:
     for link in links:
         if link.position > (link.packets + 1) * _LONGEST_PACKET[link.codec]:
             raise Damaged(f"damaged: {link.position} samples cannot be in {link.packets} packets")
-    exact_seek = all(link.codec == b"OpusHead" for link in links)
     if len(links) == 1 and links[0].stop == data.size:
-        return Scan(exact_seek=exact_seek)
-    return Scan(tuple(Part(b"", link.start, link.stop) for link in links), exact_seek=exact_seek)
+        return Scan(exact_seek=False)
+    return Scan(tuple(Part(b"", link.start, link.stop) for link in links), exact_seek=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from s5lib.audio.containers import caf, flac, iff, mpeg, ogg, riff, wave64
+from s5lib.audio.containers import caf, flac, iff, legacy, mpeg, ogg, riff, wave64
 from s5lib.audio.containers.interface import Bytes, Damaged, Scan
 
 __all__ = ["scan"]
@@ -18,7 +18,9 @@ def scan(data: Bytes) -> Scan:
     """
     try:
         return _scan(data)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, ValueError) as error:
+        if isinstance(error, Damaged):
+            raise
         raise Damaged("truncated within its header") from None
 
 
@@ -39,7 +41,7 @@ def _scan(data: Bytes) -> Scan:
         return flac.scan(data, start)
     if magic[:4] == b"OggS":
         return ogg.scan(data)
-    return mpeg.scan(data, start)
+    return legacy.scan(data) or mpeg.scan(data, start)
 
 
 def _skip_id3(data: Bytes) -> int:

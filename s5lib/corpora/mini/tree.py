@@ -15,7 +15,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.parallel import over_processes
 from s5lib.provenance.files import atomic_folder
 from s5lib.provenance.lock import folder_lock
-from s5lib.untrusted import Record, read_json, to_json
+from s5lib.untrusted import json_record, to_json
 
 __all__ = ["STAMP", "VERSION", "build"]
 
@@ -92,7 +92,7 @@ def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
-        stamp = Record(read_json(target / STAMP), target / STAMP)
+        stamp = json_record(target / STAMP)
         found = {"corpus": stamp.text("corpus"), "version": stamp.integer("version"), "seed": stamp.integer("seed")}
     except DataError:
         raise DataError(
