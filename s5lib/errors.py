@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["CheckpointError", "ConfigError", "DataError", "PluginError", "S5Error", "nearest"]
+__all__ = ["CheckpointError", "ConfigError", "DataError", "Interrupted", "PluginError", "S5Error", "nearest"]
 
 
 class S5Error(ValueError):
@@ -29,6 +29,10 @@ class PluginError(S5Error):
 
 class CheckpointError(S5Error):
     """A checkpoint is unreadable, unsafe or belongs to another model."""
+
+
+class Interrupted(SystemExit):
+    """A signal has ended a command, whose state is saved; the process's exit status."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from s5lib.config.argument_types import seconds
 from s5lib.config.command_line import parse_assignments
 from s5lib.errors import ConfigError, nearest
 from s5lib.plugins import available, create, find
+from s5lib.untrusted import to_json
 
 if TYPE_CHECKING:
     from s5lib.models.description import Cost
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     keep_freed_memory()  # as 's5lib infer' does, whose speed is measured here
     cost = measure_cost(model, header["kind"], args.seconds, args.device)
     if args.json:
-        print(json.dumps({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))
+        print(to_json({**header, **dataclasses.asdict(cost), "real_time_factor": cost.real_time_factor}, indent=2))
     else:
         print(_page(header, cost, args.device))
 

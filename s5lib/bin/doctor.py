@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
-import json
 import os
 import platform
 import sys
@@ -18,6 +17,7 @@ from s5lib.bin.shared_options import add_shared
 from s5lib.errors import PluginError
 from s5lib.plugins import plugins, register_plugin
 from s5lib.plugins.loading import Plugin
+from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
 PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "numpy", "scipy", "pluggy", "safetensors", "h5py")
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         "refused": refused,
     }
     report["problems"] = _problems(report)
-    print(json.dumps(report, indent=2) if args.json else _text(report))
+    print(to_json(report, indent=2) if args.json else _text(report))
     return 1 if report["problems"] else 0
 
 

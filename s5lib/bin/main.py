@@ -6,6 +6,8 @@ the command that was asked for is imported, so that listing and help need no tor
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import errno
 import importlib
 import logging
@@ -14,7 +16,9 @@ import sys
 from typing import TextIO
 
 from s5lib.config.parser import CommandParser
-from s5lib.errors import S5Error, nearest
+from s5lib.errors import Interrupted, PluginError, S5Error, nearest
+from s5lib.untrusted import printable
+from s5lib.untrusted.terminal import SafeFormatter, safe_output
 from s5lib.version import __version__
 
 COMMANDS = {
@@ -67,7 +71,7 @@ def _log_to(stream: TextIO) -> None:
             handler.stream = stream  # not setStream, which flushes the old one, which may be closed
             return
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.setFormatter(SafeFormatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -76,6 +80,20 @@ def _log_to(stream: TextIO) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv`` and return the exit status: 0, 1 for an error, 2 for wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
+    status = 1
+    try:
+        with safe_output():
+            status = _run(argv)
+    except BrokenPipeError:  # whoever read this has enough
+        return 1
+    except OSError as error:
+        with contextlib.suppress(OSError, AttributeError):
+            print(f"s5lib: error: cannot write to the standard output: {error.strerror}.", file=sys.stderr)
+        return 1
+    return status
+
+
+def _run(argv: list[str]) -> int:
     if os.environ.get("S5LIB_PROGRESS") == "1":  # a recipe's log is between us and the terminal: show progress bars
         sys.stderr.isatty = lambda: True  # type: ignore[method-assign]
     if argv[:1] == ["help"]:
@@ -90,20 +108,26 @@ def main(argv: list[str] | None = None) -> int:
     if command not in COMMANDS:
         print(f"s5lib: error: no command {command!r}. {nearest(command, [*COMMANDS, 'help'])}", file=sys.stderr)
         return 2
-    args = build_parser(command).parse_args(argv[1:])
-    _log_to(sys.stderr if getattr(args, "json", False) else sys.stdout)  # JSON is for another program
     try:
-        return args._run(args) or 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        args = build_parser(command).parse_args(argv[1:])
+        _log_to(sys.stderr if getattr(args, "json", False) else sys.stdout)  # JSON is for another program
+        return _executed(args)
     except (S5Error, OSError) as error:
         text = _disk_trouble(error) if isinstance(error, OSError) else str(error)
-        print(f"s5lib {command}: error: {text}", file=sys.stderr)
+        print(f"s5lib {command}: error: {printable(text)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"s5lib {command}: interrupted", file=sys.stderr)
         return 130
+
+
+def _executed(args: argparse.Namespace) -> int:
+    try:
+        return args._run(args) or 0
+    except Interrupted:
+        raise
+    except SystemExit as error:  # of a plugin: the command has not done its work, whatever the status says
+        raise PluginError(f"a plugin ended the program by sys.exit({error.code!r}); it has to raise errors.") from error
 
 
 def _disk_trouble(error: OSError) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from typing import Any
 
 from s5lib.bin.shared_options import add_shared, load_plugins
 from s5lib.config.options import REQUIRED
 from s5lib.plugins import KINDS, Component, available, find
+from s5lib.untrusted import to_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +29,13 @@ def run(args: argparse.Namespace) -> None:
     load_plugins(args)
     if args.name:
         component = find(args.kind, args.name)
-        print(json.dumps(_details(component), indent=2) if args.json else _page(component))
+        print(to_json(_details(component), indent=2) if args.json else _page(component))
         return
     kinds = [args.kind] if args.kind else list(KINDS)
     listing = {kind: {name: find(kind, name) for name in available(kind)} for kind in kinds}
     if args.json:
         summaries = {kind: {name: _summary(c) for name, c in found.items()} for kind, found in listing.items()}
-        print(json.dumps(summaries, indent=2))
+        print(to_json(summaries, indent=2))
     else:
         print(_table(listing))
 

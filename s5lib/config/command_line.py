@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 from argparse import Namespace
 from collections import OrderedDict
@@ -13,12 +12,16 @@ from typing import Any, TextIO
 import configargparse
 
 from s5lib.errors import ConfigError
-from s5lib.untrusted import parse_yaml, read_text, read_yaml
+from s5lib.untrusted import Record, parse_yaml, read_text, read_yaml, shown, to_json
 
 __all__ = ["NestedYAMLParser", "assignments", "component_options", "open_config", "parse_assignments"]
 
 log = logging.getLogger(__name__)
 _CONFIG_BYTES = 1 << 20
+
+
+def _as_yaml(value: Any) -> str:
+    return str(value) if isinstance(value, float) else to_json(value)
 
 
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
@@ -33,12 +36,9 @@ class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  
 
     def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
         """Return the options in a file that :func:`open_config` opened."""
-        content = parse_yaml(stream.read(), stream.name, error=configargparse.ConfigFileParserException)
-        if content is not None and not isinstance(content, dict):
-            raise configargparse.ConfigFileParserException(
-                f"{stream.name}: expected 'option: value' lines, found a {type(content).__name__}"
-            )
-        return OrderedDict((str(key), _words(value)) for key, value in (content or {}).items() if value is not None)
+        how = {"error": configargparse.ConfigFileParserException, "advice": "Expected are lines 'option: value'."}
+        content = Record(parse_yaml(stream.read(), stream.name, **how) or {}, stream.name, **how)
+        return OrderedDict((str(key), _words(value)) for key, value in content.values.items() if value is not None)
 
 
 def open_config(path: str) -> TextIO:
@@ -55,7 +55,7 @@ def open_config(path: str) -> TextIO:
 def _words(value: Any) -> str | list[str]:
     """Return a YAML value as it would be written on the command line."""
     if isinstance(value, dict):
-        return [f" {key}={json.dumps(item)}" for key, item in value.items()]
+        return [f" {key}={_as_yaml(item)}" for key, item in value.items()]
     if isinstance(value, list):
         return [str(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -77,8 +77,9 @@ def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
     result = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
+        where = f"--{option}: " * bool(option)
         if not equals or not key.strip():
-            raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {pair!r}.")
+            raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {shown(pair)}.")
         advice = "Quote a value that has spaces: 'key=[1, 2]'."
         where = f"--{option} {key.strip()}" if option else key.strip()
         result[key.strip()] = parse_yaml(value, where, error=ConfigError, advice=advice)
@@ -108,10 +109,8 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
     content: dict[str, Any] = {}
     if config is not None:
         content = read_yaml(config, error=ConfigError) or {}
-    option = f"{kind}_conf"
-    in_file = content.get(option) or {}
-    if not isinstance(in_file, dict):
-        raise ConfigError(f"{config}: {option} is {in_file!r}; expected a mapping, such as {{channels: [8, 16]}}.")
+    option, options = f"{kind}_conf", Record(content, config, error=ConfigError)
+    in_file = dict(options.record(option).values) if option in options else {}
     given = [pair for pair in given if not pair.startswith(" ")]
     of_another = content.get(kind, default) != name
     if of_another and in_file:

@@ -13,6 +13,7 @@ from typing import Any
 
 from s5lib.config.values import convert, describe_type
 from s5lib.errors import ConfigError, nearest
+from s5lib.untrusted import shown
 
 __all__ = ["REQUIRED", "Option", "fill", "options_of"]
 
@@ -28,6 +29,8 @@ class Option:
     annotation: Any
     default: Any = REQUIRED
     help: str = ""
+    names_file: bool = False
+    """Whether the value may name a file whose content is meant: ``field(metadata={"names_file": True})``."""
 
     @property
     def type(self) -> str:
@@ -47,7 +50,13 @@ def options_of(target: type) -> list[Option]:
     if dataclasses.is_dataclass(target):
         types, helps = typing.get_type_hints(target), _strings_below_fields(target)
         return [
-            Option(f.name, types[f.name], _default(f), f.metadata.get("help", helps.get(f.name, "")))
+            Option(
+                f.name,
+                types[f.name],
+                _default(f),
+                f.metadata.get("help", helps.get(f.name, "")),
+                bool(f.metadata.get("names_file")),
+            )
             for f in dataclasses.fields(target)
             if f.init
         ]
@@ -72,11 +81,11 @@ def fill(values: Mapping[str, Any], options: list[Option], owner: str) -> dict[s
     filled = {}
     for name, value in values.items():
         if name not in known:
-            raise ConfigError(f"{owner} has no option {name!r}. {nearest(name, known)}")
+            raise ConfigError(f"{owner} has no option {shown(name)}. {nearest(name, known)}")
         try:
             filled[name] = convert(value, known[name].annotation)
         except (ValueError, TypeError, OverflowError) as error:
-            raise ConfigError(f"{owner}: option {name!r} is {value!r}, expected {known[name].type}.") from error
+            raise ConfigError(f"{owner}: option {name!r} is {shown(value)}, expected {known[name].type}.") from error
     missing = [option.name for option in options if option.default is REQUIRED and option.name not in filled]
     if missing:
         raise ConfigError(f"{owner} needs a value for {', '.join(missing)}.")

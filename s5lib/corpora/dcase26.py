@@ -7,17 +7,14 @@ name them, ``{"file_name": where it is, "t4_label": ..., "convert_path": where i
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
+from urllib.parse import quote
 
 from s5lib.corpora.clips import ClipJob, write_clips
 from s5lib.corpora.download import RemoteFile, fetch_files, require_space, with_size, zenodo_files
@@ -25,6 +22,8 @@ from s5lib.corpora.interference_classes import INTERFERENCE_CLASSES
 from s5lib.corpora.split_archive import open_split_archive
 from s5lib.errors import DataError
 from s5lib.provenance.files import atomic_write
+from s5lib.untrusted import Record, path_below, read_json
+from s5lib.untrusted.archives import check_members, open_tar, open_zip, reported
 
 __all__ = ["Servers", "Sources", "add_clips", "fetch_set", "fetch_sources", "missing_parts"]
 
@@ -76,35 +75,32 @@ def fetch_set(
     size = sum(file.size or 0 for file in files)
     log.info("%s: fetching %d files, %.1f GB", name, len(files), size / 1e9)
     fetch_files(files, downloads / name, reserve=size, progress=progress)
-    with open_split_archive(downloads / name / archive[0].name) as opened:
+    where = downloads / name / archive[0].name
+    with reported(where, "Delete it, run again."), open_split_archive(where) as opened:
         members = {
-            member: target / PurePosixPath(below)
+            member: path_below(target, below, where, follow=False)
             for member in opened.infolist()
             if not member.is_dir() and (below := _below(member.filename, name))
         }
         if not members:
-            raise DataError(f"{opened.filename or archive[0].name}: holds no folder {name}.")
-        require_space(target, sum(member.file_size for member in members), "unpacking")
+            raise DataError(f"{where}: holds no folder {name}.")
+        packed = sum((downloads / name / file.name).stat().st_size for file in files)
+        require_space(target, check_members(list(members), packed, where), "unpacking")
         for member, path in members.items():
             if not (path.is_file() and path.stat().st_size == member.file_size):
-                try:
-                    with opened.open(member) as source:
-                        _copy(source, path)
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-                    raise DataError(f"{archive[0].name}: {member.filename}: {error}. Delete it, run again.") from error
+                with opened.open(member) as source:
+                    _copy(source, path)
     done.touch()
     return target
 
 
 def _below(name: str, folder: str) -> str:
-    """Return what follows ``folder/`` in the path of an archive's member, or an empty string where nothing may."""
+    """Return what follows ``folder/`` in the path of an archive's member, or an empty string."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    if folder not in parts or ".." in parts:
-        return ""
-    return "/".join(parts[parts.index(folder) + 1 :])
+    return "/".join(parts[parts.index(folder) + 1 :]) if folder in parts else ""
 
 
-def _copy(source: BinaryIO, path: Path) -> None:
+def _copy(source: IO[bytes], path: Path) -> None:
     with atomic_write(path, durable=False) as temporary, open(temporary, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
 
@@ -134,33 +130,46 @@ def fetch_sources(
         ears_path = downloads / "EARS"
         wanted = {row["file_name"] for row in read_config(dev_set, "EARS")}
         speakers = sorted({PurePosixPath(name).parts[0] for name in wanted if not (ears_path / name).is_file()})
-        files = [with_size(RemoteFile(f"{servers.ears}/{speaker}.zip", f"{speaker}.zip")) for speaker in speakers]
-        archives = fetch_files(
-            files, downloads / "EARS_zip", reserve=sum(file.size or 0 for file in files), progress=progress
-        )
-        for archive in archives:
-            with zipfile.ZipFile(archive) as opened:
-                for member in opened.infolist():
-                    if member.filename in wanted:
-                        with opened.open(member) as source:
-                            _copy(source, ears_path / member.filename)
+        files = [with_size(RemoteFile(f"{servers.ears}/{quote(name)}.zip", f"{name}.zip")) for name in speakers]
+        reserve = sum(file.size or 0 for file in files)
+        for file, speaker in zip(files, speakers, strict=True):
+            own = {name for name in wanted if PurePosixPath(name).parts[0] == speaker}
+            (archive,) = fetch_files([file], downloads / "EARS_zip", reserve=reserve, progress=progress)
+            try:
+                _unpack_speaker(archive, ears_path, own)
+            except DataError as error:  # nothing but its size was checked when it came: fetch it once more
+                log.warning("%s It is fetched again.", error)
+                archive.unlink()
+                fetch_files([file], downloads / "EARS_zip", reserve=reserve, progress=progress)
+                _unpack_speaker(archive, ears_path, own)
     return Sources(Path(semhear_path), Path(ears_path))
+
+
+def _unpack_speaker(archive: Path, folder: Path, wanted: set[str]) -> None:
+    """Unpack what is wanted of a speaker's archive."""
+    with reported(archive), open_zip(archive, archive) as opened:
+        members = [member for member in opened.infolist() if member.filename in wanted]
+        check_members(members, archive.stat().st_size, archive)
+        if missing := wanted.difference(member.filename for member in members):
+            raise DataError(f"{archive}: not an archive, or damaged (it lacks {min(missing)}).")
+        for member in members:
+            with opened.open(member) as source:
+                _copy(source, path_below(folder, member.filename, archive, follow=False))
 
 
 def _unpack_tar(archive: Path, folder: Path, wanted: set[str]) -> None:
     """Unpack the interference, and of FSD50K what is wanted."""
-    try:
-        with tarfile.open(archive) as opened:
-            for member in opened:
-                parts = PurePosixPath(member.name).parts
-                for top in ("FSD50K", "bg_scaper_fmt"):
-                    below = _below(member.name, top) if top in parts else ""
-                    name = f"{top}/{below}"
-                    take = top == "bg_scaper_fmt" or name in wanted
-                    if member.isfile() and below and take and not (folder / name).is_file():
-                        _copy(opened.extractfile(member), folder / name)
-    except (tarfile.TarError, EOFError) as error:
-        raise DataError(f"{archive}: not a tar archive, or damaged ({error}). Delete it and run again.") from error
+    taken = False
+    with open_tar(archive, "Delete it and run again.") as members:
+        for member, stream in members:
+            for top in ("FSD50K", "bg_scaper_fmt"):
+                name = f"{top}/{_below(member.name, top)}"
+                if not name.endswith("/") and (top == "bg_scaper_fmt" or name in wanted):
+                    path, taken = path_below(folder, name, archive, follow=False), True
+                    if not path.is_file():
+                        _copy(stream, path)
+    if not taken:
+        raise DataError(f"{archive}: holds neither FSD50K nor bg_scaper_fmt. Delete it and run again.")
 
 
 def read_config(dev_set: Path, name: str) -> list[dict]:
@@ -170,20 +179,12 @@ def read_config(dev_set: Path, name: str) -> list[dict]:
         DataError: it is missing, not a list of rows, or a path of it leads out of its folder.
     """
     path = dev_set / "config" / f"{name}_config.json"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        for row in rows:
-            for key in ("file_name", "convert_path"):
-                parts = PurePosixPath(row[key]).parts
-                if not parts or ".." in parts or parts[0] == "/":
-                    raise DataError(f"{path}: {key} {row[key]!r} leads out of its folder.")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; the development set is not complete.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: expected rows with file_name and convert_path ({error!r}).") from error
-    return rows
+    advice = "Expected are rows with file_name and convert_path; the development set is not complete."
+    rows = Record({"rows": read_json(path, advice=advice)}, path, advice=advice)
+    for row in rows.records("rows"):
+        for key in ("file_name", "convert_path"):
+            path_below(dev_set, row.text(key), f"{row.where}: {key}")
+    return rows.items("rows")
 
 
 def add_clips(
@@ -204,8 +205,8 @@ def add_clips(
     jobs = []
     for name, folder in (("FSD50K", sources.semantic_hearing / "FSD50K"), ("EARS", sources.ears)):
         for row in read_config(dev_set, name):
-            target = dev_set / "sound_event" / row["convert_path"]
-            jobs.append(ClipJob(os.fspath(folder / row["file_name"]), _wav(target)))
+            target = path_below(dev_set / "sound_event", row["convert_path"], name)
+            jobs.append(ClipJob(os.fspath(path_below(folder, row["file_name"], name)), _wav(target)))
     missing = [job.source for job in jobs if not os.path.isfile(job.source)]
     for split, theirs in (("train", "train"), ("valid", "val")):
         for label in classes:

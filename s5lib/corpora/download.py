@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.client
-import json
 import os
 import shutil
 import time
@@ -22,12 +21,14 @@ from pathlib import Path
 from s5lib.errors import DataError
 from s5lib.provenance.files import move
 from s5lib.provenance.lock import folder_lock
+from s5lib.untrusted import Record, check_file_name, parse_json, shown
 
 __all__ = ["RemoteFile", "fetch_files", "require_space", "with_size", "zenodo_files"]
 
 CHUNK = 1 << 20
 TIMEOUT = 60
 """Seconds without a byte after which a connection counts as broken."""
+MOST_OF_A_RECORD = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class RemoteFile:
     md5: str | None = None
     """Hexadecimal, where known."""
 
+    def __post_init__(self):
+        if not self.url.startswith(("https://", "http://")):  # urllib would open file:///etc/passwd, too
+            raise DataError(f"{shown(self.url)} is no address on the web, expected https://...")
+        check_file_name(f"{self.name}.part", self.url)
+
 
 def zenodo_files(record: int, api: str = "https://zenodo.org/api/records") -> list[RemoteFile]:
     """Return the files of a Zenodo record with their sizes and checksums, sorted by name.
@@ -51,16 +57,25 @@ def zenodo_files(record: int, api: str = "https://zenodo.org/api/records") -> li
     url = f"{api}/{record}"
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-            content = json.load(response)
-        files = []
-        for row in content["files"]:
-            kind, _, digest = row["checksum"].rpartition(":")
-            files.append(
-                RemoteFile(row["links"]["self"], row["key"], int(row["size"]), digest if kind in ("", "md5") else None)
-            )
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            text = _received(response, url)
+    except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{url}: the list of files cannot be read ({error!r}). Is the network reachable?") from error
+    files, advice = [], "The list of files cannot be read: is this the address of Zenodo's API?"
+    for row in Record(parse_json(text, url, advice=advice), url, advice=advice).records("files"):
+        kind, _, digest = row.text("checksum").rpartition(":")
+        link, size = row.record("links").text("self"), row.integer("size", least=0)
+        files.append(RemoteFile(link, row.name("key"), size, digest if kind in ("", "md5") else None))
     return sorted(files, key=lambda file: file.name)
+
+
+def _received(response, url: str) -> bytes:
+    """Return all of a short answer; one that has no end is given up."""
+    content, since = bytearray(), time.monotonic()
+    while chunk := response.read1(CHUNK):
+        content += chunk
+        if len(content) > MOST_OF_A_RECORD or time.monotonic() - since > TIMEOUT:
+            raise DataError(f"{url}: the list of files does not end; gave up after {len(content)} bytes.")
+    return bytes(content)
 
 
 def require_space(folder: str | os.PathLike, needed: int, purpose: str) -> None:
@@ -88,10 +103,16 @@ def with_size(file: RemoteFile) -> RemoteFile:
         return file
     try:
         with urllib.request.urlopen(urllib.request.Request(file.url, method="HEAD"), timeout=TIMEOUT) as response:
-            length = response.headers.get("Content-Length")
+            length = _length(response)
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{file.url}: cannot be reached ({error}).") from error
-    return file if length is None else replace(file, size=int(length))
+    return file if length is None else replace(file, size=length)
+
+
+def _length(response) -> int | None:
+    """Return what the server says of the length of its answer, where it says something that can be."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def fetch_files(
@@ -168,6 +189,7 @@ def _fetch(file: RemoteFile, folder: Path, tries: int, wait: float, progress: Ca
         raise DataError(f"{file.url}: broken off {tries} times, the last by {problem!r}. Run again to go on with it.")
     if bar is not None:
         bar.close()
+    part.touch()  # of a file without a byte, nothing came
     _check(file, part)
     move(part, folder / file.name, durable=True)
 
@@ -180,13 +202,17 @@ def _receive(file: RemoteFile, part: Path, bar) -> None:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if not resumed:
             have = 0  # a server that does not know ranges sends all
-        length = response.headers.get("Content-Length")
+        length = _length(response)
+        expected = file.size if file.size is not None else None if length is None else have + length
         with open(part, "ab" if resumed else "wb") as target:
             while chunk := response.read(CHUNK):
                 target.write(chunk)
+                if expected is not None and target.tell() > expected:
+                    target.truncate(0)
+                    raise DataError(f"{file.url}: the server sends more than the {expected} bytes of {file.name}.")
                 if bar is not None:
                     bar.update(len(chunk))
-        if length is not None and part.stat().st_size < have + int(length):
+        if length is not None and part.stat().st_size < have + length:
             raise ConnectionError(f"{part.stat().st_size - have} of {length} bytes came")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -23,7 +22,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.provenance import Fingerprint, Stamps, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.scenes.corpus import metadata_files
-from s5lib.untrusted import read_json
+from s5lib.untrusted import json_record
 
 __all__ = ["Preparation", "prepare"]
 
@@ -105,7 +104,8 @@ def _unfinished(request: Preparation) -> str:
                 "another --data_dir (run.sh: --datadir)."
             )
         return "to be prepared"
-    earlier = read_json(stamp, advice=f"Delete {request.data_dir} to begin anew.")
+    advice = f"Delete {request.data_dir} to begin anew."
+    earlier = dict(json_record(stamp, advice=advice).values)
     _compare(earlier, request.as_json(), request.data_dir)
     if earlier.get("unfinished") or not isinstance(earlier.get("files"), dict):
         return "was not finished: goes on"
@@ -231,11 +231,9 @@ def _duration(data_root: Path) -> float:
     """Return the duration that the corpus's own validation scenes have, else the challenge's 10 s."""
     try:
         first = metadata_files(data_root, "valid")[0]
-        return float(json.loads(first.read_text(encoding="utf-8"))["config"]["duration"])
     except DataError:
         return DrawSettings.duration
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{first}: no scene metadata ({error!r}); expected config.duration in seconds.") from None
+    return json_record(first).record("config").number("duration", above=0)
 
 
 def _sample_rate(corpus: Corpus) -> int:

@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 from s5lib.errors import DataError
+from s5lib.untrusted.archives import open_zip, reported
 
 __all__ = ["SplitArchive", "open_split_archive"]
 
@@ -36,16 +37,15 @@ def open_split_archive(last: str | os.PathLike) -> zipfile.ZipFile:
     last = Path(last)
     pieces = {}
     for path in last.parent.glob(f"{glob_escape(last.stem)}.z*"):
-        if match := re.fullmatch(r"\.z(\d+)", path.suffix):
+        if match := re.fullmatch(r"\.z(\d{1,4})", path.suffix):
             pieces[int(match[1])] = path
     if not last.is_file():
         raise DataError(f"{last}: no such file; it is the last piece of a split archive.")
     if sorted(pieces) != list(range(1, len(pieces) + 1)):
         raise DataError(f"{last.with_suffix('.z*')}: found pieces number {sorted(pieces)}; some are missing.")
-    try:
-        return zipfile.ZipFile(io.BufferedReader(SplitArchive([*(pieces[n] for n in sorted(pieces)), last]), 1 << 20))
-    except (zipfile.BadZipFile, struct.error, IndexError) as error:
-        raise DataError(f"{last}: not a zip archive, or pieces are missing or damaged ({error}).") from error
+    with reported(last, "Or pieces of it are missing: fetch it again."):
+        parts = SplitArchive([*(pieces[n] for n in sorted(pieces)), last])
+        return open_zip(io.BufferedReader(parts, 1 << 20), last)
 
 
 def glob_escape(name: str) -> str:
@@ -100,7 +100,7 @@ class SplitArchive(io.RawIOBase):
 
     def _at(self, place: int, size: int) -> bytes:
         self.seek(place)
-        data = b""
+        data, size = b"", min(size, self._starts[-1])
         while len(data) < size and (more := self.read(size - len(data))):
             data += more
         return data

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from s5lib.data.paths import portable_path, resolve_path
 from s5lib.errors import DataError
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import json_record, to_json
 
 __all__ = ["CorpusDescription"]
 
@@ -32,7 +32,7 @@ class CorpusDescription:
     def write(self, data_dir: str | Path) -> None:
         """Write ``data_dir/corpus.json``, with ``root`` as :func:`s5lib.data.paths.portable_path` has it."""
         content = {**asdict(self), "root": portable_path(self.root, data_dir)}
-        write_text(Path(data_dir) / "corpus.json", json.dumps(content, indent=1) + "\n")
+        write_text(Path(data_dir) / "corpus.json", to_json(content, indent=1) + "\n")
 
     @classmethod
     def read(cls, data_dir: str | Path) -> CorpusDescription:
@@ -42,11 +42,15 @@ class CorpusDescription:
             DataError: there is none, or it is not what :meth:`write` writes.
         """
         path = Path(data_dir) / "corpus.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            root = resolve_path(content["root"], data_dir)
-            return cls(**{**content, "root": root, "labels": tuple(content["labels"])})
-        except FileNotFoundError:
-            raise DataError(f"{path} is missing: run the data stage first (run.sh --stage 1 --stop_stage 1).") from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{path} cannot be read ({error}): delete it and run the data stage again.") from None
+        if not path.exists():
+            raise DataError(f"{path} is missing: run the data stage first (run.sh --stage 1 --stop_stage 1).")
+        advice = "Delete it and run the data stage again."
+        content = json_record(path, advice=advice)
+        return cls(
+            root=resolve_path(content.path("root"), data_dir),
+            labels=content.names("labels"),
+            sample_rate=content.integer("sample_rate", least=1, most=768_000),
+            num_channels=content.integer("num_channels", least=1, most=1024),
+            max_sources=content.integer("max_sources", least=1, most=1024),
+            draw_options=dict(content.record("draw_options").values) if "draw_options" in content else {},
+        )

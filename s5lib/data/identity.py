@@ -7,7 +7,6 @@ files again.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from s5lib.audio import find_audio_files, split_entry
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.provenance import Stamps
-from s5lib.untrusted import read_json
+from s5lib.untrusted import read_json, to_json
 
 __all__ = ["STAMP_FILE", "corpus_digest", "corpus_files", "read_stamps", "recordings_digest"]
 
@@ -66,4 +65,4 @@ def recordings_digest(directory: DataDirectory, stamps: Stamps) -> str:
             except OSError as error:
                 raise DataError(f"{entry}: {error.strerror}.") from error
         rows.append([recording.id, recording.labels, digests])
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return hashlib.sha256(to_json(rows).encode()).hexdigest()

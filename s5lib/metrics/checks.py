@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,12 +18,42 @@ if TYPE_CHECKING:
     Signals: TypeAlias = Waveforms | Sequence[Waveforms | Sequence[float]]
     """What users may give: an array or a tensor, or a list of waveforms."""
 
-__all__ = ["check_energies", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
+__all__ = ["check_energies", "check_plain", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
 
 
 def is_tensor(value: object) -> TypeIs[Tensor]:
     """Whether this is a torch tensor, found out without importing torch."""
     return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
+
+
+def check_plain(name: str, value: Any, meta: bool = False) -> None:
+    """Refuse arrays and tensors that are no plain lists of real numbers, though they look like such.
+
+    Args:
+        name: of the argument, for the message.
+        value: anything; what is neither an array nor a tensor passes.
+        meta: whether a tensor on the meta device, which has a shape and no values, is good enough.
+
+    Raises:
+        DataError: ``value`` is masked, complex, sparse, quantised, nested, or on the meta device.
+    """
+    if isinstance(value, np.ma.MaskedArray) or type(value).__name__ == "MaskedTensor":
+        kind, cure = "masked", "fill or remove what is masked"
+    elif not isinstance(value, np.ndarray) and not is_tensor(value):
+        return
+    elif "complex" in str(value.dtype):
+        kind, cure = f"of dtype {value.dtype}, complex", "give waveforms, not spectra"
+    elif not is_tensor(value):
+        return
+    elif value.is_meta and not meta:
+        kind, cure = "on the meta device, without values", "move the model that made it to a real device"
+    elif value.is_quantized:
+        kind, cure = "quantised", "dequantise it"
+    elif value.is_nested or str(value.layout) != "torch.strided":
+        kind, cure = f"{'nested' if value.is_nested else 'sparse'} ({value.layout})", "make it dense"
+    else:
+        return
+    raise DataError(f"{name} is {kind}, expected a plain array or tensor of real numbers: {cure}.")
 
 
 def checked_labels(name: str, labels: Labels) -> list[Hashable]:
@@ -34,6 +64,7 @@ def checked_labels(name: str, labels: Labels) -> list[Hashable]:
     """
     if labels is None or isinstance(labels, (str, bytes, dict, set)):
         raise DataError(f"{name} is {labels!r}; a sequence of labels is expected, one for each source.")
+    check_plain(name, labels)
     if isinstance(labels, np.ndarray) or is_tensor(labels):
         if labels.ndim != 1:
             raise DataError(f"{name} has shape {list(labels.shape)}; one label for each source, [K], is expected.")
@@ -68,6 +99,8 @@ def check_same_kind(estimated_labels: list[Hashable], reference_labels: list[Has
 
 def _stacked(name: str, value: Signals) -> Waveforms:
     """Return ``value``, an array, a tensor or a sequence of equally long waveforms, as one array or tensor."""
+    for part in value if isinstance(value, (list, tuple)) else (value,):
+        check_plain(name, part, meta=True)  # see _same_home
     if isinstance(value, np.ndarray) or is_tensor(value):
         return value
     if not isinstance(value, (list, tuple)):
@@ -142,6 +175,8 @@ def _same_home(values: dict[str, Waveforms]) -> Sequence[Waveforms]:
     if len(set(devices.values())) > 1:
         told = ", ".join(f"{name} on {device}" for name, device in devices.items())
         raise DataError(f"the waveforms are on different devices ({told}); move them to one.")
+    for name in tensors:
+        check_plain(name, values[name])
     import torch
 
     device = next(iter(tensors.values())).device

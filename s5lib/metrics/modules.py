@@ -6,15 +6,17 @@ accuracies take labels alone.  Where no scene has a value, ``compute`` gives NaN
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from s5lib.errors import DataError
+from s5lib.metrics.checks import check_plain
 from s5lib.metrics.labels import label_accuracy
 from s5lib.metrics.scene import LabelAccuracy, SceneScore, ScoreTotal
 from s5lib.metrics.sdri import ca_pi_sdri, ca_sdri, pi_sdri
@@ -35,6 +37,10 @@ def _scenes(
     if getattr(mixture, "ndim", 1) < 2:
         yield estimates, estimated_labels, references, reference_labels, mixture
         return
+    values = {"estimates": estimates, "references": references, "mixture": mixture}
+    values |= {"estimated_labels": estimated_labels, "reference_labels": reference_labels}
+    for name, value in values.items():
+        check_plain(name, value)
     sides = {"estimates": (estimates, estimated_labels), "references": (references, reference_labels)}
     shape = list(mixture.shape)
     for name, (waveforms, labels) in sides.items():
@@ -59,6 +65,9 @@ class _Ratio(Metric):
     full_state_update = False
     higher_is_better = True
     is_differentiable = False
+    # Sums are whole numbers of 1 / _units: exact in any number of updates and in any order, on every device.  Floats
+    # would be of torch's default type, in which bfloat16 counts to 256, and not all devices have float64.
+    _units = 1
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -66,23 +75,29 @@ class _Ratio(Metric):
         # states have equal names and values: CA-PI-SDRi and CA-SDRi often have.  So no two share a state's name.
         serial = next(_SERIAL)
         self._above, self._below = f"above_{serial}", f"below_{serial}"
-        self.add_state(self._above, torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state(self._below, torch.tensor(0), dist_reduce_fx="sum")
+        for name in (self._above, self._below):
+            self.add_state(name, torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
+        """Move the states and keep their type, which ``set_dtype`` and precision plugins would change."""
+        return super()._apply(lambda value: value.to(fn(value.new_empty(0)).device), exclude_state)
 
     def _add(self, above: float, below: int) -> None:
-        setattr(self, self._above, getattr(self, self._above) + above)
+        setattr(self, self._above, getattr(self, self._above) + round(above * self._units))
         setattr(self, self._below, getattr(self, self._below) + below)
 
     def compute(self) -> Tensor:
         """Return the mean, a float32 scalar; NaN if there was nothing to take it of."""
-        mean: Tensor = getattr(self, self._above) / getattr(self, self._below)
-        return mean
+        above, below = getattr(self, self._above), getattr(self, self._below)
+        mean = above.item() / self._units / below.item() if below else math.nan
+        return torch.tensor(mean, dtype=torch.float32, device=above.device)
 
 
 class _SDRi(_Ratio):
     """Mean in dB of a function of one scene, over the scenes that have a value."""
 
     _function: Callable[..., SceneScore] = staticmethod(ca_pi_sdri)
+    _units = 1 << 30  # up to 8e9 dB
 
     def __init__(self, options: dict[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
@@ -178,6 +193,8 @@ class MixtureAccuracy(SourceAccuracy):
 
 def _label_total(estimated_labels: Labels, reference_labels: Labels) -> LabelAccuracy:
     """Return the counts of one mixture or of a batch."""
+    check_plain("estimated_labels", estimated_labels)
+    check_plain("reference_labels", reference_labels)
     estimated, reference = (list(getattr(labels, "shape", ())) for labels in (estimated_labels, reference_labels))
     if len(estimated) != 2:
         return label_accuracy(estimated_labels, reference_labels)

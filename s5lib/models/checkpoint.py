@@ -7,7 +7,8 @@ configuration and the labels.  Nothing in the file is code.
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from s5lib.config.options import Option
 from s5lib.errors import CheckpointError
 from s5lib.models.backbone import is_backbone, load_backbone
 from s5lib.models.official import is_official, load_official_model, official_state
-from s5lib.models.weights import load_state
+from s5lib.models.weights import built_for, load_state
 from s5lib.provenance.files import atomic_write
+from s5lib.untrusted import Record, parse_json, shown, to_json
 
 __all__ = ["load_checkpoint", "load_model", "load_weights", "read_header", "save_checkpoint", "separate"]
 
 FORMAT = 1
-_KEYS = ("kind", "name", "distribution", "version", "config", "labels")
 
 
 def save_checkpoint(
@@ -54,15 +56,20 @@ def save_checkpoint(
         "name": name,
         "distribution": distribution,
         "version": version,
-        "config": dataclasses.asdict(config),
+        "config": {name: _plain(value) for name, value in dataclasses.asdict(config).items()},
         "labels": list(labels),
     }
     path = Path(path)
     try:
         with atomic_write(path) as temporary:
-            save_file(separate(model.state_dict()), temporary, metadata={"s5lib": json.dumps(header)})
+            save_file(separate(model.state_dict()), temporary, metadata={"s5lib": to_json(header)})
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity; an option takes it as text."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -101,30 +108,22 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def _checked_header(text: str, path: Path) -> dict[str, Any]:
-    try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: the s5lib header is not JSON ({error}).") from error
-    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
-        raise CheckpointError(f"{path}: the s5lib header names no format.")
-    if header["format"] > FORMAT:
+    place = f"{path}: the s5lib header"
+    header = Record(parse_json(text, place, error=CheckpointError), place, error=CheckpointError)
+    if header.integer("format", least=1) > FORMAT:
         raise CheckpointError(
-            f"{path} has format {header['format']}, this s5lib reads formats up to {FORMAT}: update s5lib."
+            f"{path} has format {header.get('format')}, this s5lib reads formats up to {FORMAT}: update s5lib."
         )
-    missing = [key for key in _KEYS if key not in header]
-    if missing:
-        raise CheckpointError(f"{path}: the s5lib header lacks {', '.join(missing)}.")
-    if not isinstance(header["config"], dict) or not isinstance(header["labels"], list):
-        raise CheckpointError(f"{path}: the s5lib header's config must be a mapping, its labels a list.")
-    words = [header[key] for key in ("kind", "name", "distribution", "version")] + header["labels"]
-    if not all(isinstance(word, str) and word.isprintable() for word in words):  # a lone surrogate is not printable
-        raise CheckpointError(
-            f"{path}: of the s5lib header's kind, name, distribution, version and labels, one is no text."
-        )
-    labels = header["labels"]
+    for key in ("kind", "name", "distribution", "version"):
+        if not header.text(key).isprintable():
+            header.reject(key, "printable text")
+    header.record("config")
+    if not all(isinstance(label, str) and label.isprintable() for label in header.items("labels")):
+        header.reject("labels", "printable text")
+    labels = header.items("labels")
     if "" in labels or len(set(labels)) < len(labels):
-        raise CheckpointError(f"{path}: the labels in the s5lib header are not distinct: {', '.join(labels)}.")
-    return header
+        header.reject("labels", "distinct labels, none empty")
+    return dict(header.values)
 
 
 def _files_beside(path: Path) -> str:
@@ -163,7 +162,8 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
 
     header, state = load_checkpoint(path)
     component = find(header["kind"], header["name"], distribution=header["distribution"], version=header["version"])
-    model = component.create(**header["config"])
+    _refuse_files(component.options(), header, path)
+    model = built_for(state, path, lambda: component.create(**header["config"]))
     if len(header["labels"]) != model.config.num_classes:
         raise CheckpointError(
             f"{path}: the s5lib header has {len(header['labels'])} labels, but the model has "
@@ -171,6 +171,17 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         )
     load_state(model, state, path)
     return model.eval(), header
+
+
+def _refuse_files(options: Sequence[Option], header: Mapping[str, Any], path: str | Path) -> None:
+    """A header is data from anybody: no option of it may make a component read a file of this machine."""
+    for option in options:
+        value = header["config"].get(option.name)
+        if option.names_file and value and not (isinstance(value, str) and re.fullmatch("[A-Za-z0-9+/]+=*", value)):
+            raise CheckpointError(
+                f"{path}: the option {option.name!r} in its header is {shown(value)}, which would be read from this "
+                "machine's files; expected the content itself, in base64."
+            )
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:

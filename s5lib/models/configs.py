@@ -5,25 +5,33 @@ The defaults are the sizes of the paper's models; smaller values give smaller ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig
+from s5lib.untrusted import shown
 
 __all__ = ["M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
 
 
+# Of what no weight's shape bounds: a checkpoint's header could ask for any amount of memory.
+_MOST = {"sample_rate": 768_000, "n_fft": 1 << 16, "n_mels": 512}
+
+
 def _require(holds: bool, option: str, value, expected: str) -> None:
     if not holds:
-        raise ConfigError(f"{option} is {value!r}; expected {expected}.")
+        raise ConfigError(f"{option} is {shown(value)}; expected {expected}.")
 
 
 def _require_positive(config, *options: str) -> None:
     for option in options:
         value = getattr(config, option)
         is_count = isinstance(value, int) and not isinstance(value, bool)
-        _require(is_count and value > 0, option, value, "a positive whole number")
+        most = _MOST.get(option, 2**31 - 1)
+        _require(is_count and 0 < value <= most, option, value, f"a positive whole number, at most {most}")
+    if hasattr(config, "hop_length"):  # a frame for each sample would take any memory
+        _require(config.hop_length >= config.n_fft // 64, "hop_length", config.hop_length, "at least n_fft / 64")
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,7 @@ class ResUNetConfig(ModelConfig):
     """Of the classes, for ``query=text``; a recipe fills them in from the corpus."""
     text_size: int = 64
     """Width of a label's embedding, for ``query=text``."""
-    tokenizer: str = ""
+    tokenizer: str = field(default="", metadata={"names_file": True})
     """For ``query=text``: a file of sentencepiece, ``*.model``; by default one is trained on the labels.  Checkpoints
     hold its content instead, as base64."""
 
@@ -174,7 +182,7 @@ class ResUNetConfig(ModelConfig):
         if self.query == "text":
             count = self.num_classes
             _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
-        _require(len(self.channels) > 0, "channels", list(self.channels), "at least one width")
+        _require(0 < len(self.channels) <= 14, "channels", self.channels, "1 to 14 widths")
         for width in self.channels:
             _require(isinstance(width, int) and width > 0, "channels", list(self.channels), "positive whole numbers")
         blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
@@ -234,6 +242,7 @@ class ResUNetJointConfig(ModelConfig):
         except TypeError:
             _require(False, "label_channels", self.label_channels, "a list of widths, such as [16, 32, 64]")
         widths, bands = self.label_channels, self.n_mels
+        _require(0 < len(widths) <= 14, "label_channels", widths, "1 to 14 widths")
         for width in widths:
             _require(isinstance(width, int) and width > 0, "label_channels", list(widths), "positive whole numbers")
         _require(

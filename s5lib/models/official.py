@@ -7,17 +7,18 @@ but never train (transforms), and what they hold but never use, is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from s5lib.errors import CheckpointError, ConfigError
+from s5lib.errors import CheckpointError
 from s5lib.interfaces import Separator, Tagger
 from s5lib.models.configs import M2DConfig, ResUNetKConfig
 from s5lib.models.torchfile import read_tensors
-from s5lib.models.weights import load_state
+from s5lib.models.weights import built_for, load_state
+from s5lib.untrusted import shown
 from s5lib.version import __version__
 
 __all__ = ["LABELS", "is_official", "load_official", "load_official_model", "official_config", "official_state"]
@@ -99,15 +100,15 @@ def official_config(state: Mapping[str, Tensor]) -> M2DConfig | ResUNetKConfig:
     """
     try:
         return _separator_config(state) if _kind(state) == "separator" else _tagger_config(state)
-    except (KeyError, IndexError, ZeroDivisionError) as error:
-        raise CheckpointError(f"an official checkpoint lacks weights that tell its size: {error}.") from error
-    except ConfigError as error:
+    except (KeyError, IndexError, ZeroDivisionError, OverflowError, TypeError) as error:
+        raise CheckpointError(f"an official checkpoint lacks weights that tell its size: {shown(error)}.") from error
+    except ValueError as error:  # ConfigError included
         raise CheckpointError(f"the shapes of an official checkpoint's weights give no network: {error}") from error
 
 
 def _separator_config(state: Mapping[str, Tensor]) -> ResUNetKConfig:
     shape = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    blocks = 1 + max(int(m[1]) for m in (re.match(r"base\.encoder_block(\d+)\.", name) for name in shape) if m)
+    blocks = 1 + _count(shape, r"base\.encoder_block(\d+)\.")
     num_channels = shape["base.pre_conv.weight"][1]
     num_sources = shape["base.after_conv.weight"][0] // (3 * num_channels)
     condition_size, inputs = shape["label_embedding.0.weight"]
@@ -141,12 +142,17 @@ def _tagger_config(state: Mapping[str, Tensor]) -> M2DConfig:
         patch_size=patch_size,
         chunk_frames=_TEN_SECONDS.get(patches, patches * patch_size),
         embed_dim=embed_dim,
-        depth=1 + max(int(m[1]) for m in (re.match(r"backbone\.blocks\.(\d+)\.", name) for name in shape) if m),
+        depth=_count(shape, r"backbone\.blocks\.(\d+)\."),
         num_heads=embed_dim // 64,
         mlp_ratio=shape["backbone.blocks.0.mlp.fc1.weight"][0] / embed_dim,
         head_dim=head_dim,
         track_dim=track_dim,
     )
+
+
+def _count(names: Iterable[str], pattern: str) -> int:
+    """Return how many blocks there are; their numbers say nothing, since a file may leave a billion out."""
+    return len({found[1] for found in (re.match(pattern, name) for name in names) if found})
 
 
 def load_official_model(path: str | Path) -> tuple[Tagger | Separator, dict[str, Any]]:
@@ -162,7 +168,7 @@ def load_official_model(path: str | Path) -> tuple[Tagger | Separator, dict[str,
     state = official_state(path)
     config = official_config(state)
     kind, name = ("separator", "resunetk") if isinstance(config, ResUNetKConfig) else ("tagger", "m2d")
-    model = create(kind, name, **asdict(config))
+    model = built_for(state, path, lambda: create(kind, name, **asdict(config)))
     load_state(model, state, path)
     classes = config.num_classes
     labels = list(LABELS) if classes == len(LABELS) else [f"class{index}" for index in range(classes)]

@@ -87,7 +87,9 @@ class Component:
             return values
         try:
             config = config_class(**values)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit included
             raise ConfigError(f"{self}: {error}") from error
         if isinstance(config, ModelConfig):
             check_capabilities(self.kind, self, config.num_sources, config.num_channels, sample_rate=config.sample_rate)
@@ -123,10 +125,10 @@ class Component:
                 made = target(**config)
             else:
                 made = target(**{f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.init})
-        except S5Error:
+        except (S5Error, KeyboardInterrupt):
             raise
-        except Exception as error:
-            raise PluginError(f"{self} could not be built: {type(error).__name__}: {error}") from error
+        except BaseException as error:  # SystemExit included
+            raise PluginError(f"{self} could not be built: {type(error).__name__}: {_first_line(error)}") from error
         if self.kind != "aligner":
             made.register_forward_hook(ShapeGuard(str(self), self.kind, config), with_kwargs=True)
         return made
@@ -189,3 +191,7 @@ def _count(number: int, noun: str) -> str:
 
 def _either(values) -> str:
     return " or ".join(str(value) for value in values)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]  # torch adds a trace of its own

@@ -121,8 +121,12 @@ class Registry:
             origin = f"{distribution} {version}".strip()
             if any(_matches(plugin, "", distribution) for plugin in self._installed.values()) and not asked:
                 return f"{kind} {name} comes from {origin}, which {DISABLE_AUTOLOAD} leaves out: unset it."
-            way = f"pip install {distribution}" if version else f"--plugin {distribution}"  # a file has no version
-            return f"{kind} {name} comes from {origin}, which does not give it here. Get it with: {way}"
+            # Whoever wrote the checkpoint chose this name: it is no advice on what to install or to run.
+            how = "" if version else " A file or module that you have is named by --plugin."  # it has no version
+            return (
+                f"{kind} {name} comes from {origin}, which is not installed here or does not offer it. Ask the "
+                f"checkpoint's author where to get it, and decide whether to trust it.{how}"
+            )
         message = f"No {kind} {name!r}. {nearest(name, self.available(kind))}"
         if broken:
             causes = "; ".join(f"{plugin.origin} ({plugin.error})" for plugin in broken)

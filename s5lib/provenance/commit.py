@@ -8,13 +8,13 @@ that no manifest lists, and nobody else's file is touched.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
 from s5lib.provenance.files import JOURNAL, move, remove, write_json
+from s5lib.untrusted import to_json
 
 __all__ = ["commit"]
 
@@ -33,7 +33,7 @@ def commit(scratch: Path, manifest: Path, content: Any, files: Iterable[str], ea
         OSError: something cannot be written.
     """
     folder, names = manifest.parent, list(files)
-    json.dumps(content, allow_nan=False)  # what cannot be written is noticed before anything is moved
+    to_json(content)  # what cannot be written is noticed before anything is moved
     write_json(scratch / JOURNAL, {"manifest": manifest.name, "earlier": sorted(earlier), "files": names})
     remove(manifest)
     for name in names:

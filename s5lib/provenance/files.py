@@ -11,7 +11,6 @@ killed process leaves is removed by the next one that writes into the folder.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -23,6 +22,7 @@ from typing import Any
 
 from s5lib.errors import ConfigError, S5Error
 from s5lib.provenance.owner import Owner
+from s5lib.untrusted import Record, is_file_name, read_json, to_json
 
 __all__ = [
     "atomic_folder",
@@ -130,7 +130,7 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         ValueError: a number is not finite.
         OSError: it cannot be written.
     """
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(path, to_json(content, indent=1) + "\n")
 
 
 def remove(path: str | os.PathLike[str]) -> None:
@@ -229,14 +229,13 @@ def _roll_back(scratch: Path) -> None:
     """Remove what a process had put in place of an unfinished set of files; see :mod:`s5lib.provenance.commit`."""
     folder = scratch.parent
     try:
-        journal = json.loads((scratch / JOURNAL).read_text(encoding="utf-8"))
-        if (folder / journal["manifest"]).exists():
+        journal = Record(read_json(scratch / JOURNAL), scratch)
+        if (folder / journal.name("manifest")).exists():
             return
-        moved = {name for name in journal["files"] if not (scratch / name).exists()}
-        for name in moved.union(journal["earlier"]):
-            if os.path.basename(name) == name:
-                (folder / name).unlink(missing_ok=True)
-    except (OSError, ValueError, KeyError, TypeError):  # there is no journal: nothing was put in place
+        files, earlier = (filter(is_file_name, journal.items(key)) for key in ("files", "earlier"))
+        for name in {*earlier, *(name for name in files if not (scratch / name).exists())}:
+            (folder / name).unlink(missing_ok=True)
+    except (OSError, S5Error):  # there is no journal: nothing was put in place
         return
 
 

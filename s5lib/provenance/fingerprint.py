@@ -7,7 +7,6 @@ kept with it equals that of today and its files are intact (:func:`problem_of`).
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s5lib.provenance.digest import file_digest
+from s5lib.untrusted import parse_json, to_json
 
 __all__ = ["Change", "Fingerprint", "problem_of", "stamp_output"]
 
@@ -45,7 +45,7 @@ class Fingerprint:
 
     def as_json(self) -> dict[str, Any]:
         """Return the values as JSON has them: tuples are lists, keys strings, and what is no plain value is text."""
-        plain: dict[str, Any] = json.loads(json.dumps(dict(self.values), default=str))
+        plain: dict[str, Any] = parse_json(to_json(dict(self.values), default=str), "a fingerprint")
         return plain
 
     def changes_since(self, earlier: Any, defaults: Mapping[str, Any] | None = None) -> list[Change]:

@@ -11,19 +11,17 @@ whose digest stands in the outputs' JSON.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from s5lib.errors import DataError, nearest
 from s5lib.evaluation import Summary, read_results
 from s5lib.provenance.digest import file_digest
 from s5lib.systems.outputs import read_record
+from s5lib.untrusted import Record, is_number, parse_json, read_bytes, yaml_record
+from s5lib.untrusted.documents import LINES_BYTES
 
 __all__ = ["Experiment", "System", "TrainedModel", "read_experiments"]
 
@@ -149,12 +147,7 @@ def _read(folder: Path, name: str, results: list[Path] | None, several: bool) ->
 
 def _model(folder: Path) -> TrainedModel:
     path = folder / "config.yaml"
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
-    if not isinstance(config, dict):
-        raise DataError(f"{path}: expected names and values, as 's5lib train' writes; found {type(config).__name__}.")
+    config = dict(yaml_record(path, advice="Expected is what 's5lib train' writes.").values)
     steps = config["steps"] if isinstance(config.get("steps"), dict) else {}
     found = {path.parent.name: path for path in folder.glob("*/history.jsonl")}
     order = [step for step in steps if step in found] + sorted(set(found) - set(steps))
@@ -163,14 +156,12 @@ def _model(folder: Path) -> TrainedModel:
 
 def _history(path: Path) -> list[dict]:
     """Read what a training logged; a last line that is not finished is of a training that goes on."""
-    rows, text = [], path.read_text(encoding="utf-8", errors="replace")
-    for number, line in enumerate(text.split("\n")[:-1], 1):
-        try:
-            row = json.loads(line)
-            numbers = {key: value for key, value in row.items() if isinstance(value, (int, float))}
-            rows.append({"step": int(row["step"]), **{k: v for k, v in numbers.items() if math.isfinite(v)}})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}, line {number}: not what training logs ({error!r}). Remove the line.") from None
+    rows, advice = [], "It is not what training logs: remove the line."
+    for number, line in enumerate(read_bytes(path, LINES_BYTES).split(b"\n")[:-1], 1):
+        place = f"{path}, line {number}"
+        row = Record(parse_json(line, place, advice=advice), place, advice=advice)
+        numbers = {key: value for key, value in row.values.items() if is_number(value)}
+        rows.append({**numbers, "step": row.integer("step", least=0)})
     return rows
 
 

@@ -13,7 +13,6 @@ recording) are never together in a scene as two sources of one class; a clip dir
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from pathlib import Path
 from s5lib.audio import AudioInfo, FoundAudio, find_audio_files, is_hidden, probe
 from s5lib.errors import DataError, nearest
 from s5lib.scenes.sofa import Room, open_room
+from s5lib.untrusted import Record, path_below, read_json
 
 __all__ = ["Clip", "Corpus", "find_root", "metadata_files"]
 
@@ -160,12 +160,12 @@ def metadata_files(data_root: str | os.PathLike, name: str) -> list[Path]:
     folder = find_root(data_root) / "metadata"
     index = folder / f"{name}.json"
     if index.is_file():
-        try:
-            rows = json.loads(index.read_text(encoding="utf-8"))
-            files = [folder / row["metadata_path"] for row in rows]
-        except (ValueError, TypeError, KeyError) as error:
-            expected = f'a list of {{"metadata_path": "{name}/FILE.json"}}'
-            raise DataError(f"{index}: expected {expected} ({error!r}).") from error
+        rows = Record(
+            {"scenes": read_json(index)},
+            index,
+            advice=f'Expected is a list of {{"metadata_path": "{name}/FILE.json"}}.',
+        )
+        files = [path_below(folder, row.text("metadata_path"), row.where) for row in rows.records("scenes")]
     else:
         files = sorted((folder / name).glob("*.json")) if (folder / name).is_dir() else []
     if not files:

@@ -15,21 +15,24 @@ Times are seconds, levels dB.  Of a path, what follows ``dev_set/`` is taken bel
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from s5lib.errors import DataError
 from s5lib.provenance.files import write_json
 from s5lib.scenes.corpus import Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
+from s5lib.untrusted import Record, is_number, json_record, path_below
 
 __all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadata"]
 
 ROLES = {"fg_events": "foreground_dir", "int_events": "interference_dir", "bg_events": "background_dir"}
+
+_MOST_DB = 200.0
+_MOST_SAMPLES = 1 << 28
 
 ROOM_MODULE = "src.modules.spatial_audio_synthesizer.room"
 """What the challenge's own tools look for in the files."""
@@ -41,15 +44,7 @@ def read_metadata(path: str | os.PathLike) -> dict:
     Raises:
         DataError: the file is missing or not a JSON object.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such metadata file.") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a JSON file ({error}).") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected one scene, a JSON object; found a {type(content).__name__}.")
-    return content
+    return dict(json_record(path).values)
 
 
 def write_metadata(metadata: Mapping, path: str | os.PathLike) -> None:
@@ -69,106 +64,58 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
     """
     where = "scene metadata"
     if not isinstance(metadata, Mapping):
-        where = os.fspath(metadata)
-        metadata = read_metadata(metadata)
-    root = Path(root)
-    config = _get(metadata, "config", dict, where)
-    duration = _number(config, "duration", f"{where}: config", low=0.0)
-    rate = _number(config, "sr", f"{where}: config", low=0.0)
+        where, metadata = os.fspath(metadata), read_metadata(metadata)
+    root, scene = Path(root), Record(metadata, where)
+    config = scene.record("config")
+    duration, rate = config.number("duration", above=0), config.number("sr", least=1, most=768_000)
     if rate != int(rate):
-        raise DataError(f"{where}: config: 'sr' is {rate}, expected a whole number of Hz.")
-    ref_db = _number(config, "ref_db", f"{where}: config") if config.get("ref_db") is not None else None
+        config.reject("sr", "a whole number of Hz")
+    ref_db = config.number("ref_db", None, least=-_MOST_DB, most=_MOST_DB)
     groups = []
     for key, folder_key in ROLES.items():
-        events = metadata.get(key) or []
-        if not isinstance(events, list):
-            raise DataError(f"{where}: '{key}' must be a list of events, found a {type(events).__name__}.")
-        folder = _below(root, _get(config, folder_key, str, f"{where}: config"), where) if events else root
-        groups.append(
-            tuple(
-                _event(event, folder, f"{where}: {key}[{index}]", spatial=key != "bg_events")
-                for index, event in enumerate(events)
-            )
-        )
-    room = None
-    direct = None
-    if groups[0] or groups[1] or "room" in metadata:
-        room_metadata = _room_arguments(metadata, where)
-        room = _below(root, _get(room_metadata, "sofa_path", str, f"{where}: room"), where)
-        direct = room_metadata.get("direct_range_ms")
+        events = list(scene.records(key)) if scene.get(key) else []
+        folder = _below(root, config, folder_key) if events else root
+        groups.append(tuple(_event(event, folder, spatial=key != "bg_events") for event in events))
+    if (4 + len(groups[0])) * duration * rate > _MOST_SAMPLES:
+        config.reject("duration", f"at most {_MOST_SAMPLES} samples in all channels and sources")
+    room = direct = None
+    if groups[0] or groups[1] or "room" in scene:
+        arguments = scene.record("room").record("args").record("metadata")
+        room, direct = _below(root, arguments, "sofa_path"), arguments.get("direct_range_ms")
         if direct is not None:
-            if not (isinstance(direct, list) and len(direct) == 2 and all(_is_number(value) for value in direct)):
-                raise DataError(f"{where}: room: 'direct_range_ms' is {direct!r}, expected [before, after].")
-            direct = (float(direct[0]), float(direct[1]))
+            direct = _numbers(direct, 2, 1e4) or arguments.reject("direct_range_ms", "[before, after] in ms")
     if room is None and not groups[2]:
-        raise DataError(f"{where}: neither a room nor 'bg_events'; nothing tells how many channels the scene has.")
+        scene.fail("neither a room nor 'bg_events'; nothing tells how many channels the scene has")
     targets, interferences, noises = groups
     return SceneDescription(duration, int(rate), ref_db, targets, interferences, noises, room, direct)
 
 
-def _room_arguments(metadata: Mapping, where: str) -> Mapping:
-    arguments = _get(_get(metadata, "room", dict, where), "args", dict, f"{where}: room")
-    return _get(arguments, "metadata", dict, f"{where}: room: args")
-
-
-def _event(event, folder: Path, where: str, spatial: bool) -> Event:
-    if not isinstance(event, Mapping):
-        raise DataError(f"{where}: expected an event, a JSON object; found a {type(event).__name__}.")
-    label = event.get("label") if spatial else ""
-    if not isinstance(label, str):
-        raise DataError(f"{where}: 'label' is {label!r}, expected a class label.")
-    position = None
-    if spatial:
-        position = event.get("event_position")
-        position = position[0] if isinstance(position, list) and len(position) == 1 else position
-        if not (isinstance(position, list) and len(position) == 3 and all(_is_number(value) for value in position)):
-            raise DataError(f"{where}: 'event_position' is {event.get('event_position')!r}, expected [[x, y, z]].")
-        position = tuple(float(value) for value in position)
+def _event(event: Record, folder: Path, spatial: bool) -> Event:
+    position = event.get("event_position")
+    position = position[0] if isinstance(position, list) and len(position) == 1 else position
+    if spatial and not (position := _numbers(position, 3, 1e6)):
+        event.reject("event_position", "[[x, y, z]]")
     return Event(
-        label=label,
-        path=_below(folder, _get(event, "source_file", str, where), where),
-        source_time=_number(event, "source_time", where, low=0.0, inclusive=True),
-        onset=_number(event, "event_time", where, low=0.0, inclusive=True),
-        duration=_number(event, "event_duration", where, low=0.0),
-        snr=_number(event, "snr", where),
-        position=position,
+        label=event.name("label") if spatial else "",
+        path=_below(folder, event, "source_file"),
+        source_time=event.number("source_time", least=0),
+        onset=event.number("event_time", least=0),
+        duration=event.number("event_duration", above=0),
+        snr=event.number("snr", least=-_MOST_DB, most=_MOST_DB),
+        position=position if spatial else None,
     )
 
 
-def _get(mapping: Mapping, key: str, kind: type, where: str):
-    value = mapping.get(key)
-    if not isinstance(value, kind):
-        found = f"is {value!r}" if key in mapping else "is missing"
-        raise DataError(f"{where}: '{key}' {found}, expected {'a string' if kind is str else 'an object'}.")
-    return value
+def _numbers(values: Any, count: int, most: float) -> tuple[float, ...] | None:
+    """Return ``count`` floats of at most ``most``; None where ``values`` are something else."""
+    fits = isinstance(values, list) and len(values) == count and all(is_number(v) and abs(v) <= most for v in values)
+    return tuple(map(float, values)) if fits else None
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _number(mapping: Mapping, key: str, where: str, low: float | None = None, inclusive: bool = False) -> float:
-    value = mapping.get(key)
-    found = f"is {value!r}" if key in mapping else "is missing"
-    if value is None or not _is_number(value):
-        raise DataError(f"{where}: '{key}' {found}, expected a number.")
-    if low is not None and (value < low or (value == low and not inclusive)):
-        least = "of at least" if inclusive else "above"
-        raise DataError(f"{where}: '{key}' {found}, expected a number {least} {low:g}.")
-    return float(value)
-
-
-def _below(folder: Path, written: str, where: str) -> Path:
-    """Return the path ``written`` in the metadata below ``folder``; what stands before ``dev_set/`` is left out."""
-    relative = written.replace("\\", "/")
-    if "dev_set/" in relative:
-        relative = relative.rpartition("dev_set/")[2]
-    parts = Path(relative).parts
-    if not parts or ".." in parts or Path(relative).is_absolute():
-        raise DataError(
-            f"{where}: the path {written!r} leads out of the corpus; expected one below {folder} without '..'."
-        )
-    return folder.joinpath(*parts)
+def _below(folder: Path, record: Record, key: str) -> Path:
+    """Return the path that a record gives below ``folder``; what stands before ``dev_set/`` is left out."""
+    written = record.text(key).replace("\\", "/")
+    return path_below(folder, written.rpartition("dev_set/")[2], f"{record.where}: {key}")
 
 
 def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSettings) -> dict:

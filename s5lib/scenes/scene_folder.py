@@ -14,7 +14,6 @@ A scene is finished if it was made from the same (``made_from``) and its files a
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from s5lib.errors import DataError
 from s5lib.provenance import Fingerprint, Stamps, problem_of, remove_scratch, stamp_output, write_json
 from s5lib.scenes.render import Scene
 from s5lib.scenes.writing import write_scene
-from s5lib.untrusted import read_json
+from s5lib.untrusted import read_json, to_json
 
 __all__ = ["SceneFolder", "digest_of"]
 
@@ -116,4 +115,4 @@ class SceneFolder:
 
 def digest_of(values: Mapping[str, Any]) -> str:
     """Return one digest of plain values."""
-    return hashlib.sha256(json.dumps(Fingerprint(values).as_json(), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(to_json(Fingerprint(values).as_json(), sort_keys=True).encode()).hexdigest()

@@ -6,17 +6,21 @@ and N (samples).  Format: https://www.sofaconventions.org
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
-from s5lib.audio import resample
+from s5lib.audio import check_sample_rate, resample
 from s5lib.errors import DataError
+from s5lib.untrusted import shown
+from s5lib.untrusted.hdf5 import MOST_VALUES, Hdf5, open_hdf5
 
 __all__ = ["Room", "open_room", "read_responses"]
 
+MOST_POSITIONS = 100_000
+MOST_METRES = 1e6
 POSITION_TOLERANCE = 0.01
 """Metres (or degrees) between a position asked for and the room's nearest one that count as the same place."""
 
@@ -74,8 +78,8 @@ def open_room(path: str | os.PathLike) -> Room:
         DataError: not a SOFA file, truncated, or without what rendering needs.
     """
     path = os.fspath(path)
-    with _open(path) as file:
-        shape = _responses(file, path).shape
+    with open_hdf5(path) as file:
+        shape = _response_shape(file, path)
         stored, kind = _positions(file, path, "SourcePosition", shape[0])
         positions = _cartesian(stored, kind)
         microphone = np.zeros((1, 3))
@@ -83,7 +87,7 @@ def open_room(path: str | os.PathLike) -> Room:
             microphone = _cartesian(*_positions(file, path, "ListenerPosition", shape[0]))
         offsets = positions - microphone
         distances = np.linalg.norm(offsets, axis=1, keepdims=True)
-        if not (distances > 0).all():
+        if not (distances > 1e-6).all():
             raise DataError(f"{path}: source position {int(np.argmin(distances))} is at the microphone.")
         return Room(path, positions, offsets / distances, stored, _sample_rate(file, path), shape[1], shape[2])
 
@@ -95,76 +99,61 @@ def read_responses(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
         DataError: as :func:`open_room`; a value is not finite; a response is silent.
     """
     path = os.fspath(path)
-    with _open(path) as file:
-        dataset = _responses(file, path)
-        try:
-            responses = dataset[()].astype(np.float32)
-        except OSError as error:
-            raise DataError(f"{path}: Data.IR cannot be read ({error}); copy or fetch the file again.") from error
-        rate = _sample_rate(file, path)
-        delay = file["Data.Delay"][()] if "Data.Delay" in file else np.zeros(1)
+    with open_hdf5(path) as file:
+        shape, rate = _response_shape(file, path), _sample_rate(file, path)
+        if math.prod(shape) * sample_rate > MOST_VALUES * rate:
+            raise DataError(f"{path}: Data.IR of shape {shape} is too large at {sample_rate} Hz.")
+        responses = file.read("Data.IR", np.float32)
+        delay = file.read("Data.Delay") if "Data.Delay" in file else np.zeros(1)
     if not np.isfinite(responses).all():
         bad = int(np.argmin(np.isfinite(responses).all(axis=(1, 2))))
         raise DataError(f"{path}: Data.IR of position {bad} holds values that are not finite numbers.")
     if np.any(delay != 0):
         raise DataError(f"{path}: Data.Delay is not zero; delay the responses themselves and set it to zero.")
     responses = resample(responses, rate, sample_rate)
-    silent = np.flatnonzero(np.abs(responses[:, 0]).max(axis=-1) == 0)
+    silent = np.flatnonzero(~responses[:, 0].any(axis=-1))
     if len(silent):
         raise DataError(f"{path}: Data.IR of position {silent[0]} is silent in channel 0.")
-    return responses / np.abs(responses).max()
+    return responses / max(responses.max(), -responses.min())
 
 
-def _open(path: str) -> h5py.File:
-    if not os.path.isfile(path):
-        raise DataError(f"{path}: no such SOFA file.")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"{path}: not a SOFA (HDF5) file, or truncated; copy or fetch it again ({error}).") from error
-
-
-def _text(value) -> str:
-    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _responses(file: h5py.File, path: str) -> h5py.Dataset:
+def _response_shape(file: Hdf5, path: str) -> tuple[int, int, int]:
     if "Data.IR" not in file:
         raise DataError(f"{path}: no Data.IR; expected a SOFA file of impulse responses (DataType FIR).")
-    dataset = file["Data.IR"]
-    if dataset.ndim != 3 or 0 in dataset.shape:
-        raise DataError(f"{path}: Data.IR has shape {list(dataset.shape)}, expected [positions, channels, samples].")
-    return dataset
+    shape = file.shape("Data.IR")
+    if len(shape) != 3 or 0 in shape or shape[0] > MOST_POSITIONS:
+        raise DataError(
+            f"{path}: Data.IR has shape {list(shape)}, expected [positions, channels, samples], none 0, at most "
+            f"{MOST_POSITIONS} positions."
+        )
+    return shape
 
 
-def _sample_rate(file: h5py.File, path: str) -> int:
-    if "Data.SamplingRate" not in file:
-        raise DataError(f"{path}: no Data.SamplingRate.")
-    values = np.unique(file["Data.SamplingRate"][()])
-    if len(values) != 1 or not np.isfinite(values[0]) or values[0] < 1000 or values[0] != int(values[0]):
-        raise DataError(f"{path}: Data.SamplingRate is {values.tolist()}, expected one whole number of Hz above 1000.")
-    units = _text(file["Data.SamplingRate"].attrs.get("Units", "hertz"))
+def _sample_rate(file: Hdf5, path: str) -> int:
+    values = np.unique(file.read("Data.SamplingRate"))
+    if len(values) != 1 or not np.isfinite(values[0]):
+        raise DataError(f"{path}: Data.SamplingRate is {shown(values.tolist())}, expected one number of Hz.")
+    units = file.attribute("Data.SamplingRate", "Units", "hertz")
     if units.lower() != "hertz":
-        raise DataError(f"{path}: Data.SamplingRate is in {units!r}, expected hertz.")
-    return int(values[0])
+        raise DataError(f"{path}: Data.SamplingRate is in {shown(units)}, expected hertz.")
+    return check_sample_rate(values[0], f"{path}: Data.SamplingRate")
 
 
-def _positions(file: h5py.File, path: str, name: str, count: int) -> tuple[np.ndarray, str]:
+def _positions(file: Hdf5, path: str, name: str, count: int) -> tuple[np.ndarray, str]:
     if name not in file:
         raise DataError(f"{path}: no {name}; each response needs the position of its source.")
-    values = np.asarray(file[name][()], np.float64)
+    values = file.read(name)
     if values.ndim != 2 or values.shape[1] != 3 or values.shape[0] not in (1, count):
         raise DataError(f"{path}: {name} has shape {list(values.shape)}, expected [{count}, 3].")
-    if not np.isfinite(values).all():
-        raise DataError(f"{path}: {name} holds values that are not finite numbers.")
-    kind = _text(file[name].attrs.get("Type", "cartesian")).lower()
+    if not (np.abs(values) < MOST_METRES).all():
+        raise DataError(f"{path}: {name} holds values that are not finite numbers, or no distances on Earth.")
+    kind = file.attribute(name, "Type", "cartesian").lower()
     if kind not in ("cartesian", "spherical"):
-        raise DataError(f"{path}: {name} has Type {kind!r}, expected cartesian or spherical.")
-    units = _text(file[name].attrs.get("Units", "")).lower().replace("meter", "metre").replace(" ", "")
+        raise DataError(f"{path}: {name} has Type {shown(kind)}, expected cartesian or spherical.")
+    units = file.attribute(name, "Units").lower().replace("meter", "metre").replace(" ", "")
     expected = {"cartesian": ("metre", "metre,metre,metre"), "spherical": ("degree,degree,metre",)}[kind]
     if units and units not in expected:
-        raise DataError(f"{path}: {name} is {kind} in {units!r}, expected {expected[0]!r}.")
+        raise DataError(f"{path}: {name} is {kind} in {shown(units)}, expected {expected[0]!r}.")
     return np.broadcast_to(values, (count, 3)), kind
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from s5lib.audio import write_audio
+from s5lib.untrusted import check_file_name
 
 __all__ = ["write_scene"]
 
@@ -28,8 +29,9 @@ def write_scene(
     folder = Path(folder)
     (folder / "oracle_target").mkdir(parents=True, exist_ok=True)
     numbered = enumerate(zip(labels, sources, strict=True))
-    files = {f"oracle_target/{name}_{index}_{label}.wav": source[None] for index, (label, source) in numbered}
-    files[f"soundscape/{name}.wav"] = mixture
+    names = {check_file_name(f"{name}_{index}_{label}.wav", folder): source for index, (label, source) in numbered}
+    files = {f"oracle_target/{file}": source[None] for file, source in names.items()}
+    files[f"soundscape/{check_file_name(f'{name}.wav', folder)}"] = mixture
     for file, samples in files.items():
         write_audio(folder / file, samples, sample_rate)
     return list(files)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import read_sources
 from s5lib.systems.records import check_made_from, file_label, identity, read_record, record_path
+from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
 __all__ = ["build_package"]
@@ -92,7 +92,7 @@ def _write(path: Path, name: str, texts: dict, infer_dir: Path, records: dict, r
             file.writestr(info, content)
 
         for member, content in texts.items():
-            add(member, json.dumps(content, indent=1, allow_nan=False) + "\n")
+            add(member, to_json(content, indent=1) + "\n")
         lengths = rules.soundscapes or {}
         for key in records:
             labels, estimates = read_sources(infer_dir, key, lengths[key])

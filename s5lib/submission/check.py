@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from s5lib.errors import DataError, nearest
 from s5lib.submission.archive import Package
 from s5lib.submission.rules import NAME_PATTERN, Rules, Violation
 from s5lib.systems.outputs import file_label
+from s5lib.untrusted import is_number, parse_json
 
 __all__ = ["check_package"]
 
@@ -83,8 +82,8 @@ class _Check:
         if content is None:
             return None
         try:
-            parsed = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            parsed = parse_json(content, file)
+        except DataError as error:
             self.tell(name, f"is no JSON ({error})")
             return None
         if not isinstance(parsed, dict):
@@ -130,7 +129,7 @@ class _Check:
         ):
             part = content.get(group)
             value = part.get(key) if isinstance(part, dict) else None
-            if not _is_number(value) or not low <= value <= high:
+            if not is_number(value) or not low <= value <= high:
                 self.tell(_DEV, f"{group}: {key} is {value!r}; expected a number from {low} to {high}")
         if not isinstance(content.get("details"), list):
             self.tell(_DEV, "details is missing, or is no list")
@@ -181,7 +180,7 @@ class _Check:
             wanted = f"{soundscape}_I_{file_label(label)}.wav, I a number"
             self.tell(where, f"{file!r} is no name of an estimate; expected {wanted}")
         probability = estimate.get("probability")
-        if not _is_number(probability) or not 0 <= probability <= 1:
+        if not is_number(probability) or not 0 <= probability <= 1:
             self.tell(where, f"probability of {file!r} is {probability!r}; expected a number from 0 to 1")
         return file
 
@@ -230,17 +229,9 @@ def _clipped(samples: np.ndarray) -> int | None:
     return int(long[0, 0]) if len(long) else None
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _close(name: str, choices) -> str:
     text = nearest(name, choices)
     if len(choices) <= 30:
         return text
     _, hint, guess = text.partition(" Did you mean")
     return f"The set has {len(choices)}.{hint}{guess}"
-
-
-def _refuse_constant(name: str):
-    raise ValueError(f"{name} is no number of JSON")

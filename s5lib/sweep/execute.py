@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from s5lib.errors import S5Error
+from s5lib.errors import Interrupted, S5Error
 from s5lib.sweep.runs import SweepRun, as_typed
 
 __all__ = ["execute", "signals_end", "training_seconds"]
@@ -140,7 +140,7 @@ def signals_end() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the sweep by an exception, as Ctrl-C does, so that its processes are stopped, too."""
 
     def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
+        raise Interrupted(128 + number)
 
     numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, end) for number in numbers}

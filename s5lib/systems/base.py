@@ -9,12 +9,26 @@ import numpy as np
 import torch
 
 from s5lib.audio import check_sample_rate, resample
-from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.errors import ConfigError, DataError, PluginError, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block, concat, stream
 
 __all__ = ["System"]
+
+
+def check_output(model: str, values: np.ndarray) -> np.ndarray:
+    """Return a model's output, from which nothing may be decided or written where it is not finite.
+
+    Raises:
+        DataError: a value is NaN or infinite.
+    """
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"the {model} gave {np.count_nonzero(~np.isfinite(values))} of {values.size} values that are not finite "
+            "numbers. Are the recording's samples far beyond -1 to 1, or the model's weights damaged?"
+        )
+    return values
 
 
 class System(ABC):
@@ -67,7 +81,15 @@ class System(ABC):
         if labels is not None:
             self._check_labels(labels)
         window = max(5, round(self.window_seconds * self.sample_rate))
-        yield from stream(lambda mixture: self.find_sources(mixture, labels), read, num_samples, window, window // 5)
+        yield from stream(lambda mixture: self._found(mixture, labels), read, num_samples, window, window // 5)
+
+    def _found(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
+        try:
+            return self.find_sources(mixture, labels)
+        except SystemExit as error:  # it would end the program as if all were done
+            raise PluginError(
+                f"a model ended the program, by sys.exit({error.code!r}); it has to raise errors."
+            ) from error
 
     def in_order(self, sources: Sequence[Source], labels: Sequence[str] | None = None) -> list[Source]:
         """Return the sources in the order of the system's labels, or as they are where ``labels`` were given."""

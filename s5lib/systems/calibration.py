@@ -11,7 +11,6 @@ that it is never used with weights that it was not tuned for.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from s5lib.errors import CheckpointError, ConfigError
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import json_record, to_json
 
 __all__ = ["Calibration", "calibration_file", "decide", "find_calibration"]
 
@@ -62,7 +62,7 @@ class Calibration:
         """Write the calibration of the tagger ``checkpoint``; ``report``: what it gained, for people to read."""
         content = {"format": 1, "checkpoint_sha256": _sha256(checkpoint), **self.as_json(), "report": dict(report)}
         try:
-            write_text(path, json.dumps(content, indent=1) + "\n")
+            write_text(path, to_json(content, indent=1) + "\n")
         except OSError as error:
             raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
 
@@ -140,21 +140,14 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
 
 def _read(path: Path) -> tuple[Calibration, str]:
     """Return what :meth:`Calibration.write` has written, and the digest of the checkpoint it belongs to."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        classes = tuple((str(label), float(bias)) for label, bias in content["classes"].items())
-        calibration = Calibration(float(content["silence"]), classes)
-        if content["format"] != 1 or not np.isfinite([calibration.silence, *(bias for _, bias in classes)]).all():
-            raise ValueError("another format, or a bias that is not finite")
-        return calibration, str(content["checkpoint_sha256"])
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}. Give --calibration none, or a file of 's5lib calibrate'."
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is no calibration ({error!r}): delete it and run 's5lib calibrate' again."
-        ) from None
+    if not path.is_file():
+        raise ConfigError(f"{path}: No such file. Give --calibration none, or a file of 's5lib calibrate'.")
+    advice = "The file is no calibration: delete it and run 's5lib calibrate' again."
+    content = json_record(path, error=CheckpointError, advice=advice)
+    content.integer("format", least=1, most=1)
+    classes = content.record("classes")
+    biases = tuple((label, classes.number(label)) for label in classes.values)
+    return Calibration(content.number("silence"), biases), content.text("checkpoint_sha256")
 
 
 def _sha256(path: str | Path) -> str:

@@ -7,7 +7,6 @@ models, calibration and settings, and its files are intact.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import time
@@ -29,6 +28,7 @@ from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
 from s5lib.systems.records import identity, read_record, record_path, recording_text
 from s5lib.systems.workers import Job, Task, separate_all
+from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
 __all__ = ["infer_data_directory", "infer_files"]
@@ -135,7 +135,7 @@ def _infer(
         if not todo:
             return
         keywords = tuple({**system, "device": device}.items())
-        job = Job(keywords, window_seconds, format, json.dumps(made_by), tuple(map(str, plugins)))
+        job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)))
         _separate(job, todo, nj if device == "cpu" else 1, dask, told)
 
 

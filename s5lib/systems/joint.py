@@ -9,7 +9,7 @@ import torch
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import JointModel
-from s5lib.systems.base import System
+from s5lib.systems.base import System, check_output
 from s5lib.systems.source import Source
 
 __all__ = ["Joint"]
@@ -38,8 +38,9 @@ class Joint(System):
         logits, waveforms = (
             output[0].float() for output in self.joint_model(torch.from_numpy(mixture)[None].to(self.device))
         )
-        probability, classes = (values.tolist() for values in logits.softmax(-1).max(-1))
-        waveforms = waveforms.cpu().numpy()
+        probabilities = check_output("joint model", logits.softmax(-1).cpu().numpy())
+        probability, classes = probabilities.max(-1).tolist(), probabilities.argmax(-1).tolist()
+        waveforms = check_output("joint model", waveforms.cpu().numpy())
         slots = sorted(range(len(classes)), key=classes.__getitem__)
         return [
             Source(self.labels[classes[k]], probability[k], waveforms[k])

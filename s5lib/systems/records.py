@@ -7,7 +7,6 @@ last, so that its presence means that the recording is finished.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,7 @@ from typing import Any
 from s5lib.audio import split_entry
 from s5lib.errors import DataError
 from s5lib.provenance import FileStamp, file_digest, remove
-from s5lib.untrusted import read_json
+from s5lib.untrusted import json_record, read_json, to_json
 
 __all__ = [
     "WRITTEN_BY",
@@ -84,18 +83,17 @@ def read_record(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise DataError(f"{path} is missing: {path.stem} was not inferred. Run the inference stage again.")
     advice = "It is damaged: delete it and run the inference stage again."
-    record = read_json(path, advice=advice)
-    try:
-        for entry in record["sources"]:
-            if not (isinstance(entry["label"], str) and isinstance(entry["file"], str) and Path(entry["file"]).name):
-                raise TypeError(f"of {entry!r}, label and file are no names")
-            entry["probability"] = float(entry.get("probability", 1.0))
-        gain = float(record.get("gain", 1.0))
-        if not 0 < gain < float("inf"):
-            raise ValueError(f"gain is {gain}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: {error!r}. {advice}") from None
-    return dict(record)
+    record = json_record(path, advice=advice)
+    sources = [
+        {
+            **entry.values,
+            "label": entry.text("label"),
+            "file": entry.name("file"),
+            "probability": entry.number("probability", 1.0, least=0, most=1),
+        }
+        for entry in record.records("sources")
+    ]
+    return {**record.values, "sources": sources, "gain": record.number("gain", 1.0, above=1e-30, most=1)}
 
 
 def owned_files(path: Path) -> set[str]:
@@ -220,5 +218,5 @@ def identity(made_by: Mapping[str, Any]) -> dict[str, Any]:
         raise DataError("there is no record of the models. Run the inference stage again.") from None
     settings = {key: value for key, value in made_by.items() if key not in ("s5lib", "models", "compiled")}
     if "calibration" in settings:  # as a whole: what it does not mention counts, too
-        settings["calibration"] = json.dumps(settings["calibration"], sort_keys=True)
+        settings["calibration"] = to_json(settings["calibration"], sort_keys=True)
     return {**digests, **settings}

@@ -9,7 +9,7 @@ import torch
 
 from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
-from s5lib.systems.base import System
+from s5lib.systems.base import System, check_output
 from s5lib.systems.calibration import Calibration, decide
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import separate_long
@@ -65,7 +65,7 @@ class TagThenSeparate(System):
             raise ConfigError("this system has no tagger: give the labels, or load it with one (--tagger FILE).")
         *batch, channels, samples = mixtures.shape
         logits = self.tagger(torch.as_tensor(mixtures).reshape(-1, channels, samples).to(self.device))
-        probabilities = logits.float().softmax(-1).cpu().numpy()
+        probabilities = check_output("tagger", logits.float().softmax(-1).cpu().numpy())
         return probabilities.reshape(*batch, *probabilities.shape[1:])
 
     @torch.inference_mode()
@@ -86,4 +86,4 @@ class TagThenSeparate(System):
         for slot, label in enumerate(labels):
             query[0, slot, self.labels.index(label)] = 1
         estimates = separate_long(self.separator, torch.from_numpy(mixture)[None], query)[0]
-        return estimates[: len(labels)].numpy()
+        return check_output("separator", estimates[: len(labels)].numpy())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
 from s5lib.systems.records import discard, record_path, recording_text
+from s5lib.untrusted import parse_json
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
 
@@ -166,7 +166,7 @@ def _checked_stamp(task: Task, job: Job) -> FileStamp:
         raise DataError(f"{task.path}: no such recording.")
     stamp = _stamps[file] = FileStamp.of(file, _stamps.get(file))
     if task.sha256 is not None:
-        models = {model["file"]: model["sha256"] for model in json.loads(job.made_by)["models"].values()}
+        models = {model["file"]: model["sha256"] for model in parse_json(job.made_by, "the job")["models"].values()}
         seen = {path: _digest(path) for path in models} | {file: stamp.sha256}
         differing = [path for path, sha256 in (models | {file: task.sha256}).items() if seen[path] != sha256]
         if differing:
@@ -202,5 +202,5 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
             recording=recording_text(task.path),
             recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",
-            made_by=json.loads(job.made_by),
+            made_by=parse_json(job.made_by, "the job"),
         )

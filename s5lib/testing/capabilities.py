@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 from s5lib.testing.outcome import Skipped, require
 from s5lib.testing.subject import Subject
+from s5lib.untrusted import parse_json, to_json
 
 
 def check_options(subject: Subject) -> None:
     """The config is frozen, is kept as ``model.config`` and survives a checkpoint's JSON."""
     config = subject.config
     require(type(config).__dataclass_params__.frozen, f"{type(config).__name__} is not frozen: @dataclass(frozen=True)")
-    again = subject.component.configure(**json.loads(json.dumps(dataclasses.asdict(config))))
+    again = subject.component.configure(**parse_json(to_json(dataclasses.asdict(config)), "its options"))
     require(again == config, f"the config changes on its way through JSON: {config} becomes {again}")
     require(getattr(subject.model(), "config", None) == config, "model.config is not the config that it was built with")
 

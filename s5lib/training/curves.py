@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from s5lib.training.history import read_history
 
 __all__ = ["draw_history"]
 
@@ -15,7 +16,7 @@ def draw_history(history: Path, picture: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+    rows = read_history(history)
     figures = [
         k for k in rows[-1] if k not in ("step", "loss", "valid_loss", "mixtures_per_second", "waiting_for_data")
     ]

@@ -16,6 +16,7 @@ from s5lib.errors import CheckpointError, ConfigError
 from s5lib.models.checkpoint import read_header
 from s5lib.provenance import Fingerprint, folder_lock
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import yaml_record
 from s5lib.version import __version__
 
 __all__ = ["Experiment"]
@@ -70,15 +71,8 @@ class Experiment:
             raise self._not_written(error) from None
 
     def _compare(self, asked: dict, defaults: dict) -> None:
-        try:
-            found = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-            if not isinstance(found, dict):
-                raise ValueError("not a mapping")
-        except (ValueError, yaml.YAMLError) as error:
-            raise ConfigError(
-                f"{self.config_file} is not what a run has written ({str(error).splitlines()[0]}). Use another --tag "
-                "or --expdir, or delete that folder."
-            ) from None
+        advice = "Use another --tag or --expdir, or delete that folder."
+        found = yaml_record(self.config_file, error=ConfigError, advice=advice).values
         changes = Fingerprint(asked).changes_since(found, defaults)
         free = _FREE | ({"corpus"} if "training data" in found else set())  # known by its content, wherever it lies
         different = [str(change) for change in changes if change.name.rpartition(".")[2] not in free]

@@ -13,7 +13,6 @@ another key are deleted, and it is said what has changed.  A larger pool keeps a
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import shutil
 import time
@@ -31,8 +30,9 @@ from torch.utils.data import DataLoader, Dataset
 from s5lib.data import DrawnScenes, RecordedScenes, collate
 from s5lib.data.identity import recordings_digest
 from s5lib.data.unrendered import rendered
-from s5lib.errors import ConfigError
+from s5lib.errors import ConfigError, DataError
 from s5lib.provenance import Stamps, atomic_write, write_text
+from s5lib.untrusted import json_record, to_json
 
 __all__ = [
     "FeatureScenes",
@@ -142,8 +142,8 @@ class FeatureShards:
         """Delete shards of another key; for one process, before any fills."""
         file = self.folder / "key.json"
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            found = json_record(file).values
+        except DataError:
             found = None
         if found == self.key:
             return
@@ -153,7 +153,7 @@ class FeatureShards:
         try:
             for shard in self.folder.glob("[0-9]*.npy"):
                 shard.unlink()
-            write_text(file, json.dumps(self.key, indent=1) + "\n")
+            write_text(file, to_json(self.key, indent=1) + "\n")
         except OSError as error:
             raise self._not_written(error) from None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from humanfriendly import format_timespan
 
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import Record, read_json_lines, to_json
 
 __all__ = ["History", "read_history"]
 
@@ -20,7 +21,16 @@ log = logging.getLogger(__name__)
 
 def read_history(path: Path) -> list[dict]:
     """Return the rows of a ``history.jsonl``, one for each validation; none if there is no such file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    advice = "Remove the line."
+    rows = read_json_lines(path, advice=advice) if path.exists() else ()
+    return [_row(Record(content, place, advice=advice)) for place, content in rows]
+
+
+def _row(record: Record) -> dict:
+    record.integer("step", least=0)
+    for name in record.values:
+        record.number(name)
+    return dict(record.values)
 
 
 class History(lightning.Callback):
@@ -70,6 +80,7 @@ class History(lightning.Callback):
         seconds = max(1e-9, time.monotonic() - self._since)
         steps = trainer.global_step - self._first
         figures = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k in pl_module.all_figures}
+        figures = {name: value for name, value in figures.items() if math.isfinite(value)}  # a mean of nothing is none
         rate = steps * settings.batch_size / seconds
         left = (settings.max_steps - trainer.global_step) * seconds / max(1, steps)
         waiting = self._waited / seconds
@@ -83,7 +94,7 @@ class History(lightning.Callback):
         }
         # The rows of a stopped run that were made after the point from which it goes on are made again.
         rows = [earlier for earlier in read_history(self.path) if earlier["step"] < trainer.global_step]
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in [*rows, row]))
+        write_text(self.path, "".join(to_json(row) + "\n" for row in [*rows, row]))
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         speed = f"{rate:.1f} mixtures/s, {waiting:.0%} waiting for data, {format_timespan(int(left))} left"
         where = f"step {trainer.global_step}/{settings.max_steps}"

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from s5lib.untrusted.terminal import SafeFormatter
+
 __all__ = ["log_file"]
 
 
@@ -23,7 +25,7 @@ def log_file(path: Path) -> Iterator[None]:
         OSError: the file cannot be written, at once or later, from the call that logs.
     """
     handler = _FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("s5lib")
     logger.addHandler(handler)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import deque
 from dataclasses import asdict
@@ -14,6 +13,7 @@ import torch
 from s5lib.data import DrawnScenes
 from s5lib.errors import S5Error
 from s5lib.provenance.files import write_text
+from s5lib.untrusted import to_json
 
 __all__ = ["Guard"]
 
@@ -69,7 +69,7 @@ class Guard(lightning.Callback):
         scenes = [scene for batch in self._batches for scene in _scenes(batch)]
         write_text(
             self.folder / name,
-            json.dumps(
+            to_json(
                 {
                     "what": what,
                     "value": None if value is None else _plain(value),

@@ -9,15 +9,17 @@ line is shown for each scene: its labels, its peak, the recordings that it is ma
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from s5lib.errors import DataError, S5Error
+from s5lib.config.options import fill, options_of
+from s5lib.errors import S5Error
 from s5lib.scenes import Corpus, DrawSettings, Renderer, Scene, SceneDrawer
 from s5lib.scenes.dcase_json import compose_metadata, write_metadata
 from s5lib.scenes.writing import write_scene
+from s5lib.untrusted import json_record
+from s5lib.untrusted.terminal import safe_output
 
 __all__ = ["replay"]
 
@@ -34,17 +36,12 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
     Raises:
         DataError: the file is none of these, or the corpus has changed so that a scene cannot be drawn.
     """
-    try:
-        batch = json.loads(Path(path).read_text(encoding="utf-8"))
-        settings, seed = DrawSettings(**batch["drawing"]), int(batch["seed"])
-        corpus = Corpus(batch["corpus"], batch["split"])
-        scenes = [(scene["id"], int(scene["index"])) for scene in batch["scenes"]]
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}. It is written where a run stops at a bad loss.") from None
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, S5Error):
-            raise
-        raise DataError(f"{path}: not a bad_batch.json of a training run ({error!r}).") from None
+    advice = "A training run that stops at a bad loss writes bad_batch.json."
+    batch = json_record(path, advice=advice)
+    drawing = fill(batch.record("drawing").values, options_of(DrawSettings), f"{path}: drawing")
+    settings, seed = DrawSettings(**drawing), batch.integer("seed", least=0)
+    corpus = Corpus(batch.path("corpus"), batch.name("split"))
+    scenes = [(scene.name("id"), scene.integer("index", least=0)) for scene in batch.records("scenes")]
     drawer, renderer = SceneDrawer(corpus, settings), Renderer(corpus.root)
     for name, index in scenes:
         scene = renderer(drawer(seed, index))
@@ -61,6 +58,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("bad_batch", help="file that the run has written")
     parser.add_argument("--out", required=True, help="folder to write")
     args = parser.parse_args(argv)
+    with safe_output():
+        return _write(parser.prog, args)
+
+
+def _write(program: str, args: argparse.Namespace) -> int:
     try:
         for name, metadata, scene in replay(args.bad_batch):
             write_scene(args.out, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
@@ -70,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             for path in (*(event.path for event in described.events + described.noises), described.room_path):
                 print(f"  {path}")
     except S5Error as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        print(f"{program}: error: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -21,7 +21,9 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from s5lib.errors import CheckpointError
+from s5lib.models.torchfile import unpickle
 from s5lib.provenance.files import atomic_write
+from s5lib.untrusted import Record
 
 __all__ = ["CheckpointFiles", "ResumePoint", "StepRandomness", "Stopped", "resume_step"]
 
@@ -50,13 +52,11 @@ def resume_step(path: Path) -> int:
     Raises:
         CheckpointError: the file is damaged.
     """
+    advice = "Delete it: the step then begins anew, from its first scene."
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"]
-    except Exception as error:  # whatever a damaged file leads to
-        raise CheckpointError(
-            f"{path} is damaged ({type(error).__name__}: {str(error).partition(chr(10))[0]}). Delete it: the step then "
-            "begins anew, from its first scene."
-        ) from error
+        return Record(unpickle(path), path, error=CheckpointError).integer("global_step", least=0)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} {advice}") from None
 
 
 class StepRandomness(lightning.Callback):

@@ -12,6 +12,7 @@ import lightning
 from lightning import LightningModule
 
 from s5lib.data import DrawnScenes, RecordedScenes
+from s5lib.errors import Interrupted
 from s5lib.models import load_weights, save_checkpoint
 from s5lib.plugins import create
 from s5lib.plugins.component import Component
@@ -63,7 +64,7 @@ class Step:
             seed: of the weights.
 
         Raises:
-            SystemExit: a signal has stopped the training.
+            Interrupted: a signal has stopped the training.
         """
         lightning.seed_everything(seed, verbose=False)
         model = create(self.run.kind, self.run.component, **self.component_options)
@@ -160,7 +161,7 @@ class Step:
         except Stopped as stopped:
             log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
             # Who watches over several processes takes another status for a failure, and kills the main one.
-            raise SystemExit(128 + stopped.number if self.processes.is_main else 0) from None
+            raise Interrupted(128 + stopped.number if self.processes.is_main else 0) from None
         finally:
             data.close()
 

@@ -16,7 +16,7 @@ from s5lib.untrusted.documents import (
     to_json,
 )
 from s5lib.untrusted.names import check_file_name, is_file_name, path_below
-from s5lib.untrusted.record import Record
+from s5lib.untrusted.record import Record, is_number, json_record, yaml_record
 from s5lib.untrusted.text import as_markdown, printable, shown
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "as_markdown",
     "check_file_name",
     "is_file_name",
+    "is_number",
+    "json_record",
     "parse_json",
     "parse_yaml",
     "path_below",
@@ -35,4 +37,5 @@ __all__ = [
     "read_yaml",
     "shown",
     "to_json",
+    "yaml_record",
 ]

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import yaml
@@ -65,6 +65,8 @@ def open_regular(path: str | os.PathLike[str], error: Raised = DataError, advice
             os.close(descriptor)
             raise error(_message(path, "not a regular file", advice))
         return open(descriptor, "rb")
+    except FileNotFoundError:
+        raise error(_message(path, "no such file", advice)) from None
     except OSError as cause:
         raise error(_message(path, f"cannot be read: {cause.strerror}", advice)) from None
     except ValueError as cause:
@@ -173,14 +175,16 @@ def parse_yaml(content: bytes | str, where: object, *, error: Raised = DataError
     return document
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(
+    value: Any, indent: int | None = None, sort_keys: bool = False, default: Callable[[Any], Any] | None = None
+) -> str:
     """Return ``value`` as JSON that every parser reads.
 
     Raises:
         DataError: it holds NaN or an infinity, which JSON does not have.
     """
     try:
-        return json.dumps(value, indent=indent, allow_nan=False)
+        return json.dumps(value, indent=indent, sort_keys=sort_keys, default=default, allow_nan=False)
     except ValueError:
         _check(value, "a result", DataError, "It was not written.")
         raise

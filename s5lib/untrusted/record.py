@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from s5lib.errors import DataError
+from s5lib.untrusted.documents import read_json, read_yaml
 from s5lib.untrusted.names import is_file_name
 from s5lib.untrusted.text import shown
 
-__all__ = ["Record"]
+__all__ = ["Record", "is_number", "json_record", "yaml_record"]
 
 _REQUIRED: Any = object()
 
@@ -31,7 +33,7 @@ class Record:
 
     >>> Record({"sr": "fast"}, "scene.json").number("sr")
     Traceback (most recent call last):
-    s5lib.errors.DataError: scene.json: 'sr' is 'fast'; expected a number.
+    s5lib.errors.DataError: scene.json: 'sr' is 'fast', expected a number.
     """
 
     def __init__(self, value: Any, where: object, *, error: type[Exception] = DataError, advice: str = ""):
@@ -47,7 +49,7 @@ class Record:
     def reject(self, key: str, expected: str) -> NoReturn:
         """Raise this record's error for the value of ``key``."""
         found = f"is {shown(self.values[key])}" if key in self.values else "is missing"
-        self.fail(f"{shown(key)} {found}; expected {expected}")
+        self.fail(f"{shown(key)} {found}, expected {expected}")
 
     def __contains__(self, key: str) -> bool:
         return self.values.get(key) is not None
@@ -59,6 +61,10 @@ class Record:
     def text(self, key: str, default: Any = _REQUIRED) -> Any:
         """Return a string of whole characters."""
         return self._checked(key, default, lambda value: isinstance(value, str) and _is_whole(value), "text")
+
+    def path(self, key: str, default: Any = _REQUIRED) -> Any:
+        """Return a path as the file system has it, which need not be UTF-8."""
+        return self._checked(key, default, lambda v: isinstance(v, str) and v != "" and "\0" not in v, "a path")
 
     def name(self, key: str, default: Any = _REQUIRED) -> Any:
         """Return a string that can be (a part of) a file's name, such as a label."""
@@ -123,7 +129,7 @@ class Record:
         return value
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Return whether ``value`` is a finite int or float, not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -137,9 +143,21 @@ def _is_whole(text: str) -> bool:
 
 
 def _range(least: float, above: float, most: float) -> str:
+    if least > -math.inf and most < math.inf:
+        return f" from {least:g} to {most:g}"
     low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
     return low + (f"{' and' * bool(low)} at most {most:g}" if most < math.inf else "")
 
 
 def _kind(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def json_record(path: str | os.PathLike[str], *, error: type[Exception] = DataError, advice: str = "") -> Record:
+    """Return the mapping in a JSON file; for arguments and errors see :func:`~s5lib.untrusted.documents.read_json`."""
+    return Record(read_json(path, error=error, advice=advice), path, error=error, advice=advice)
+
+
+def yaml_record(path: str | os.PathLike[str], *, error: type[Exception] = DataError, advice: str = "") -> Record:
+    """Return the mapping in a YAML file; for arguments and errors see :func:`~s5lib.untrusted.documents.read_json`."""
+    return Record(read_yaml(path, error=error, advice=advice), path, error=error, advice=advice)

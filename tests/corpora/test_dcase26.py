@@ -137,10 +137,10 @@ def test_missing_recordings_are_named(servers, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('[{"file_name": "../x.wav", "convert_path": "a.wav"}]', "file_name '../x.wav' leads out of its folder"),
-        ('[{"file_name": "x.wav", "convert_path": "/a.wav"}]', "convert_path '/a.wav' leads out of its folder"),
-        ('[{"file_name": "x.wav"}]', "expected rows with file_name and convert_path"),
-        ("nonsense", "expected rows with file_name and convert_path"),
+        ('[{"file_name": "../x.wav", "convert_path": "a.wav"}]', r"file_name: .*'../x.wav' leads out"),
+        ('[{"file_name": "x.wav", "convert_path": "/a.wav"}]', "convert_path: .*'/a.wav' leads out"),
+        ('[{"file_name": "x.wav"}]', "'convert_path' is missing"),
+        ("nonsense", "not JSON.*rows with file_name and convert_path"),
     ],
 )
 def test_bad_lists(tmp_path, content, message):
@@ -156,5 +156,5 @@ def test_damaged_archives(servers, tmp_path):
     downloads = tmp_path / "downloads"
     dev_set = fetch_set("dev_set", tmp_path / "root", downloads)
     servers.files["/semhear.tar"] = b"nonsense" * 1000
-    with pytest.raises(DataError, match="not a tar archive, or damaged"):
+    with pytest.raises(DataError, match="not an archive, or damaged"):
         fetch_sources(dev_set, downloads, ears_path=tmp_path)

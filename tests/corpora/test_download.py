@@ -77,7 +77,7 @@ def test_a_wrong_checksum_is_refused(server, file, tmp_path):
         fetch_files([file], tmp_path)
     assert not list(tmp_path.iterdir())
     server.files["/a.bin"] = CONTENT + b"more"
-    with pytest.raises(DataError, match="100004 bytes came, expected 100000"):
+    with pytest.raises(DataError, match="more than the 100000 bytes"):
         fetch_files([file], tmp_path)
 
 
@@ -109,5 +109,5 @@ def test_the_list_of_a_zenodo_record(server):
     assert files == [RemoteFile("http://x/b.zip", "a.z01", 5, "abc"), RemoteFile("http://x/b.zip", "b.zip", 5, "abc")]
     server.files["/api/8"] = b"{}"
     for record in (8, 9):
-        with pytest.raises(DataError, match="the list of files cannot be read"):
+        with pytest.raises(DataError, match="list of files cannot be read"):
             zenodo_files(record, f"{server.url}/api")

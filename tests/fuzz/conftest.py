@@ -20,9 +20,11 @@ from s5lib.models.resunetk import ResUNetK
 from s5lib.systems import Source
 from s5lib.systems.outputs import write_sources
 
+from .readers import write_documents
+
 RATE = 8000
 LABELS = ["Bell", "Dog", "Rain"]
-SECONDS, BYTES = 20, 3 << 30
+SECONDS, CPU_SECONDS, BYTES = 60, 10, 3 << 30  # 10 s of work; a minute to wait on a busy machine
 
 
 @contextlib.contextmanager
@@ -30,22 +32,26 @@ def limits():
     """Raise TimeoutError after a while, and MemoryError or the like where far more memory is requested than needed."""
 
     def stop(*_):
-        raise TimeoutError(f"took more than {SECONDS} s")
+        raise TimeoutError(f"took more than {CPU_SECONDS} s of work, or {SECONDS} s of waiting")
 
-    before, old = signal.signal(signal.SIGALRM, stop), resource.getrlimit(resource.RLIMIT_AS)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGALRM, signal.SIGPROF)}
+    old = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, old[1]))
     signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
     try:
         yield
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, old)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
-def seeds(tmp_path_factory) -> Path:
+def seeds(tmp_path_factory, small_corpus) -> Path:
     """A folder with a file of each kind, all without fault."""
     folder = tmp_path_factory.mktemp("seeds")
     torch.manual_seed(0)
@@ -87,4 +93,5 @@ def seeds(tmp_path_factory) -> Path:
     )
     DataDirectory.write(folder / "data/test", [recording], 2)
     CorpusDescription("nowhere", tuple(LABELS), RATE, 4, 2).write(folder / "data")
+    write_documents(folder, small_corpus)
     return folder

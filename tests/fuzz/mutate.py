@@ -6,6 +6,9 @@ import json
 
 import numpy as np
 
+ESCAPE = "/tmp/s5lib-fuzz-escaped"
+"""Nothing may ever be written there."""
+_DEEP = "\x00deep"  # stands for a nesting that the writer of JSON could not write itself
 _NUMBERS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1)
 _VALUES = (
     None,
@@ -17,18 +20,39 @@ _VALUES = (
     -1e308,
     1e-320,
     2**70,
+    10**400,
+    -(10**400),
+    10**6,
+    2**40,
+    2**62,
+    999999999,
+    0.1,
+    -0.0,
     "",
     "x",
-    "../../x",
-    "/etc/passwd",
+    "../../escaped",
+    "/../../../escaped",
+    "..\\..\\escaped",
+    f"{ESCAPE}/x",
+    f"file://{ESCAPE}",
     "a\0b",
     "\ud800",
+    "\udcff",
+    "\x1b[2J\x1b]0;x\x07",
+    "a|b<c>",
+    "\u202edoc",
+    "NaN",
+    "1:1:1",
+    "x" * 300,
     [],
     {},
     [[]],
     {"a": None},
     float("nan"),
     float("inf"),
+    float("-inf"),
+    _DEEP,
+    [1, [2, [3]]],
     "9" * 5000,
     ["Dog"] * 50,
 )
@@ -83,7 +107,8 @@ def mutate_json(content: bytes, generator: np.random.Generator) -> bytes:
             parent.append(parent[key])
         else:
             parent[f"{key}x"] = parent[key]
-    return json.dumps(document[0]).encode("utf-8", "surrogatepass") if document else b""
+    text = json.dumps(document[0], ensure_ascii=bool(generator.random() < 0.5)) if document else ""
+    return text.replace(json.dumps(_DEEP), "[" * 10**5 + "]" * 10**5).encode("utf-8", "surrogatepass")
 
 
 def _places(value):

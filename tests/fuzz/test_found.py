@@ -26,13 +26,13 @@ def with_header(path, target, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": ["tagger"]}, "one is no text"),
-        ({"name": {}}, "one is no text"),
-        ({"version": 1.5}, "one is no text"),
-        ({"labels": ["Bell", "Dog", None]}, "one is no text"),
-        ({"labels": ["Bell", "Dog", "\ud800"]}, "one is no text"),
+        ({"kind": ["tagger"]}, "'kind' is"),
+        ({"name": {}}, "'name' is"),
+        ({"version": 1.5}, "'version' is"),
+        ({"labels": ["Bell", "Dog", None]}, "'labels' is"),
+        ({"labels": ["Bell", "Dog", "\ud800"]}, "labels.2. is"),
         ({"labels": ["Bell", "Dog"]}, "2 labels.* 3 classes"),
-        ({"labels": ["Bell", "Dog", "Dog"]}, "are not distinct"),
+        ({"labels": ["Bell", "Dog", "Dog"]}, "distinct"),
     ],
 )
 def test_headers_of_checkpoints(seeds, tmp_path, changes, message):
@@ -53,7 +53,7 @@ def test_pickles_that_end_anywhere(seeds, tmp_path, cut):
     """They ended in struct.error, AssertionError or TypeError of torch's unpickler."""
     content = (seeds / "resunetk.pth").read_bytes()
     (tmp_path / "a.pth").write_bytes(content[:-cut])
-    with pytest.raises(CheckpointError, match="is no file of torch.save, or is damaged"):
+    with pytest.raises(CheckpointError, match="or is damaged"):
         load_model(tmp_path / "a.pth")
 
 

@@ -121,9 +121,9 @@ def test_truncated_file(saved):
     [
         ({}, "no s5lib header: 's5lib convert"),
         ({"s5lib": "{"}, "not JSON"),
-        ({"s5lib": "[]"}, "names no format"),
+        ({"s5lib": "[]"}, "expected names and values"),
         ({"s5lib": '{"format": 2}'}, "has format 2, this s5lib reads formats up to 1: update"),
-        ({"s5lib": '{"format": 1, "kind": "tagger"}'}, "lacks name, distribution, version, config, labels"),
+        ({"s5lib": '{"format": 1, "kind": "tagger"}'}, "'name' is missing"),
     ],
 )
 def test_foreign_or_newer_header(metadata, message, tmp_path):

@@ -56,7 +56,7 @@ def test_what_the_corpus_brings_is_used(prepared, corpus_with_test, tmp_path):
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps({"root": "x"})])
 def test_damaged_description_is_named(tmp_path, content):
     (tmp_path / "corpus.json").write_text(content)
-    with pytest.raises(ValueError, match="corpus.json cannot be read .* delete it and run the data stage again"):
+    with pytest.raises(ValueError, match="corpus.json: .* Delete it and run the data stage again"):
         CorpusDescription.read(tmp_path)
 
 

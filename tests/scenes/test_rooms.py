@@ -104,7 +104,7 @@ def attribute(name, key, value):
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (delete("SourcePosition"), "no SourcePosition; each response needs"),
+        (delete("SourcePosition"), "no SourcePosition"),
         (delete("Data.IR"), "no Data.IR; expected a SOFA file"),
         (delete("Data.SamplingRate"), "no Data.SamplingRate"),
         (replace("Data.IR", np.ones((4, 200))), "Data.IR has shape \\[4, 200\\], expected"),
@@ -113,8 +113,8 @@ def attribute(name, key, value):
         (replace("SourcePosition", CARTESIAN[:3]), "SourcePosition has shape \\[3, 3\\], expected \\[4, 3\\]"),
         (replace("SourcePosition", np.full((4, 3), np.nan)), "SourcePosition holds values that are not finite"),
         (replace("SourcePosition", CARTESIAN * 0), "source position 0 is at the microphone"),
-        (replace("Data.SamplingRate", np.array([0.0])), "Data.SamplingRate is \\[0.0\\], expected"),
-        (replace("Data.SamplingRate", np.array([8000.0, 16000.0])), "expected one whole number"),
+        (replace("Data.SamplingRate", np.array([0.0])), "Data.SamplingRate: .* 0.0 Hz"),
+        (replace("Data.SamplingRate", np.array([8000.0, 16000.0])), "expected one number"),
         (attribute("Data.SamplingRate", "Units", "kilohertz"), "in 'kilohertz', expected hertz"),
         (attribute("SourcePosition", "Type", "interaural"), "Type 'interaural', expected cartesian or spherical"),
         (attribute("SourcePosition", "Units", "feet"), "cartesian in 'feet', expected 'metre'"),
@@ -130,15 +130,15 @@ def test_bad_rooms(tmp_path, responses, action, message):
 
 
 def test_missing_truncated_and_other_files(tmp_path, responses):
-    with pytest.raises(DataError, match="no such SOFA file"):
+    with pytest.raises(DataError, match="no such file"):
         open_room(tmp_path / "gone.sofa")
     path = tmp_path / "room.sofa"
     write_sofa(path, responses, CARTESIAN)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(DataError, match="not a SOFA \\(HDF5\\) file, or truncated"):
+    with pytest.raises(DataError, match="HDF5 file, or damaged"):
         open_room(path)
     path.write_text("hello")
-    with pytest.raises(DataError, match="not a SOFA"):
+    with pytest.raises(DataError, match="not an HDF5 file"):
         open_room(path)
 
 

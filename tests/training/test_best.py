@@ -99,5 +99,5 @@ def test_options_of_later_versions_count_as_their_defaults(tmp_path):
 def test_damaged_config_is_told(tmp_path):
     for content in ("", "a: [", "just words"):
         (tmp_path / "config.yaml").write_text(content)
-        with pytest.raises(S5Error, match="config.yaml is not what a run has written"):
+        with pytest.raises(S5Error, match="config.yaml.*(not YAML|names and values)"):
             Experiment(tmp_path).open({"a": 1})

@@ -134,7 +134,7 @@ def test_loss_that_is_not_finite(tiny_data, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file"), ("{}", "not a bad_batch.json"), ("x", "not a")]
+    ("content", "message"), [(None, "no such file"), ("{}", "'drawing' is missing"), ("x", "not JSON")]
 )
 def test_replay_of_something_else(tmp_path, capsys, content, message):
     if content is not None:

@@ -96,7 +96,7 @@ def test_damaged_state_is_told(tiny_data, tmp_path, capsys, monkeypatch):
     path = tmp_path / "train/resume.ckpt"
     path.write_bytes(path.read_bytes()[:5000])
     assert main(command("tagger", tiny_data, tmp_path)) == 1
-    assert "resume.ckpt is damaged" in capsys.readouterr().err
+    assert "resume.ckpt is no file of torch.save" in capsys.readouterr().err
 
 
 @pytest.mark.slow

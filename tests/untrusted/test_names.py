@@ -87,7 +87,7 @@ def test_records(value):
         if holds:
             getattr(record, method)("key")
         else:
-            with pytest.raises(ConfigError, match=r"^a.json: 'key' is .*; expected .*\. Write it again\.$"):
+            with pytest.raises(ConfigError, match=r"^a.json: 'key' is .*, expected .*\. Write it again\.$"):
                 getattr(record, method)("key")
         with pytest.raises(ConfigError, match="missing"):
             getattr(record, method)("other")

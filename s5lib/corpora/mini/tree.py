@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.parallel import over_processes
 from s5lib.provenance.files import atomic_folder
 from s5lib.provenance.lock import folder_lock
+from s5lib.untrusted import json_record, to_json
 
 __all__ = ["STAMP", "VERSION", "build"]
 
@@ -84,7 +84,7 @@ def _run(root: Path, seed: int, jobs: list[Job], nj: int) -> Iterator[None]:
 
 def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:
     stamp = {"corpus": "mini", "version": VERSION, "seed": seed, "files": sum(len(job.paths) for job in jobs)}
-    (root / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    (root / STAMP).write_text(to_json(stamp, indent=1) + "\n", encoding="utf-8")
 
 
 def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
@@ -92,9 +92,9 @@ def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
-        stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
-        found = {key: stamp[key] for key in ("corpus", "version", "seed")}
-    except (OSError, ValueError, KeyError, TypeError):
+        stamp = json_record(target / STAMP)
+        found = {"corpus": stamp.text("corpus"), "version": stamp.integer("version"), "seed": stamp.integer("seed")}
+    except DataError:
         raise DataError(
             f"{target} exists and is no mini corpus (it has no readable {STAMP}); nothing was changed. "
             "Choose another folder for the mini corpus, or use this one as a corpus of its own with --data_root."
