@@ -102,11 +102,19 @@ class Stamps:
         Raises:
             OSError: it cannot be read.
         """
+        return self.stamp(path).sha256
+
+    def stamp(self, path: str | os.PathLike[str]) -> FileStamp:
+        """Return the stamp of a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         path = os.path.abspath(path)
         stamp = FileStamp.of(path, self._stamps.get(path))
         if stamp is not self._stamps.get(path):
             self._stamps[path], self.is_changed = stamp, True
-        return stamp.sha256
+        return stamp
 
     def digest(self, paths: Iterable[str | os.PathLike[str]], root: str | os.PathLike[str] = "/") -> str:
         """Return one digest of the names, below ``root``, and the contents of files, whatever their order.

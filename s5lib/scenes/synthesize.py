@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +121,10 @@ def synthesize(
     settings = DrawSettings.preset(preset) if settings is None else settings
     root, out = find_root(data_root).absolute(), Path(out).absolute()
     request = SynthesisRequest(os.fspath(root), split, os.fspath(out), num_scenes, zero_target, seed, preset, settings)
-    corpus = _state(request)[0].corpus  # an impossible request fails here, before anything is written
+    state = _open(request)  # an impossible request fails here, before anything is written
     try:
         with folder_lock(out):
-            _synthesize(request, corpus, nj, dask, progress)
+            _synthesize(request, state, nj, dask, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or out}: {error.strerror or error}. Make room, or choose another folder."
@@ -132,12 +132,15 @@ def synthesize(
     return out
 
 
-def _synthesize(request: SynthesisRequest, corpus: Corpus, nj: int, dask: str | None, progress) -> None:
+def _synthesize(request: SynthesisRequest, state: State, nj: int, dask: str | None, progress) -> None:
+    corpus = state[0].corpus
     folder, total = SceneFolder(request.out), request.num_scenes + request.zero_target
     asked = {key: value for key, value in asdict(request).items() if key not in ("out", "data_root")}
     stamps = folder.claim(asked)
     made_from = digest_of({**asked, "corpus": stamps.digest(corpus.files, corpus.root)})
     folder.note(asked, stamps)
+    _states.clear()
+    _states[made_from] = state  # for this process and those that are forked from it
     missing = [index for index in range(total) if not folder.is_finished(request.name(index), made_from)]
     if 0 < len(missing) < total:
         log.info("%s: %d of %d scenes are finished already", folder.folder, total - len(missing), total)
@@ -153,9 +156,11 @@ def _synthesize(request: SynthesisRequest, corpus: Corpus, nj: int, dask: str | 
             _check_worker(folder, request.name(index), made_from, seen, stamps)
 
 
-@lru_cache(maxsize=1)
-def _state(request: SynthesisRequest) -> tuple[SceneDrawer, Renderer, list[tuple[int, bool]]]:
-    """Return what a process needs, made once in each."""
+State = tuple[SceneDrawer, Renderer, list[tuple[int, bool]]]
+_states: dict[str, State] = {}  # what this process needs for the scenes that it made last
+
+
+def _open(request: SynthesisRequest) -> State:
     drawer = SceneDrawer(Corpus(request.data_root, request.split), request.settings)
     plan = plan_groups(request.settings, request.num_scenes, request.zero_target, request.seed)
     return drawer, Renderer(request.data_root, request.preset, DEFAULT_MEMORY // 2), plan
@@ -163,7 +168,10 @@ def _state(request: SynthesisRequest) -> tuple[SceneDrawer, Renderer, list[tuple
 
 def _write(request: SynthesisRequest, made_from: str, stamped: bool, index: int) -> tuple[int, dict[str, str]]:
     """Write a scene; return its index and, if ``stamped``, the digests of the files that it was made from."""
-    drawer, renderer, plan = _state(request)
+    if made_from not in _states:
+        _states.clear()
+        _states[made_from] = _open(request)
+    drawer, renderer, plan = _states[made_from]
     targets, same_class = plan[index]
     scene = renderer(drawer(request.seed, index, targets, same_class))
     metadata = compose_metadata(scene.description, drawer.corpus, drawer.settings)

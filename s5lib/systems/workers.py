@@ -19,12 +19,12 @@ from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
 from s5lib.plugins import register_plugin
-from s5lib.provenance import FileStamp, Stamps, file_digest
+from s5lib.provenance import FileStamp, Stamps
 from s5lib.systems.base import System
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
-from s5lib.systems.records import discard, record_path, recording_text
+from s5lib.systems.records import discard, read_record, record_path, recording_text
 from s5lib.untrusted import parse_json
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
@@ -82,7 +82,7 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
     work = partial(separate, job)
     if dask is not None:
         for outcome in over_dask(work, _with_digests(tasks), dask):
-            yield _seen_here(outcome)
+            yield _seen_here(job, outcome)
     elif nj <= 1 or len(tasks) == 1:
         keep_freed_memory()
         yield from map(work, tasks)
@@ -102,15 +102,22 @@ def _with_digests(tasks: Sequence[Task]) -> list[Task]:
     return known
 
 
-def _seen_here(outcome: Outcome) -> Outcome:
+def _seen_here(job: Job, outcome: Outcome) -> Outcome:
     """Return an outcome of another machine's, as an error if its files are not where they are expected."""
-    if outcome.error is None and not record_path(outcome.task.folder, outcome.task.name).exists():
-        return replace(
-            outcome,
-            error=f"the Dask worker wrote into a folder {outcome.task.folder} of its own: --out must be on a file "
-            "system that all machines share.",
-        )
-    return outcome
+    if outcome.error is not None:
+        return outcome
+    try:
+        record = read_record(record_path(outcome.task.folder, outcome.task.name))
+        stamp = FileStamp.read(record.get("recording_stamp"))
+        if stamp and stamp.sha256 == outcome.task.sha256 and record.get("made_by") == json.loads(job.made_by):
+            return outcome
+    except DataError:
+        pass
+    folder = outcome.task.folder
+    message = (
+        f"the Dask worker wrote into a {folder} of its own: --out must be on a file system that all machines share."
+    )
+    return replace(outcome, error=message)
 
 
 def _start(threads: int) -> None:
@@ -119,7 +126,8 @@ def _start(threads: int) -> None:
 
 
 @lru_cache(maxsize=1)
-def _load(keywords: tuple[tuple[str, Any], ...], plugins: tuple[str, ...]) -> System:
+def _load(keywords: tuple[tuple[str, Any], ...], plugins: tuple[str, ...], made_by: str) -> System:
+    """Load a system; ``made_by`` holds the models' digests, so that models that were replaced are loaded again."""
     for plugin in plugins:
         register_plugin(plugin)
     return load_system(**dict(keywords))
@@ -131,7 +139,7 @@ def separate(job: Job, task: Task) -> Outcome:
     Raises:
         S5Error: an error that affects every recording; one of this recording alone is in the outcome.
     """
-    system = _load(job.system, job.plugins)
+    system = _load(job.system, job.plugins, job.made_by)
     system.window_seconds = job.window_seconds
     try:
         stamp = _checked_stamp(task, job)
@@ -164,11 +172,10 @@ def _checked_stamp(task: Task, job: Job) -> FileStamp:
     file, _ = split_entry(os.path.abspath(task.path))
     if not os.path.isfile(file):
         raise DataError(f"{task.path}: no such recording.")
-    stamp = _stamps[file] = FileStamp.of(file, _stamps.get(file))
+    stamp = _stamps.stamp(file)
     if task.sha256 is not None:
         models = {model["file"]: model["sha256"] for model in parse_json(job.made_by, "the job")["models"].values()}
-        seen = {path: _digest(path) for path in models} | {file: stamp.sha256}
-        differing = [path for path, sha256 in (models | {file: task.sha256}).items() if seen[path] != sha256]
+        differing = [path for path, sha256 in (models | {file: task.sha256}).items() if _stamps[path] != sha256]
         if differing:
             raise DataError(
                 f"{task.path}: the Dask worker on {platform.node()} sees another file {differing[0]} than the machine "
@@ -177,8 +184,7 @@ def _checked_stamp(task: Task, job: Job) -> FileStamp:
     return stamp
 
 
-_stamps: dict[str, FileStamp] = {}  # of what this process has read: an archive holds many recordings
-_digest = lru_cache(maxsize=8)(file_digest)
+_stamps = Stamps()  # of what this process has read: an archive holds many recordings
 
 
 def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: FileStamp) -> dict[str, Any]:

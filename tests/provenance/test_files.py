@@ -1,0 +1,204 @@
+"""Files that appear whole or not at all, and what killed writers leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from s5lib.errors import ConfigError
+from s5lib.provenance import (
+    atomic_folder,
+    atomic_write,
+    commit,
+    remove_scratch,
+    require_replaceable,
+    scratch_folder,
+    stamp_output,
+    write_json,
+)
+from s5lib.provenance.files import JOURNAL
+from s5lib.provenance.owner import Owner
+
+
+def in_child(work, *args):
+    """Run ``work`` in a process that is then killed, and return how it ended."""
+    child = os.fork()
+    if not child:
+        try:
+            work(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(70)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    def write(error):
+        with atomic_write(tmp_path / "a") as temporary:
+            temporary.write_text("new")
+            raise error
+
+    for error in (ValueError, KeyboardInterrupt):
+        (tmp_path / "a").write_text("old")
+        with pytest.raises(error):
+            write(error)
+        assert names(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "old"
+
+
+def test_errors_of_the_system_name_the_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file/a") as caught, atomic_write(tmp_path / "file/a"):
+        pass
+    assert caught.value.filename == str(tmp_path / "file/a")
+
+
+def test_many_writers_of_one_file_share_no_scratch(tmp_path):
+    texts = [str(number) * 100_000 for number in range(8)]
+
+    def write(text):
+        for _ in range(20):
+            with atomic_write(tmp_path / "a", durable=False) as temporary:
+                temporary.write_text(text)
+
+    threads = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        if (tmp_path / "a").exists():
+            assert (tmp_path / "a").read_text() in texts
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 255, "\u00e9" * 127, os.fsdecode(b"caf\xe9"), " ", "a\nb"])
+def test_names_as_long_as_the_file_system_allows(tmp_path, name):
+    with atomic_write(tmp_path / name) as temporary:
+        temporary.write_text("whole")
+    assert names(tmp_path) == [name]
+
+
+def test_scratch_of_a_killed_writer_goes_with_the_next_write_and_that_of_a_living_one_stays(tmp_path):
+    def begin():
+        with atomic_write(tmp_path / "a") as temporary, scratch_folder(tmp_path / "b"):
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(begin) == -signal.SIGKILL
+    (tmp_path / ".user.part").touch()
+    (tmp_path / f".a.{Owner.this_process()}-1.part").touch()  # no name of ours
+    assert len(names(tmp_path)) == 4
+    with scratch_folder(tmp_path / "c") as living:
+        time.sleep(1.1)  # a folder is swept once a second
+        with atomic_write(tmp_path / "d") as temporary:
+            temporary.touch()
+        assert living.exists()
+    assert names(tmp_path) == [f".a.{Owner.this_process()}-1.part", ".user.part", "d"]
+
+
+def test_scratch_of_another_machine_is_left_for_a_day_unless_the_folder_is_held(tmp_path):
+    young, old = (tmp_path / f".a.0123abcd-17-99-0000000{number}.part" for number in range(2))
+    for path in (young, old):
+        path.touch()
+    os.utime(old, (0, 0))
+    remove_scratch(tmp_path)
+    assert names(tmp_path) == [young.name]
+    remove_scratch(tmp_path, everybody=True)
+    assert names(tmp_path) == []
+
+
+def test_a_reused_process_number_is_not_taken_for_the_owner(tmp_path):
+    me = Owner.this_process()
+    assert Owner.parse(str(me)) == me and not me.is_dead
+    assert Owner(me.machine, me.pid, me.started + 1).is_dead
+    assert not Owner("0123abcd", me.pid, me.started).is_dead  # another machine's: not known
+    (tmp_path / f".a.{Owner(me.machine, me.pid, me.started + 1)}-00000000.part").touch()
+    remove_scratch(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    def fail():
+        with atomic_folder(tmp_path / "a") as draft:
+            (draft / "x").touch()
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail()
+    assert names(tmp_path) == []
+    with atomic_folder(tmp_path / "a") as draft:
+        (draft / "x").touch()
+    assert names(tmp_path / "a") == ["x"]
+    with pytest.raises(OSError, match="a"), atomic_folder(tmp_path / "a") as draft:
+        (draft / "y").touch()
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["x"]
+
+
+class TestCommit:
+    """Sets of files with a manifest, killed at every point."""
+
+    def write(self, folder, files, earlier=()):
+        with scratch_folder(folder / "set") as scratch:
+            for name, text in files.items():
+                (scratch / name).write_text(text)
+            stamps = {name: stamp_output(scratch / name) for name in files}
+            commit(scratch, folder / "set.json", stamps, files, set(earlier))
+
+    def test_killed_at_every_change_of_the_folder(self, tmp_path):
+        old, new = {"a": "old", "b": "old"}, {"a": "new", "c": "new"}
+        for kill_at in range(1, 60):
+            folder = tmp_path / str(kill_at)
+            folder.mkdir()
+            (folder / "mine").write_text("mine")
+            self.write(folder, old)
+
+            def killed(folder=folder, kill_at=kill_at):
+                import sys
+
+                count = 0
+
+                def hook(event, args):
+                    nonlocal count
+                    if event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "open"):
+                        count += 1
+                        if count == kill_at:
+                            os.kill(os.getpid(), signal.SIGKILL)
+
+                sys.addaudithook(hook)
+                self.write(folder, new, old)
+
+            assert in_child(killed) == -signal.SIGKILL
+            remove_scratch(folder)
+            left = {path.name: path.read_text() for path in folder.iterdir()}
+            assert left.pop("mine") == "mine"
+            manifest = left.pop("set.json", None)
+            whole = {False: {}, True: old if manifest and '"b"' in manifest else new}[manifest is not None]
+            assert left == whole, f"killed at {kill_at}"
+
+    def test_a_journal_of_somebody_else_removes_nothing_outside(self, tmp_path):
+        me = Owner.this_process()
+        (tmp_path / "precious").touch()
+        folder = tmp_path / "out"
+        scratch = folder / f".a.{Owner(me.machine, me.pid, me.started + 1)}-00000000.part"
+        scratch.mkdir(parents=True)
+        write_json(scratch / JOURNAL, {"manifest": "a.json", "earlier": ["../precious", 3], "files": ["/etc/x"]})
+        remove_scratch(folder)
+        assert names(tmp_path) == ["out", "precious"] and names(folder) == []
+
+
+def test_outputs_that_are_inputs_or_foreign_are_refused(tmp_path):
+    (tmp_path / "in").write_text("# mine")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    os.link(tmp_path / "in", tmp_path / "hard")
+    for name in ("in", "link", "hard"):
+        with pytest.raises(ConfigError, match="would replace"):
+            require_replaceable({tmp_path / name: b"# "}, [tmp_path / "in"])
+    require_replaceable({tmp_path / "in": b"# ", tmp_path / "new": b"x"}, [tmp_path / "other"])
+    with pytest.raises(ConfigError, match="not written by s5lib"):
+        require_replaceable({tmp_path / "in": b"<html"})
