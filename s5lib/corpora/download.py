@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from s5lib.errors import DataError
 from s5lib.provenance.files import move
@@ -161,10 +162,11 @@ def _whole(path: Path, file: RemoteFile) -> bool:
     return path.is_file() and file.size in (None, path.stat().st_size)
 
 
-def _fetch(file: RemoteFile, folder: Path, tries: int, wait: float, progress: Callable[..., object] | None) -> None:
+def _fetch(file: RemoteFile, folder: Path, tries: int, wait: float, progress: Callable[..., Any] | None) -> None:
     part = _part(folder, file)
     bar = progress(total=file.size, desc=file.name) if progress else None
-    failures, problem = 0, None
+    failures = 0
+    problem: Exception | None = None
     while failures < tries:
         before = part.stat().st_size if part.exists() else 0
         if failures:

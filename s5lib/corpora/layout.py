@@ -7,7 +7,7 @@ distinct labels); names are compared as a whole, so that ``eval_1`` never takes 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from s5lib.audio import find_audio_files, probe
@@ -107,7 +107,7 @@ def data_directory_from_metadata(
     out: str | os.PathLike,
     audio_dir: str | os.PathLike,
     preset: str = "dcase2026",
-    progress: Callable[[list], object] = iter,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> DataDirectory:
     """Render the scenes of ``metadata/NAME`` into ``audio_dir`` and make a data directory of them.
 

@@ -75,8 +75,8 @@ def write_sofa(
         "Data.Delay": (np.zeros((1, receivers)), "IR", {}),
     }
     with h5py.File(path, "w") as file:
-        for name, value in _attributes(title, room).items():
-            file.attrs[name] = np.bytes_(value)
+        for name, text in _attributes(title, room).items():
+            file.attrs[name] = np.bytes_(text)
         for number, (name, size) in enumerate(sizes.items()):
             scale = file.create_dataset(name, shape=(size,), dtype=">f4")
             # the words by which the netCDF library knows an axis that has no values of its own

@@ -76,7 +76,8 @@ def _run(root: Path, seed: int, jobs: list[Job], nj: int) -> Iterator[None]:
     """Run all jobs, yielding once per finished one."""
     if nj == 1:
         for job in jobs:
-            yield run_job(root, seed, job)
+            run_job(root, seed, job)
+            yield
         return
     # spawned, not forked: safe beside the threads of a numerical library in the caller
     yield from over_processes(partial(run_job, root, seed), jobs, nj, start_method="spawn")
