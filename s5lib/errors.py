@@ -1,4 +1,4 @@
-"""Errors that a user can mend, told in one message: what it was about, the value, what was expected, what to do.
+"""User-fixable errors, one actionable message each: what is wrong, where, the value, what is expected, the next step.
 
 Commands print the message alone and exit with status 1; from Python they are ordinary exceptions.
 """

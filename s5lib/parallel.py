@@ -1,4 +1,4 @@
-"""The same work on many items, over processes of this machine or over the workers of a Dask scheduler."""
+"""The same work on many items, in processes of this machine or on the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _begin(initializer: Callable[..., object] | None, initargs: tuple[object, ..
 
 
 def _end_with(sentinel: int) -> None:
-    """End this process when its parent has ended: it would wait for work for ever."""
+    """End this process when its parent has ended: it would wait for work forever."""
     multiprocessing.connection.wait([sentinel])
     os._exit(1)
 

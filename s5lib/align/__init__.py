@@ -1,4 +1,4 @@
-"""From pairwise scores and labels to an assignment: which estimate belongs to which reference.  No audio in it.
+"""Aligners: which estimate belongs to which reference, from pairwise scores and labels.  They know no audio.
 
 =========  ==============================  =====================================================================
 name       class                           pairs

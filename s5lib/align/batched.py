@@ -1,4 +1,4 @@
-"""Assignment for a batch of tensors, on their device: static shapes, no value is read by the host.
+"""Assignment for a batch of tensors, on their device: static shapes, and no value is copied to the host.
 
 That a score is finite is checked where looking costs nothing, on the CPU outside ``torch.compile``.  On a GPU a NaN
 score leaves some permutation inside the allowed pairs, and the caller's loss, gathered from the same values, is NaN.

@@ -1,4 +1,4 @@
-"""The best pairs of one score matrix, exactly: all permutations where they are few, linear assignment beyond.
+"""The best pairs of one score matrix, exact: all permutations where they are few, linear assignment beyond.
 
 Exhaustive search gives the lexicographically first of equal solutions; ``scipy.optimize.linear_sum_assignment`` (a
 shortest augmenting path algorithm, https://doi.org/10.1109/TAES.2016.140952) is deterministic as well.  Both are exact,

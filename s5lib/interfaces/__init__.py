@@ -1,4 +1,4 @@
-"""The contracts between the parts of s5lib, and between s5lib and its plugins.
+"""Contracts between the parts of s5lib, and between s5lib and its plugins.
 
 ``Aligner`` and ``Assignment`` need no torch; ``Tagger``, ``Separator`` and ``JointModel`` are torch modules and are
 imported on first use.

@@ -1,4 +1,4 @@
-"""The contract of an aligner: from pairwise scores and labels to an assignment.  No audio in it, no torch needed."""
+"""Contract of an aligner: pairwise scores and labels in, an assignment out.  Knows no audio, needs no torch."""
 
 from __future__ import annotations
 

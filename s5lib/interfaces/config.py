@@ -1,4 +1,4 @@
-"""The sizes that every model of a recipe shares; a component's own options extend them."""
+"""Sizes that all models of a recipe share; a component's own options extend them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SDR as a training loss, under any aligner: CA-PI-SDR, CA-SDR and PI-SDR of the paper differ in nothing else.
+"""SDR as a training loss, under any aligner; the paper's CA-PI-SDR, CA-SDR and PI-SDR differ only in the aligner.
 
 How it stays cheap: one pass over the waveforms gives the Gram matrix, from which come all SDRs; the aligner sees these
 and returns indices; the chosen SDRs are already there.  The gradient of a residual's energy, ``2 (e - s)``, is

@@ -1,4 +1,4 @@
-"""Metrics of labelled source separation: CA-PI-SDRi and its kin, and label accuracy.  numpy or torch in, numbers out.
+"""Metrics of labelled source separation: CA-PI-SDRi, its variants, and label accuracy.  NumPy or torch in, numbers out.
 
 Functions score one scene and return results that add up; :func:`s5lib.evaluation.aggregate` sums them by set, number
 of sources and class.  The classes (``CAPISDRi``, ...) are torchmetrics, and the only part that needs torch.

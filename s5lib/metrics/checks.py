@@ -1,4 +1,4 @@
-"""What the metrics accept, and how they refuse the rest: by the argument's name, what it had and what it must be."""
+"""Argument checks of the metrics: errors name the argument, its value and what is expected."""
 
 from __future__ import annotations
 
@@ -173,8 +173,8 @@ def _same_home(values: dict[str, Waveforms]) -> Sequence[Waveforms]:
         return tuple(values.values())
     devices = {name: str(value.device) for name, value in tensors.items()}
     if len(set(devices.values())) > 1:
-        told = ", ".join(f"{name} on {device}" for name, device in devices.items())
-        raise DataError(f"the waveforms are on different devices ({told}); move them to one.")
+        places = ", ".join(f"{name} on {device}" for name, device in devices.items())
+        raise DataError(f"the waveforms are on different devices ({places}); move them to one.")
     for name in tensors:
         check_plain(name, values[name])
     import torch

@@ -1,4 +1,4 @@
-"""Inner products of waveforms on NumPy arrays, summed in float64 block by block.  Tensors': see `gram_torch`."""
+"""Inner products of waveforms in NumPy arrays, summed in float64 block by block; for tensors see `gram_torch`."""
 
 from __future__ import annotations
 

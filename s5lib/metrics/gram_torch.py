@@ -1,4 +1,4 @@
-"""Inner products of waveforms on tensors of any device; used by the metric and by the loss.  NumPy's is in `gram`.
+"""Inner products of waveforms in tensors on any device, for metric and loss; for NumPy see `gram`.
 
 Waveforms are widened to float64 block by block, so that no second copy of them exists.  In float64 the residual
 ``|s|^2 + |e|^2 - 2 <s, e>`` keeps four digits up to an SDR of 100 dB, where in float32 it has none above 60 dB; and no

@@ -56,7 +56,7 @@ class LabelAccuracy:
     fp: int = 0
     """False positives: predictions of nothing."""
     correct: int = 0
-    """Mixtures with all labels right; silence told as silence is one of them."""
+    """Mixtures with all labels right, including silent ones found silent."""
     mixtures: int = 0
 
     @property

@@ -60,7 +60,7 @@ class SceneSDR:
             self.of_mixture[r] = self._to_db(self._residual_energy(references[r], mixture), self._energies[r])
 
     def exact(self, reference: int, estimate: int) -> float:
-        """Return the SDR of one pair; computed from the difference where inner products do not tell it."""
+        """Return the SDR of one pair; computed from the difference where inner products are not precise enough."""
         if not self._close[reference, estimate]:
             return float(self.matrix[reference, estimate])
         residual = self._residual_energy(self._references[reference], self._estimates[estimate])

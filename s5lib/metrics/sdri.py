@@ -202,10 +202,10 @@ def pi_sdri(
     penalty_fn: Penalty = 0.0,
     penalty_fp: Penalty = 0.0,
 ) -> SceneScore:
-    """PI-SDRi of one scene: the best pairs whatever the labels, to compare separators that are told the labels.
+    """PI-SDRi of one scene: the best pairs whatever the labels, to compare separators that get oracle labels.
 
     Labels go into the result's pairs and nowhere else; None stands for no labels on that side, and each source is then
-    labelled ``"source"``.  A pair counts as a true positive, so that ``.fn`` and ``.fp`` tell wrong numbers of sources.
+    labelled ``"source"``.  A pair counts as a true positive, so ``.fn`` and ``.fp`` show wrong numbers of sources.
     For the rest see :func:`aligned_sdri`.
 
     >>> references = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

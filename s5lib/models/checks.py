@@ -1,4 +1,4 @@
-"""Checks of a model's input that name both sides, before a library deep inside does."""
+"""Input checks of the models: errors name the input and the configuration, before a library deep inside fails."""
 
 from __future__ import annotations
 

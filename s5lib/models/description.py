@@ -1,4 +1,4 @@
-"""What a model costs: its parameters, its multiplications for an input, and the time that they take here."""
+"""The cost of a model: parameters, multiplications for an input, and the time they take on this machine."""
 
 from __future__ import annotations
 

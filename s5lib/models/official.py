@@ -93,7 +93,7 @@ def official_state(path: str | Path) -> dict[str, Tensor]:
 def official_config(state: Mapping[str, Tensor]) -> M2DConfig | ResUNetKConfig:
     """Return the configuration that fits the shapes of an official checkpoint's weights.
 
-    What no shape tells has the official value: sample rate, hop length, heads of 64 dimensions.
+    What no shape determines has the official value: sample rate, hop length, heads of 64 dimensions.
 
     Raises:
         CheckpointError: the shapes belong to no configuration.
@@ -101,7 +101,7 @@ def official_config(state: Mapping[str, Tensor]) -> M2DConfig | ResUNetKConfig:
     try:
         return _separator_config(state) if _kind(state) == "separator" else _tagger_config(state)
     except (KeyError, IndexError, ZeroDivisionError, OverflowError, TypeError) as error:
-        raise CheckpointError(f"an official checkpoint lacks weights that tell its size: {shown(error)}.") from error
+        raise CheckpointError(f"an official checkpoint lacks weights that determine its size: {shown(error)}.") from error
     except ValueError as error:  # ConfigError included
         raise CheckpointError(f"the shapes of an official checkpoint's weights give no network: {error}") from error
 

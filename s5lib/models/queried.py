@@ -1,4 +1,4 @@
-"""What the separators share: a U-Net that masks the mixture's spectrum, conditioned on what the query asks for."""
+"""Common parts of the separators: a U-Net that masks the mixture's spectrum, conditioned on the query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to make a model faster that its user chooses; what costs nothing is always on.
+"""Optional ways to make a model faster; those without a price are always on.
 
 Always on, because the values are the same: one Fourier transform for all channels, fused attention, normalisations
 folded where they are fixed; on the CPU, channels last and Winograd's convolutions for wide layers.  By choice:

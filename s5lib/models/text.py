@@ -1,4 +1,4 @@
-"""Labels as text: a separator that is asked for them by their words, so that its label set can grow.
+"""Labels as text: a separator queried by words, so that its label set can grow.
 
 Each label is cut into pieces by sentencepiece (Kudo and Richardson, https://arxiv.org/abs/1808.06226), and its query
 vector is the mean of the pieces' embeddings.  No weight depends on the number of labels, and labels share their common

@@ -1,4 +1,4 @@
-"""The residual U-Net of the separators: from magnitudes and a query's embedding to what masks are made of.
+"""The residual U-Net of the separators: from magnitudes and a query's embedding to the raw values of masks.
 
 Kong et al., "Universal source separation with weakly labelled data", https://arxiv.org/abs/2305.07447, and "Decoupling
 magnitude and phase estimation with deep ResUNet", https://arxiv.org/abs/2109.05418.  Module names are those of the

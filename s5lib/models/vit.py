@@ -18,7 +18,7 @@ __all__ = ["VisionTransformer", "sinusoidal_positions"]
 def sinusoidal_positions(bands: int, frames: int, width: int) -> Tensor:
     """Return the fixed position embedding ``[1, 1 + bands * frames, width]``: zeros for the class token, then the grid.
 
-    Half of the width tells the position in time, half that in frequency, each by sines and cosines of wavelengths from
+    Half of the width holds the position in time, half that in frequency, each by sines and cosines of wavelengths from
     2 pi to 10000 * 2 pi (He et al., "Masked autoencoders", https://arxiv.org/abs/2111.06377, appendix A).
     """
     rates = 10000.0 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))

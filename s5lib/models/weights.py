@@ -1,4 +1,4 @@
-"""Weights go into a model as a whole, or not at all; and a model is built only for the weights that are there.
+"""Loads weights into a model completely or not at all, and builds a model only for the weights that are there.
 
 A checkpoint's header says how large the model is, and may lie: 40 GB of weights, a million layers.  So the model is
 first built on torch's "meta" device, where tensors have shapes and no memory, with an eye on their number, and compared

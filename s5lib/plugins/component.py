@@ -1,4 +1,4 @@
-"""A component as found in a plugin: what it says of itself, where it comes from, and how it is configured and built."""
+"""A component found in a plugin: its declaration, its origin, and how it is configured and built."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def check_capabilities(
         num_sources: K, the number of slots.
         num_channels: M, the channels of the mixture.
         sample_rate: in Hz.
-        duplicate_labels: whether several sources of one class have to be told apart.
+        duplicate_labels: whether several sources of one class have to be distinguished.
 
     Raises:
         ConfigError: the component cannot do it; the message has what it supports and what is asked.
@@ -176,8 +176,8 @@ def check_capabilities(
         raise ConfigError(f"{who} works at {_either(can.sample_rates)} Hz, the recipe has {sample_rate} Hz.")
     if duplicate_labels and not can.duplicate_labels:
         raise ConfigError(
-            f"{who} does not tell sources of one class apart, and the recipe has scenes with several. "
-            "Choose another one or leave such scenes out."
+            f"{who} does not tell sources of one class apart, but the recipe has scenes with several. "
+            "Choose another one, or leave such scenes out."
         )
 
 

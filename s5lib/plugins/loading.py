@@ -1,4 +1,4 @@
-"""Loads one plugin apart from all others: whatever is wrong with it ends up in its record, never in an exception."""
+"""Loads plugins in isolation: whatever is wrong with one ends up in its record, never in an exception."""
 
 from __future__ import annotations
 

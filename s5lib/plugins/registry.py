@@ -1,4 +1,4 @@
-"""Finds components by kind and name, over the built-ins, installed plugins and those that a user names.
+"""Finds components by kind and name among built-ins, installed plugins and those named by the user.
 
 Installed plugins are only imported when they are needed: the name of a built-in asks none of them, ``acme/bsrnn`` asks
 those called acme, and only a bare name that no built-in has, or a listing, asks all.
@@ -41,7 +41,7 @@ class Registry:
                 self._add(plugin)
 
     def register(self, source: str) -> Plugin:
-        """Load the plugin ``source``, a module's name or a ``.py`` file, and tell child processes of it.
+        """Load the plugin ``source``, a module's name or a ``.py`` file, and make child processes load it, too.
 
         Raises:
             PluginError: it does not load; the message has the file or module and the cause.

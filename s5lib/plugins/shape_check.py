@@ -1,4 +1,4 @@
-"""Checks the shapes that a model returns, so that a plugin's mistake is told as its own instead of failing later."""
+"""Checks the shapes that a model returns, so that a plugin's mistake is reported as such and fails early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plugin says about a component: plain strings and numbers, so that listing imports no model and no torch."""
+"""A plugin's declaration of a component: plain strings and numbers, so that listing imports neither model nor torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Capabilities:
     channels: tuple[int, ...] | None = None
     """The numbers of channels M that it accepts."""
     duplicate_labels: bool = True
-    """Whether several sources of one class are told apart."""
+    """Whether several sources of one class are distinguished."""
     sample_rates: tuple[int, ...] | None = None
     """The sampling rates that it accepts, in Hz."""
     within_class: bool = True

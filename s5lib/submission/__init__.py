@@ -1,4 +1,4 @@
-"""The challenge's submission package: making one, and checking anybody's."""
+"""The challenge's submission package: build one, check any."""
 
 from s5lib.submission.build import build_package
 from s5lib.submission.check import check_package

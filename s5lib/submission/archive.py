@@ -1,4 +1,4 @@
-"""Opening a zip file from anybody: nothing is unpacked to the disk, and nothing is read before its size is known."""
+"""Reads zip files from strangers: nothing is unpacked to disk, and nothing is read before its size is known."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Package:
         except DataError as error:
             self._violated(self.path.name, f"is too large: {error}")
             return
-        counts = Counter(info.filename.casefold() for info in infos)  # one file on systems that do not tell case
-        told = set()
+        counts = Counter(info.filename.casefold() for info in infos)  # one file on systems that ignore case
+        reported = set()
         for info in infos:
             name = info.filename
             if counts[name.casefold()] > 1:
-                if name.casefold() not in told:
+                if name.casefold() not in reported:
                     self._violated(name, f"is there {counts[name.casefold()]} times (upper and lower case aside)")
-                told.add(name.casefold())
+                reported.add(name.casefold())
             elif problem := _problem(info):
                 self._violated(name, problem)
             elif not info.is_dir():

@@ -1,4 +1,4 @@
-"""Makes a package from what inference and scoring have left, checks it, and only then puts it in its place."""
+"""Builds a package from the results of inference and scoring, checks it, and only then puts it in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks a package against all rules and lists everything that is wrong, not only the first."""
+"""Checks a package against all rules and lists every violation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Check:
         self.violations = package.violations
         self.folder = package.path.stem
 
-    def tell(self, where: str, what: str) -> None:
+    def report(self, where: str, what: str) -> None:
         self.violations.append(Violation(where, what))
 
     def run(self) -> list[Violation]:
@@ -51,7 +51,7 @@ class _Check:
     def _check_name(self) -> None:
         name = self.package.path.name
         if self.package.path.suffix != ".zip" or not NAME_PATTERN.fullmatch(self.folder):
-            self.tell(
+            self.report(
                 name, "is no name of a package; expected AUTHOR_AFFILIATION_task4_N.zip, such as Suzuki_NTT_task4_1.zip"
             )
 
@@ -61,7 +61,7 @@ class _Check:
         outside = sorted({name.split("/")[0] for name in self.package.members} - {self.folder})
         for name in outside:
             wanted = f"expected everything in {self.folder}/, named as the zip file"
-            self.tell(name, f"is outside the package's folder; {wanted}")
+            self.report(name, f"is outside the package's folder; {wanted}")
         for name in self.package.members:
             first, *rest = name.split("/")
             if first != self.folder:
@@ -69,14 +69,14 @@ class _Check:
             if rest[0] == "eval_out" and len(rest) == 2 and rest[1].endswith(".wav"):
                 waveforms.add(rest[1])
             elif rest not in ([_EVAL], [_DEV]):
-                self.tell(name, f"has no place here; expected eval_out/*.wav, {_EVAL} and {_DEV} alone")
+                self.report(name, f"has no place here; expected eval_out/*.wav, {_EVAL} and {_DEV} alone")
         return waveforms
 
     def _json(self, file: str) -> dict[str, Any] | None:
         name = f"{self.folder}/{file}"
         if name not in self.package.members:
             if not any(violation.where == name for violation in self.violations):
-                self.tell(name, "is missing")
+                self.report(name, "is missing")
             return None
         content = self.package.read(name)
         if content is None:
@@ -84,10 +84,10 @@ class _Check:
         try:
             parsed = parse_json(content, file)
         except DataError as error:
-            self.tell(name, f"is no JSON ({error})")
+            self.report(name, f"is no JSON ({error})")
             return None
         if not isinstance(parsed, dict):
-            self.tell(name, f"holds a {type(parsed).__name__}; expected a mapping")
+            self.report(name, f"holds a {type(parsed).__name__}; expected a mapping")
             return None
         return parsed
 
@@ -98,10 +98,10 @@ class _Check:
             self._nparams(file, content) for file, content in ((_EVAL, evaluation), (_DEV, development)) if content
         ]
         if len(counts) == 2 and None not in counts and counts[0] != counts[1]:
-            self.tell(_DEV, f"nparams is {counts[1]}, in {_EVAL} {counts[0]}; expected the same system")
+            self.report(_DEV, f"nparams is {counts[1]}, in {_EVAL} {counts[0]}; expected the same system")
         for file, content in ((_EVAL, evaluation), (_DEV, development)):
             if content is not None and "config" not in content:
-                self.tell(file, "config is missing")
+                self.report(file, "config is missing")
         if development is not None:
             self._check_scores(development)
         if evaluation is None:
@@ -109,15 +109,15 @@ class _Check:
         files = self._check_probabilities(evaluation.get("probabilities"))
         listed = {file for group in files.values() for file in group}
         for file in sorted(waveforms - listed):
-            self.tell(f"eval_out/{file}", f"is not listed in {_EVAL}")
+            self.report(f"eval_out/{file}", f"is not listed in {_EVAL}")
         for file in sorted(listed - waveforms):
-            self.tell(_EVAL, f"lists {file!r}, which is not in eval_out")
+            self.report(_EVAL, f"lists {file!r}, which is not in eval_out")
         return files
 
     def _nparams(self, file: str, content: dict) -> int | None:
         value = content.get("nparams")
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.tell(file, f"nparams is {value!r}; expected the number of parameters")
+            self.report(file, f"nparams is {value!r}; expected the number of parameters")
             return None
         return value
 
@@ -130,14 +130,14 @@ class _Check:
             part = content.get(group)
             value = part.get(key) if isinstance(part, dict) else None
             if not is_number(value) or not low <= value <= high:
-                self.tell(_DEV, f"{group}: {key} is {value!r}; expected a number from {low} to {high}")
+                self.report(_DEV, f"{group}: {key} is {value!r}; expected a number from {low} to {high}")
         if not isinstance(content.get("details"), list):
-            self.tell(_DEV, "details is missing, or is no list")
+            self.report(_DEV, "details is missing, or is no list")
 
     def _check_probabilities(self, entries: Any) -> dict[str, list[str]]:
         files: dict[str, list[str]] = {}
         if not isinstance(entries, list):
-            self.tell(_EVAL, "probabilities is missing, or is no list")
+            self.report(_EVAL, "probabilities is missing, or is no list")
             return files
         seen: set[str] = set()
         for index, entry in enumerate(entries):
@@ -145,43 +145,43 @@ class _Check:
             name = entry.get("soundscape") if isinstance(entry, dict) else None
             estimates = entry.get("estimate") if isinstance(entry, dict) else None
             if not isinstance(name, str) or not isinstance(estimates, list):
-                self.tell(where, "expected a mapping with soundscape (a name) and estimate (a list)")
+                self.report(where, "expected a mapping with soundscape (a name) and estimate (a list)")
                 continue
             name = name.removesuffix(".wav")
             if name in files:
-                self.tell(where, f"soundscape {name!r} a second time")
+                self.report(where, f"soundscape {name!r} a second time")
             elif self.rules.soundscapes is not None and name not in self.rules.soundscapes:
-                self.tell(where, f"soundscape {name!r} is unknown. {_close(name, self.rules.soundscapes)}")
+                self.report(where, f"soundscape {name!r} is unknown. {_close(name, self.rules.soundscapes)}")
             if len(estimates) > self.rules.max_sources:
-                self.tell(where, f"{len(estimates)} estimates of {name}; expected at most {self.rules.max_sources}")
+                self.report(where, f"{len(estimates)} estimates of {name}; expected at most {self.rules.max_sources}")
             group = files.setdefault(name, [])
             for estimate in estimates:
                 file = self._check_estimate(where, name, estimate)
                 if file is not None and file in seen:
-                    self.tell(where, f"{file!r} is listed a second time")
+                    self.report(where, f"{file!r} is listed a second time")
                 elif file is not None:
                     seen.add(file)
                     group.append(file)
         if self.rules.soundscapes is not None:
             missing = sorted(set(self.rules.soundscapes) - set(files))
             if missing:
-                self.tell(_EVAL, f"{len(missing)} soundscapes of the set are missing, the first is {missing[0]!r}")
+                self.report(_EVAL, f"{len(missing)} soundscapes of the set are missing, the first is {missing[0]!r}")
         return files
 
     def _check_estimate(self, where: str, soundscape: str, estimate: Any) -> str | None:
         file, label = (estimate.get(key) if isinstance(estimate, dict) else None for key in ("filename", "label"))
         if not isinstance(file, str) or not isinstance(label, str):
-            self.tell(where, "an estimate without filename and label, which are words")
+            self.report(where, "an estimate without filename and label, which are words")
             return None
         if label not in self.rules.labels:
-            self.tell(where, f"label {label!r} of {file!r} is unknown. {_close(label, self.rules.labels)}")
+            self.report(where, f"label {label!r} of {file!r} is unknown. {_close(label, self.rules.labels)}")
         number = file.removeprefix(f"{soundscape}_").removesuffix(f"_{file_label(label)}.wav")
         if file != f"{soundscape}_{number}_{file_label(label)}.wav" or not (number.isascii() and number.isdecimal()):
             wanted = f"{soundscape}_I_{file_label(label)}.wav, I a number"
-            self.tell(where, f"{file!r} is no name of an estimate; expected {wanted}")
+            self.report(where, f"{file!r} is no name of an estimate; expected {wanted}")
         probability = estimate.get("probability")
         if not is_number(probability) or not 0 <= probability <= 1:
-            self.tell(where, f"probability of {file!r} is {probability!r}; expected a number from 0 to 1")
+            self.report(where, f"probability of {file!r} is {probability!r}; expected a number from 0 to 1")
         return file
 
     def _check_waveforms(self, waveforms: set[str], files: dict[str, list[str]]) -> None:
@@ -193,7 +193,7 @@ class _Check:
             name = soundscape_of.get(file)
             if length is not None and name is not None and lengths.setdefault(name, length) != length:
                 wanted = f"{lengths[name]}, as its soundscape {name} has"
-                self.tell(f"eval_out/{file}", f"has {length} samples; expected {wanted}")
+                self.report(f"eval_out/{file}", f"has {length} samples; expected {wanted}")
 
     def _check_waveform(self, where: str, content: bytes) -> int | None:
         """Check one file; return its number of samples."""
@@ -201,23 +201,23 @@ class _Check:
             with open_audio(io.BytesIO(content), name=where) as audio:
                 info = audio.info
                 if info.format not in ("WAV", "WAVEX"):
-                    self.tell(where, f"is {info.format} by its content; expected WAV")
+                    self.report(where, f"is {info.format} by its content; expected WAV")
                     return None
                 if info.channels != 1:
-                    self.tell(where, f"has {info.channels} channels; expected 1")
+                    self.report(where, f"has {info.channels} channels; expected 1")
                     return None
                 if info.frames > 8 * len(content):
-                    self.tell(where, f"has a header of {info.frames} samples, but {len(content)} bytes in all")
+                    self.report(where, f"has a header of {info.frames} samples, but {len(content)} bytes in all")
                     return None
                 samples = audio.read()[0]
         except DataError as error:
-            self.tell(where, f"cannot be read as a WAV file: {str(error).removeprefix(f'{where}: ')}")
+            self.report(where, f"cannot be read as a WAV file: {str(error).removeprefix(f'{where}: ')}")
             return None
         if info.sample_rate != self.rules.sample_rate:
-            self.tell(where, f"has a sampling rate of {info.sample_rate} Hz; expected {self.rules.sample_rate}")
+            self.report(where, f"has a sampling rate of {info.sample_rate} Hz; expected {self.rules.sample_rate}")
         if info.subtype not in ("FLOAT", "DOUBLE") and (at := _clipped(samples)) is not None:
             run = f"full scale for {_CLIPPED_RUN} samples or more from sample {at} on"
-            self.tell(where, f"is clipped: {run}; write 32-bit floats")
+            self.report(where, f"is clipped: {run}; write 32-bit floats")
         return info.frames
 
 

@@ -1,10 +1,10 @@
-"""What a package must be: DCASE 2026 task 4, or the same form with the labels of another corpus.
+"""The rules for a package: DCASE 2026 task 4, or the same form with the labels of another corpus.
 
 ::
 
     AUTHOR_AFFILIATION_task4_N.zip
       AUTHOR_AFFILIATION_task4_N/
-        eval_out/NAME_I_LABEL.wav       one channel, an estimate of soundscape NAME; I tells estimates apart
+        eval_out/NAME_I_LABEL.wav       one channel, an estimate of soundscape NAME; I numbers them
         eval_results.json               nparams, config, probabilities: [{soundscape, estimate: [{filename, label,
                                         probability}]}]
         dev_set_test_results.json       CAPI-SDRi: {mean}, label_metrics: {accuracy_mix, accuracy_src}, nparams,

@@ -1,4 +1,4 @@
-"""The conformance kit: whether a component keeps its contract, for authors of plugins and for s5lib's own.
+"""The conformance kit: checks that a component keeps its contract, for plugins and built-ins alike.
 
 In one call, which raises :class:`ConformanceError` with all that failed::
 

@@ -1,4 +1,4 @@
-"""Checks of aligners, against assignments found by trying all."""
+"""Checks of aligners against assignments found by brute force."""
 
 from __future__ import annotations
 

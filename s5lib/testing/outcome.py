@@ -1,4 +1,4 @@
-"""What comes out of checks: passed, skipped with a reason, or failed with a message."""
+"""Results of checks: passed, skipped with a reason, or failed with a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check works on: one component, small sizes within its capabilities, and seeded inputs for it."""
+"""The subject of a check: one component, small sizes within its capabilities, and seeded inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The best weights of a run, by one figure of the validation, and the end of a run that does not get better."""
+"""The best weights of a run by one validation metric, and early stopping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training data of a tagger with a frozen backbone: scenes are replaced by their features, computed once."""
+"""Training data of a tagger with a frozen backbone: features, computed once, instead of scenes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def require_features(kind: str, component: Component) -> None:
-    """Refuse a cache for a model that does not tell features and classification apart.
+    """Reject a cache for a model that does not separate features and classification.
 
     Raises:
         ConfigError: ``component`` is no tagger, or has no ``features`` and ``classify``.

@@ -1,4 +1,4 @@
-"""What can go wrong around a run, in the words of who has to mend it.
+"""Errors around a run, as messages for the person who has to fix them.
 
 Memory, disk, recordings and the processes that mix scenes fail with errors of the libraries that noticed; here they
 become one message: what happened, which option or file it is about, and what is kept of the work.
@@ -33,12 +33,12 @@ def in_plain_words(settings: TrainSettings, resume_file: Path, on_gpu: bool) -> 
     try:
         yield
     except Exception as error:
-        told = _from_worker(error) or _memory(error, settings, on_gpu) or _worker(error) or _system(error)
-        if told is None or (isinstance(error, S5Error) and told is error):
+        found = _from_worker(error) or _memory(error, settings, on_gpu) or _worker(error) or _system(error)
+        if found is None or (isinstance(error, S5Error) and found is error):
             raise
         if resume_file.exists() and not isinstance(error, S5Error | MemoryError):
-            told = type(told)(f"{told} {resume_file} is whole: the same command goes on from there.")
-        raise told from None
+            found = type(found)(f"{found} {resume_file} is whole: the same command goes on from there.")
+        raise found from None
 
 
 def _from_worker(error: Exception) -> S5Error | None:

@@ -1,4 +1,4 @@
-"""How long a training will take on this machine, by doing a little of it."""
+"""Estimates how long a training will take on this machine by running a little of it."""
 
 from __future__ import annotations
 

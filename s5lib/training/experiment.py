@@ -1,4 +1,4 @@
-"""The experiment folder: what was asked is written down, checked on return, and held by one run at a time."""
+"""The experiment folder: options are recorded, checked when a run resumes, and one run at a time holds it."""
 
 from __future__ import annotations
 

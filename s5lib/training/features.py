@@ -1,4 +1,4 @@
-"""A frozen backbone computes the same features of a mixture every time: here they are computed once and kept.
+"""Cached features: a frozen backbone always computes the same ones for a mixture, so they are computed once.
 
 For a pool of training mixtures and for the validation set, what the head sees is stored in shards, ``.npy`` files of
 structured arrays that are mapped into memory and not read as a whole::

@@ -1,4 +1,4 @@
-"""From options to a trained model: the one entry for all kinds of model."""
+"""From options to a trained model: one entry point for all kinds of model."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fit(run: Run) -> Path:
     if any(step.tagger_cache for step in settings.values()):
         require_features(run.kind, component)
     options = _with_sizes(run, component, corpus)
-    component.configure(**options)  # a wrong option is told before a folder is made for it
+    component.configure(**options)  # a wrong option is reported before a folder is made for it
     with contextlib.ExitStack() as held:
         if processes.is_main:
             held.enter_context(final.lock())  # before anything in the folder is read or written

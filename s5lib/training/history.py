@@ -1,4 +1,4 @@
-"""The course of a run in numbers: ``history.jsonl``, and a line of log for each validation."""
+"""The history of a run: ``history.jsonl``, and a log line per validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A validation's figures as sums and counts, so that their means are the same however many processes share the scenes.
+"""Validation metrics as sums and counts, so that their means do not depend on the number of processes.
 
 The mean of the processes' means would be another number where they have different counts, and a process without any
 scene has no mean at all.  Sums and counts of all figures are added up over the processes once, in a fixed order of

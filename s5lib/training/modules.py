@@ -1,4 +1,4 @@
-"""Lightning modules: what one step and one validation are, for each kind of model.
+"""Lightning modules: training and validation steps for each kind of model.
 
 The validation measures what the recipe reports in the end: PI-SDRi with oracle labels for separators, source and
 mixture accuracy for taggers, CA-PI-SDRi with predicted labels for joint models.

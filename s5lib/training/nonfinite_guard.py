@@ -1,4 +1,4 @@
-"""The stop at a loss or a gradient that is not a number, with what is needed to look at the scenes again."""
+"""Stops a run at a loss or gradient that is not finite, and saves what is needed to inspect the scenes."""
 
 from __future__ import annotations
 

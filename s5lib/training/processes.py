@@ -1,4 +1,4 @@
-"""Which processes share a run, and which of them this one is.
+"""The processes that share a run, and this one's place among them.
 
 Three things start processes: this library (by Lightning, which starts the command again for every further device of
 the machine), torchrun, and Slurm's srun.  What they leave in the environment says which it was.

@@ -1,4 +1,4 @@
-"""Look again at the scenes of a batch that has ended a run.
+"""Inspect the scenes of a batch that ended a run.
 
   python -m s5lib.training.replay exp/mini/separator/train/bad_batch.json --out bad_batch
 

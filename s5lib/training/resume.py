@@ -1,4 +1,4 @@
-"""Stopping anywhere and going on: the state of a run between two steps, as one file.
+"""Stopping anywhere and resuming: the state of a run between two steps, in one file.
 
 Three things together make a resumed run end with the same weights, to the bit, as one that was never stopped:
 

@@ -1,4 +1,4 @@
-"""What to train, on what and how: everything that decides a training, before anything of it is made."""
+"""The description of a training: what to train, on what and how."""
 
 from __future__ import annotations
 

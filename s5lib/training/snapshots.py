@@ -1,4 +1,4 @@
-"""Models of the whole way: checkpoints that are kept for good, to be compared afterwards."""
+"""Snapshots: checkpoints along a run that are kept for later comparison."""
 
 from __future__ import annotations
 

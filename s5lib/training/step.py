@@ -1,4 +1,4 @@
-"""One step of a training: its model, what accompanies it, and what it leaves behind."""
+"""One step of a training: its model, callbacks and outputs."""
 
 from __future__ import annotations
 

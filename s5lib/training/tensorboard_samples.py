@@ -1,4 +1,4 @@
-"""A few validation scenes to hear and to see in TensorBoard, the same ones at every validation."""
+"""A few validation scenes to hear and see in TensorBoard, the same ones at every validation."""
 
 from __future__ import annotations
 

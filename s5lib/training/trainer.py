@@ -1,4 +1,4 @@
-"""Lightning's trainer as s5lib uses it: our own checkpoints, our own figures, its loops, devices and precision."""
+"""Lightning's trainer with our own checkpoints and metrics, and its loops, devices and precision."""
 
 from __future__ import annotations
 
