@@ -1,4 +1,4 @@
-"""Score separated sources: CA-PI-SDRi and its variants, label accuracies, and the scores of doing nothing.
+"""Score separated sources: CA-PI-SDRi and its variants, label accuracies, and floors that need no separation.
 
 What 's5lib infer --data_dir' has written:
 

@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FIGURE",
         help="pi_sdri and oracle_ca_pi_sdri, with oracle labels; ca_pi_sdri, source_accuracy and mixture_accuracy "
-        "(default: those of these that a run has); ca_sdri and predicted_pi_sdri; mixture_floor, silence_floor",
+        "(default: those of these that a run has); ca_sdri and predicted_pi_sdri; mixture_floor, divided_floor, "
+        "best_gain_floor, silence_floor",
     )
     parser.add_argument("--title", default="Runs side by side", help="of the table")
     parser.add_argument("--note", help="a sentence below the table")

@@ -50,6 +50,8 @@ FIGURES = {
     "ca_sdri": Figure("CA-SDRi", "predicted_ca"),
     "predicted_pi_sdri": Figure("PI-SDRi, predicted labels", "predicted_pi"),
     "mixture_floor": Figure("floor: mixture", "mixture"),
+    "divided_floor": Figure("floor: mixture / K", "divided"),
+    "best_gain_floor": Figure("floor: best gain", "best_gain"),
     "silence_floor": Figure("floor: silence", "silence"),
 }
 

@@ -9,9 +9,11 @@ from typing import Any
 from s5lib.metrics import FalsePrediction, Pair, SceneScore
 from s5lib.untrusted import Record
 
-__all__ = ["KINDS", "MetricOptions", "RecordingScores"]
+__all__ = ["FLOORS", "KINDS", "MetricOptions", "RecordingScores"]
 
-KINDS = ("mixture", "silence", "predicted", "oracle", "predicted_ca", "predicted_pi", "oracle_ca_pi")
+FLOORS = ("mixture", "divided", "best_gain", "silence")
+"""The names of the scores that need no separation."""
+KINDS = (*FLOORS, "predicted", "oracle", "predicted_ca", "predicted_pi", "oracle_ca_pi")
 """The names of the scores of a recording."""
 _FOLLOW_LABELS = ("predicted", "predicted_ca", "oracle_ca_pi")  # pairs have one label
 
@@ -30,7 +32,7 @@ class MetricOptions:
 
 @dataclass(frozen=True)
 class RecordingScores:
-    """The scores of one recording: of a system, and of two that do nothing."""
+    """The scores of one recording: of a system, and of four floors, which separate nothing."""
 
     id: str
     mixture: SceneScore
@@ -47,6 +49,10 @@ class RecordingScores:
     """PI-SDRi with predicted labels, which then count for nothing"""
     oracle_ca_pi: SceneScore | None = None
     """CA-PI-SDRi with oracle labels: whether the separator put each class's sources under its label"""
+    divided: SceneScore | None = None
+    """the mixture divided by the number of sources as every estimate; None: scored by a version without this floor"""
+    best_gain: SceneScore | None = None
+    """the mixture times the gain that gives each source its best SDR, an oracle; None as :attr:`divided`"""
     options: MetricOptions = MetricOptions()
     """that the scores were made with"""
     other: dict[str, float | None] = field(default_factory=dict)

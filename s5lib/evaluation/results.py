@@ -9,13 +9,16 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.evaluation.bootstrap import Estimate
 from s5lib.evaluation.figures import FIGURES, Figure, Group, Summary
 from s5lib.evaluation.markdown import table
-from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
+from s5lib.evaluation.recording_scores import FLOORS, MetricOptions, RecordingScores
 from s5lib.provenance.files import write_text
 from s5lib.untrusted import as_markdown, read_json_lines, shown, to_json
 
 __all__ = ["MAIN_FIGURES", "read_results", "results_table", "write_results"]
 
-MAIN_FIGURES = ("ca_pi_sdri", "source_accuracy", "mixture_accuracy", "pi_sdri", "mixture_floor", "silence_floor")
+MAIN_FIGURES = (
+    *("ca_pi_sdri", "source_accuracy", "mixture_accuracy", "pi_sdri"),
+    *("mixture_floor", "divided_floor", "best_gain_floor", "silence_floor"),
+)
 """The columns of the table of results, keys of :data:`~s5lib.evaluation.figures.FIGURES`."""
 
 
@@ -63,7 +66,7 @@ def _more_of_predicted(summary: Summary) -> list[str]:
 
 def _cell(summary: Summary, figure: Figure, group: Group) -> str:
     estimate = summary.estimate(figure, group)
-    if estimate is not None and figure.scores in ("mixture", "silence"):
+    if estimate is not None and figure.scores in FLOORS:
         estimate = Estimate(estimate.value)  # a floor is given without its interval
     return "-" if estimate is None else estimate.format(figure.digits)
 
@@ -77,7 +80,9 @@ _NOTES = """
 - Source accuracy: TP / (TP + FP + FN). Mixture accuracy: share of mixtures whose labels are all correct.
 - PI-SDRi, oracle labels: the separator alone, given the correct labels.
 - DupSet: mixtures with several sources of one class; NoDupSet: all classes distinct; zero-target: no source.
-- Floors, with oracle labels: the mixture itself, or silence, as every estimate.
+- Floors, with oracle labels: every estimate is the mixture, the mixture divided by the number K of sources, the mixture
+  at the best gain for each source (an oracle), or silence. SDR rewards the right level alone; only PI-SDRi above the
+  best-gain floor is separation.
 - In brackets: 95 % confidence intervals, by bootstrap over the mixtures.
 """
 

@@ -140,7 +140,6 @@ def _score(
     penalties = {key: value for key, value in keywords.items() if key != "pairing"}
     scores: dict[str, SceneScore] = {}
     clipped: list[str] = []
-    mixture_sdr = np.zeros(0)
     for kind, listed in outputs.items():
         paths = [str(file.path) for file in listed]
         estimates, full = read_rows(paths, size, rate, "estimate", memory)
@@ -153,7 +152,6 @@ def _score(
         except DataError as error:
             check_finite([mixture, *references, *estimates], [recording.mixture, *recording.sources, *paths])
             raise DataError(f"{recording.id}: {error}") from None
-        mixture_sdr = scene.mixture_sdr
         if kind == "predicted":
             scores["predicted"] = scene.score("ca_pi", **keywords)
             scores["predicted_ca"] = scene.score(ClassAware(order="given"), **penalties)
@@ -161,13 +159,26 @@ def _score(
         else:
             scores["oracle"] = scene.score("pi", **keywords)
             scores["oracle_ca_pi"] = scene.score("ca_pi", **keywords)
-    scores["mixture"] = _constant(0 * mixture_sdr, mixture_sdr, labels)
-    scores["silence"] = _constant(-mixture_sdr, mixture_sdr, labels)  # silence has an SDR of 0 dB
-    return RecordingScores(recording.id, **scores, options=options, other={}), clipped
+    return RecordingScores(recording.id, **_floors(scene, labels), **scores, options=options, other={}), clipped
 
 
-def _constant(sdri: np.ndarray, mixture_sdr: np.ndarray, labels: list[str]) -> SceneScore:
-    """Return the score of estimates that are all equal, so that each source has the same SDRi in any pairing."""
+def _floors(scene: LabelledScene, labels: list[str]) -> dict[str, SceneScore]:
+    """Return what the mixture at several gains scores as the estimate of every source."""
+    mixture = scene.mixture_sdr
+    improvements = {
+        "mixture": 0 * mixture,
+        "divided": scene.scaled_mixture_sdr(1 / max(1, len(labels))) - mixture,
+        "best_gain": scene.scaled_mixture_sdr() - mixture,
+        "silence": -mixture,  # silence has an SDR of 0 dB
+    }
+    return {kind: _floor(sdri, mixture, labels) for kind, sdri in improvements.items()}
+
+
+def _floor(sdri: np.ndarray, mixture_sdr: np.ndarray, labels: list[str]) -> SceneScore:
+    """Return the score of estimates in the references' order, which no other pairing beats.
+
+    All estimates are the mixture, at one gain, so that the order does not matter, or each at its source's best gain.
+    """
     pairs = tuple(
         Pair(r, r, label, label, float(improvement + of_mixture), float(improvement))
         for r, (label, improvement, of_mixture) in enumerate(zip(labels, sdri, mixture_sdr, strict=True))

@@ -42,8 +42,8 @@ class SceneSDR:
     def __init__(self, estimates: Waveforms, references: Waveforms, mixture: Waveforms, labels: Sequence[Hashable]):
         count = len(references)
         cross, energies, self._residual_energy = _products(references, estimates, mixture[None])
-        self._references, self._estimates = references, estimates
-        self._energies = energies[:count]
+        self._references, self._estimates, self._mixture = references, estimates, mixture
+        self._energies, self._mixture_energy, self._mixture_products = energies[:count], energies[-1], cross[:, -1]
         check_energies("references", references, self._energies)
         check_energies("estimates", estimates, energies[count:-1])
         check_energies("mixture", mixture[None], energies[-1:])
@@ -65,6 +65,21 @@ class SceneSDR:
             return float(self.matrix[reference, estimate])
         residual = self._residual_energy(self._references[reference], self._estimates[estimate])
         return float(self._to_db(residual, self._energies[reference]))
+
+    def of_scaled_mixture(self, gain: float | None = None) -> np.ndarray:
+        """Return the SDR ``[R]`` in dB of the mixture times a gain; without one, times the best for each reference.
+
+        The best gain is ``<y, s> / <y, y>``, the projection of the reference ``s`` on the mixture ``y``.
+        """
+        products, energy = self._mixture_products, self._mixture_energy
+        gains = np.full(len(products), gain) if gain is not None else products / energy if energy else 0 * products
+        scaled = gains * (gains * energy)
+        residual = self._energies - 2 * gains * products + scaled
+        sdr = self._to_db(residual, self._energies)
+        for r in np.flatnonzero(residual < _CLOSE * (self._energies + scaled)):
+            difference = self._residual_energy(self._references[r], float(gains[r]) * self._mixture)
+            sdr[r] = self._to_db(difference, self._energies[r])
+        return sdr
 
     @staticmethod
     def _to_db(residual: np.ndarray | float, energy: np.ndarray | float) -> np.ndarray:

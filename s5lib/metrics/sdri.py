@@ -89,6 +89,10 @@ class LabelledScene:
         self._sdr = SceneSDR(self._estimates, self._references, mixture, self._reference_labels)
         self.mixture_sdr = self._sdr.of_mixture
 
+    def scaled_mixture_sdr(self, gain: float | None = None) -> np.ndarray:
+        """Return the SDR ``[R]`` in dB of the mixture times a gain; None: times the best gain for each reference."""
+        return self._sdr.of_scaled_mixture(gain)
+
     def score(
         self,
         aligner: str | Aligner = "ca_pi",

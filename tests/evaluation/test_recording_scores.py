@@ -181,7 +181,7 @@ def test_hostile_labels_stay_text(label, tmp_path):
     write_results([recording("a", [label], [2.0], [2.0])], tmp_path / "R.md", title=label)
     text = (tmp_path / "R.md").read_text()
     (row,) = cells(text.split("\n\n")[3])[1:]
-    assert len(row) == 8 and row[0] == printable(label, keep="")
+    assert len(row) == 10 and row[0] == printable(label, keep="")
     assert "<script" not in text and read_results(tmp_path / "R.jsonl")[0].labels == (label,)
 
 

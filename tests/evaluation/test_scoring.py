@@ -14,6 +14,7 @@ from s5lib.data import DataDirectory
 from s5lib.errors import DataError
 from s5lib.evaluation import MetricOptions, list_outputs, score_recordings
 from s5lib.evaluation.estimate_files import list_estimates, split_name
+from s5lib.evaluation.recording_scores import FLOORS
 from s5lib.evaluation.waveforms import looks_clipped
 from s5lib.metrics import ca_pi_sdri, ca_sdri, pi_sdri
 
@@ -81,6 +82,27 @@ def test_values_are_the_metrics(made, tmp_path):
     labels, references = load(made, "eval_1", "references/oracle_target")
     silence = pi_sdri(np.zeros((2, SAMPLES)), labels, np.array(references), labels, mixture).value
     assert rows["eval_1"]["silence"]["value"] == pytest.approx(silence)
+
+
+def test_floors_are_the_best_that_a_volume_knob_can_do(made, tmp_path):
+    """By brute force: PI-SDRi of copies of the mixture at gains from a fine grid."""
+    rows = score(made, out=str(tmp_path / "R.md"))[1]
+    grid = np.linspace(-0.5, 1.5, 2001)
+    for scene, classes in SCENES.items():
+        mixture = soundfile.read(made / f"references/soundscape/{scene}.wav", dtype="float32")[0][:, 0]
+        labels, references = load(made, scene, "references/oracle_target")
+        if not classes:
+            assert rows[scene]["divided"]["value"] is rows[scene]["best_gain"]["value"] is None
+            continue
+        shared = np.tile(mixture / len(classes), (len(classes), 1))
+        expected = pi_sdri(shared, labels, np.array(references), labels, mixture).value
+        assert rows[scene]["divided"]["value"] == pytest.approx(expected, abs=1e-5)
+        best = [
+            max(pi_sdri([g * mixture], None, [reference], None, mixture).value for g in grid)
+            for reference in references
+        ]
+        assert [pair["sdri"] for pair in rows[scene]["best_gain"]["pairs"]] == pytest.approx(best, abs=1e-3)
+        assert all(rows[scene]["best_gain"]["value"] >= rows[scene][kind]["value"] - 1e-9 for kind in FLOORS)
 
 
 @pytest.mark.parametrize("options", [{"pairing": "sdr"}, {"penalty_fn": -5.0}, {"penalty_fp": -7.5}])

@@ -50,7 +50,7 @@ def test_intervals_and_groups_are_those_of_the_table_of_results(experiments, sin
     compared = 0
     for line in markdown.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 8 and cells[1].isdecimal() and cells[0] != "0":
+        if len(cells) == 10 and cells[1].isdecimal() and cells[0] != "0":
             numbers = [re.sub(r"[()]", "", cell).replace("-", "\u2212") for cell in cells[2:]]
             (row,) = [r for r in shown if r[0] == names.get(cells[0], html.unescape(cells[0]))]
             assert [cell.replace("\u2013", "\u2212") for cell in row[1:-1]] == numbers and row[-1] == cells[1]
