@@ -37,12 +37,16 @@ class Estimate:
     def format(self, digits: int = 2, sign: str = "") -> str:
         """Return value and interval as text; ``sign="+"`` shows the sign of positive numbers, too.
 
-        >>> Estimate(1.234, 1.0, 2.0).format(), Estimate(1.234).format(1, "+")
-        ('1.23 (1.00 to 2.00)', '+1.2')
+        >>> Estimate(1.234, 1.0, 2.0).format(), Estimate(1.234).format(1, "+"), Estimate(-0.001).format()
+        ('1.23 (1.00 to 2.00)', '+1.2', '0.00')
         """
-        form = f"{sign}.{digits}f"
-        text = format(self.value, form)
-        return text if self.low is None else f"{text} ({self.low:{form}} to {self.high:{form}})"
+
+        def text(value: float) -> str:
+            return f"{round(value, digits) + 0.0:{sign}.{digits}f}"  # never -0.00
+
+        if self.low is None or self.high is None:
+            return text(self.value)
+        return f"{text(self.value)} ({text(self.low)} to {text(self.high)})"
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> Statistic:

@@ -9,6 +9,7 @@ and which do not follow light and dark, and no tooltips.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,20 @@ from markupsafe import Markup
 from s5lib.evaluation import Estimate
 from s5lib.report.svg import Axis, chart, element
 
-__all__ = ["Line", "PlanePoint", "bars", "boxes", "lines", "minus", "plane", "shade", "shown"]
+__all__ = [
+    "Line",
+    "PlanePoint",
+    "bars",
+    "boxes",
+    "lines",
+    "minus",
+    "plane",
+    "rounded",
+    "shade",
+    "shown",
+    "signed",
+    "strip",
+]
 
 WIDTH, NAMES = 360, 104
 SHADES = 11
@@ -60,9 +74,29 @@ def minus(text: str) -> str:
     return text.replace("-", "\u2212")
 
 
+def rounded(value: object) -> str:
+    """Return a setting as text: numbers with four digits, wherever they stand in it.
+
+    >>> rounded(0.30000000000000004), rounded([10.0, 2]), rounded({"silence": -1.250001})
+    ('0.3', '10, 2', 'silence -1.25')
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {rounded(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(rounded, value))
+    return str(value)
+
+
 def shown(estimate: Estimate, digits: int = 2) -> str:
     """Return value and interval as the page shows them."""
     return minus(estimate.format(digits))
+
+
+def signed(estimate: Estimate, digits: int = 2) -> str:
+    """Return a difference and its interval as the page shows them."""
+    return minus(estimate.format(digits, "+"))
 
 
 def _ends(estimates: Sequence[Estimate | None]) -> list[float]:
@@ -80,15 +114,17 @@ def _rows(
     unit: str,
     heights: tuple[float, float],
     mark: Callable[[Any, float], tuple[str, list[Markup]]],
+    floors: Sequence[float | None] = (),
 ) -> Markup:
     """Return rows of marks above a common axis.
 
     Args:
         heights: of one series in a row, and of the gap between rows.
         mark: returns description and picture of an item at a height.
+        floors: of each row, drawn as a line across it.
     """
     y, parts, descriptions = 8.0, [], []
-    for name, items in rows:
+    for (name, items), floor in itertools.zip_longest(rows, floors):
         middle = y + heights[0] * len(items) / 2 + 4
         parts.append(element("text", name, x=float(NAMES - 8), y=middle, text_anchor="end", class_="name"))
         described = []
@@ -98,20 +134,30 @@ def _rows(
                 tooltip = element("title", f"{name}: {description}")
                 parts.append(element("g", tooltip, *picture, class_=f"s{series % SERIES}"))
                 described.append(description)
+        if floor is not None:
+            described.append(f"best-gain floor {minus(f'{floor:.2f}')}")
+            across = f"M{axis(floor):.1f} {y - 3:.1f}v{heights[0] * len(items) + 6:.1f}"
+            parts.append(element("path", element("title", f"{name}: {described[-1]}"), d=across, class_="floor"))
         if described:
             descriptions.append(f"{name} {', '.join(described)}")
         y += heights[0] * len(items) + heights[1]
     return chart(title, f"{unit}: {'; '.join(descriptions)}", WIDTH, y + 36, axis.horizontal(y, 2.0, unit) + parts)
 
 
-def bars(title: str, rows: Sequence[tuple[str, Sequence[Estimate | None]]], unit: str) -> Markup:
+def bars(
+    title: str,
+    rows: Sequence[tuple[str, Sequence[Estimate | None]]],
+    unit: str,
+    floors: Sequence[float | None] = (),
+) -> Markup:
     """Return horizontal bars with whiskers for the intervals.
 
     Args:
         rows: a name and the estimate of each series, None: there is none.
         unit: written below the axis.
+        floors: of each row, drawn as a line across its bars.
     """
-    values = [0.0, *(end for _, estimates in rows for end in _ends(estimates))]
+    values = [0.0, *(f for f in floors if f is not None), *(end for _, items in rows for end in _ends(items))]
     axis = Axis(min(values), max(values), NAMES, WIDTH - 14)
     height = 9.0 if any(len(estimates) > 1 for _, estimates in rows) else 13.0
 
@@ -120,12 +166,34 @@ def bars(title: str, rows: Sequence[tuple[str, Sequence[Estimate | None]]], unit
         width = max(1.0, abs(end - zero))
         picture = [element("rect", x=min(zero, end), y=y + 1, width=width, height=height - 2, rx=1.5, class_="bar")]
         if estimate.low is not None and estimate.high is not None:
-            low, high = axis(estimate.low), axis(estimate.high)
-            ends = f"M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6"
-            picture.append(element("path", d=f"M{low:.1f} {middle:.1f}H{high:.1f}{ends}", class_="whisker"))
+            picture.append(_whisker(axis(estimate.low), axis(estimate.high), middle))
         return f"{shown(estimate)} {unit}", picture
 
-    return _rows(title, rows, axis, unit, (height, 9.0), bar)
+    return _rows(title, rows, axis, unit, (height, 9.0), bar, floors)
+
+
+def _whisker(low: float, high: float, y: float) -> Markup:
+    ends = f"M{low:.1f} {y - 3:.1f}v6M{high:.1f} {y - 3:.1f}v6"
+    return element("path", d=f"M{low:.1f} {y:.1f}H{high:.1f}{ends}", class_="whisker")
+
+
+def strip(title: str, rows: Sequence[tuple[str, Estimate]], unit: str) -> Markup:
+    """Return differences as points with their intervals, beside the line of no difference.
+
+    Args:
+        rows: a name and the difference.
+        unit: written below the axis.
+    """
+    ends = _ends([estimate for _, estimate in rows])
+    axis = Axis(min(0.0, *ends), max(0.0, *ends), NAMES, WIDTH - 14)
+
+    def point(estimate: Estimate, y: float) -> tuple[str, list[Markup]]:
+        picture = [element("circle", cx=axis(estimate.value), cy=y + 7, r=4.0, class_="difference")]
+        if estimate.low is not None and estimate.high is not None:
+            picture.insert(0, _whisker(axis(estimate.low), axis(estimate.high), y + 7))
+        return f"{signed(estimate)} {unit}", picture
+
+    return _rows(title, [(name, [estimate]) for name, estimate in rows], axis, unit, (14.0, 8.0), point)
 
 
 def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], unit: str) -> Markup:
@@ -164,8 +232,8 @@ def boxes(title: str, rows: Sequence[tuple[str, Sequence[Sequence[float]]]], uni
     return _rows(title, rows, axis, unit, (14.0, 6.0), box)
 
 
-def lines(title: str, series: Sequence[Line]) -> Markup:
-    """Return lines over training steps."""
+def lines(title: str, series: Sequence[Line], digits: int = 2) -> Markup:
+    """Return lines over training steps; tooltips have ``digits`` decimal places."""
     steps = [step for line in series for step, _ in line.points]
     values = [value for line in series for _, value in line.points]
     # losses may start far off; the axis leaves out what is beyond ten times the middle half's spread
@@ -180,10 +248,12 @@ def lines(title: str, series: Sequence[Line]) -> Markup:
         inside = [element("path", d=path, class_="line dashed" if line.dashed else "line")]
         if len(places) <= 60:
             for (a, b), (step, value) in zip(places, line.points, strict=True):
-                tooltip = element("title", f"{line.name}, step {step}: {value:.4g}")
+                tooltip = element("title", f"{line.name}, step {step}: {minus(f'{value:.{digits}f}')}")
                 inside.append(element("circle", tooltip, cx=a, cy=b, r=1.8 if line.dashed else 2.8, class_="dot"))
         parts.append(element("g", *inside, class_=f"s{line.series % SERIES}"))
-    ends = "; ".join(f"{line.name}: {line.points[-1][1]:.4g} at step {line.points[-1][0]}" for line in series)
+    ends = "; ".join(
+        f"{line.name}: {minus(f'{line.points[-1][1]:.{digits}f}')} at step {line.points[-1][0]}" for line in series
+    )
     return chart(title, f"Over the steps of training; at the end {ends}", WIDTH, 188, parts)
 
 

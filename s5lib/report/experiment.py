@@ -19,6 +19,7 @@ from pathlib import Path
 from s5lib.errors import DataError, nearest
 from s5lib.evaluation import Summary, read_results
 from s5lib.provenance.digest import file_digest
+from s5lib.report.charts import rounded
 from s5lib.systems.outputs import read_record
 from s5lib.untrusted import Record, is_number, parse_json, read_bytes, yaml_record
 from s5lib.untrusted.documents import LINES_BYTES
@@ -74,6 +75,11 @@ class System:
         return any(recording.oracle for recording in self.summary.recordings)
 
     @property
+    def has_all_figures(self) -> bool:
+        """Whether it was scored with oracle and with predicted labels."""
+        return bool(self.summary.groups("oracle") and self.summary.groups("predicted"))
+
+    @property
     def models(self) -> dict[str, dict]:
         """By kind: ``file`` and ``sha256`` of the weights it ran with."""
         found = self.made_by.get("models")
@@ -84,7 +90,7 @@ class System:
     @property
     def settings(self) -> list[tuple[str, str]]:
         """What it ran with beside the models: name and value."""
-        return [(str(key), str(value)) for key, value in self.made_by.items() if key != "models"]
+        return [(str(key), rounded(value)) for key, value in self.made_by.items() if key != "models"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,15 @@ class Experiment:
     folder: Path
     models: tuple[TrainedModel, ...]
     systems: tuple[System, ...]
+    whole: bool = True
+    """Whether the folder was asked for; otherwise some of its results, so that models they did not use are of no
+    interest."""
+
+    @property
+    def shown_models(self) -> tuple[TrainedModel, ...]:
+        """The models whose training the page shows."""
+        used = {str(model.get("sha256")) for system in self.systems for model in system.models.values()}
+        return tuple(model for model in self.models if self.whole or used & model.digests.keys())
 
 
 def read_experiments(paths: Sequence[str | Path]) -> list[Experiment]:
@@ -142,7 +157,7 @@ def _read(folder: Path, name: str, results: list[Path] | None, several: bool) ->
             f"{folder}: nothing to report, neither a trained model (tagger/config.yaml, ...) nor RESULTS.jsonl. "
             "Give the folder that the recipe calls --expdir, such as exp/mini."
         )
-    return Experiment(name, folder, models, tuple(_system(path, name, several) for path in found))
+    return Experiment(name, folder, models, tuple(_system(path, name, several) for path in found), results is None)
 
 
 def _model(folder: Path) -> TrainedModel:

@@ -157,12 +157,22 @@ def listening_scene(
     return ListeningScene(
         name,
         reason,
-        f"{there or 'no target source'}; {length / rate:.3g} s{whole}; level {20 * np.log10(gain):+.0f} dB",
+        f"{there or 'no target source'}; {length / rate:.3g} s{whole}; played {_louder(gain)}",
         there or "nothing",
         clip("Mixture", "reference channel", "reference", mixture[0]),
         (*rows, *_false_positives(outputs, clip)),
         tuple((output.system, ", ".join(output.labels) or "nothing", _value(output)) for output in outputs),
     )
+
+
+def _louder(gain: float) -> str:
+    """Return a gain in words.
+
+    >>> _louder(10.0), _louder(0.5), _louder(1.0)
+    ('20 dB louder', '6 dB softer', 'as loud as recorded')
+    """
+    level = round(20 * float(np.log10(gain)))
+    return f"{abs(level)} dB {'louder' if level > 0 else 'softer'}" if level else "as loud as recorded"
 
 
 def _value(output: _Output) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from s5lib.evaluation import FIGURES
-from s5lib.report.charts import Line, lines, minus
+from s5lib.report.charts import Line, lines, minus, rounded
 from s5lib.report.experiment import Experiment, System, TrainedModel
 
 __all__ = ["curve_views", "made_of"]
@@ -22,7 +22,7 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
     found: dict[tuple[str, str], list[tuple[str, list[dict]]]] = {}
     several = len(experiments) > 1
     for experiment in experiments:
-        for model in experiment.models:
+        for model in experiment.shown_models:
             name = f"{experiment.name}: {model.name}" if several else model.name
             for step, history in model.history.items():
                 if history:
@@ -30,17 +30,18 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
     views = []
     for (kind, step), runs in found.items():
         figures = dict.fromkeys(key for _, rows in runs for row in rows for key in row if key not in _NO_FIGURES)
-        panels = [("loss", _losses(runs))] + [(_heading(figure), _figure(runs, figure)) for figure in figures]
+        panels = [("loss", 2, _losses(runs))]
+        panels += [(_heading(figure), _digits(figure), _figure(runs, figure)) for figure in figures]
         title = kind.replace("_", " ").capitalize() + ("" if step == "train" else f", step {step}")
         charts: list[tuple[str, Markup]] = []
         single: dict[str, list[str]] = {}
-        for heading, drawn in panels:
+        for heading, digits, drawn in panels:
             if any(len(line.points) > 1 for line in drawn):
-                charts.append((heading, lines(f"{title}: {heading}", drawn)))
+                charts.append((heading, lines(f"{title}: {heading}", drawn, digits)))
                 continue
             for line in drawn:  # one point is no curve
                 (at, value), (run, _, part) = line.points[0], line.name.partition(", ")
-                text = f"{heading} {minus(f'{value:.4g}')}" + (f" ({part})" if part else "")
+                text = f"{heading} {minus(f'{value:.{digits}f}')}" + (f" ({part})" if part else "")
                 single.setdefault(f"{run} at step {at}", []).append(text)
         points = [f"{run}: {', '.join(values)}" for run, values in single.items()]
         views.append({"title": title, "charts": charts, "single": points, "runs": [name for name, _ in runs]})
@@ -49,6 +50,10 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
 
 def _heading(figure: str) -> str:
     return FIGURES[figure].heading if figure in FIGURES else figure.replace("_", " ")
+
+
+def _digits(figure: str) -> int:
+    return FIGURES[figure].digits if figure in FIGURES else 2
 
 
 def _losses(runs) -> list[Line]:
@@ -97,7 +102,8 @@ def _entry(model: TrainedModel, step: str = "") -> dict[str, Any]:
         "version": f"{config.get('distribution', '')} {config.get('version', '')}".strip(),
         "steps": [
             f"{name}: {values.get('max_steps', '?')} steps of {values.get('batch_size', '?')} mixtures, "
-            f"learning rate {values.get('lr', '?')}" + (f", aligner {values['aligner']}" if "aligner" in values else "")
+            f"learning rate {rounded(values.get('lr', '?'))}"
+            + (f", aligner {values['aligner']}" if "aligner" in values else "")
             for name, values in steps.items()
         ],
         "total": _total(model, step),
@@ -105,7 +111,7 @@ def _entry(model: TrainedModel, step: str = "") -> dict[str, Any]:
         # a tagger's loss has none
         "aligner": aligners[-1] if aligners and model.kind != "tagger" else "",
         "seed": str(config.get("seed", "?")),
-        "options": [(str(key), str(value)) for key, value in _mapping(config, "options").items()],
+        "options": [(str(key), rounded(value)) for key, value in _mapping(config, "options").items()],
         "made_with": ", ".join(f"{name} {version}" for name, version in _mapping(config, "made_with").items()),
     }
 

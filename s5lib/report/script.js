@@ -12,8 +12,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
   heads.forEach((head, index) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
+    button.append(head.firstChild);
+    head.prepend(button);
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "descending" || !head.classList.contains("number") && !head.hasAttribute("aria-sort");
       heads.forEach((other) => other.removeAttribute("aria-sort"));
@@ -30,16 +30,22 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// The hint that a table scrolls sideways is for tables that do.
+const hints = [...document.querySelectorAll(".hint")];
+const check = () => hints.forEach((hint) => {
+  hint.hidden = hint.nextElementSibling.scrollWidth <= hint.nextElementSibling.clientWidth;
+});
+addEventListener("resize", check);
+check();
+
 // One clip at a time; another one of the same scene goes on where the first one was.
 let playing = null;
 for (const audio of document.querySelectorAll("audio")) {
   const picture = audio.parentElement.querySelector(".spectrogram");
   const head = picture.querySelector(".playhead");
   const image = picture.querySelector("image");
-  const left = Number(image.getAttribute("x"));
-  const width = Number(image.getAttribute("width"));
   const draw = () => {
-    const x = left + width * (audio.duration ? audio.currentTime / audio.duration : 0);
+    const x = `${audio.duration ? 100 * audio.currentTime / audio.duration : 0}%`;
     head.setAttribute("x1", x);
     head.setAttribute("x2", x);
     head.classList.toggle("shown", audio.currentTime > 0);

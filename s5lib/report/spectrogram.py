@@ -10,6 +10,7 @@ import io
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 
 from s5lib.audio import can_encode, encode_audio
 from s5lib.errors import ConfigError, nearest
@@ -19,6 +20,7 @@ __all__ = ["AUDIO_FORMATS", "audio_uri", "mel_picture", "spectrogram_chart"]
 
 AUDIO_FORMATS = ("mp3", "flac", "none")
 _SHADES, _RANGE_DB = 32, 70.0
+_FREQUENCIES = ((250, "0.25"), (1000, "1"), (4000, "4"), (16000, "16"))
 
 
 def mel_picture(waveform: np.ndarray, sample_rate: int, width: int = 300, height: int = 96) -> np.ndarray:
@@ -57,7 +59,7 @@ def _png(levels: np.ndarray) -> bytes:
 
 
 def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float, name: str) -> Markup:
-    """Return the spectrogram of ``waveform [T]`` as SVG, 360 units wide.
+    """Return the spectrogram of ``waveform [T]`` as SVG as wide as its place, with axes whose letters keep their size.
 
     Args:
         peak_power: of :func:`mel_picture`, the brightest colour; 70 dB below it all is dark.
@@ -67,21 +69,28 @@ def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float,
     level = 10 * np.log10(np.maximum(power, 1e-20) / max(peak_power, 1e-20)) / _RANGE_DB + 1
     levels = np.clip(level * (_SHADES - 1), 0, _SHADES - 1).round()[::-1]
     uri = "data:image/png;base64," + base64.b64encode(_png(levels)).decode()
-    left, right, top, bottom = 30.0, 354.0, 6.0, 118.0
-    parts = [
-        element("image", href=uri, x=left, y=top, width=right - left, height=bottom - top, preserveAspectRatio="none")
-    ]
+    top, bottom = 8.0, 128.0  # the letters of the axes stand outside, in the margins that the style sheet leaves
+    parts = [element("image", href=uri, y=top, width="100%", height=bottom - top, preserveAspectRatio="none")]
     top_mel = np.log10(1 + sample_rate / 2 / 700)
-    for hertz, text in ((250, "\u00bc"), (1000, "1"), (4000, "4"), (16000, "16")):
-        if hertz <= sample_rate / 2:
-            y = bottom - (bottom - top) * float(np.log10(1 + hertz / 700) / top_mel)
-            parts.append(element("text", text, x=left - 5, y=y + 3.5, text_anchor="end", class_="tick"))
+    marks = [(hertz, text) for hertz, text in _FREQUENCIES if hertz <= sample_rate / 2]
+    for hertz, text in marks:
+        y = bottom - (bottom - top) * float(np.log10(1 + hertz / 700) / top_mel)
+        unit = " kHz" if hertz == marks[-1][0] else ""
+        parts.append(element("text", text + unit, x=-6.0, y=y + 4, text_anchor="end", class_="tick"))
+        parts.append(element("line", x1=-3.0, x2=0.0, y1=y, y2=y, class_="zero"))
     duration = len(waveform) / sample_rate
-    for share, anchor, unit in ((0.0, "start", ""), (0.5, "middle", ""), (1.0, "end", " s")):
-        x, text = left + share * (right - left), f"{share * duration:.3g}{unit}"
-        parts.append(element("text", text, x=x, y=bottom + 13, text_anchor=anchor, class_="tick"))
-    parts.append(element("line", x1=left, x2=left, y1=top, y2=bottom, class_="playhead"))
-    return element("svg", *parts, class_="spectrogram", role="img", aria_label=name, viewBox="0 0 360 136")
+    times = [
+        float(time)
+        for time in MaxNLocator(nbins=5, steps=[1, 2, 5, 10]).tick_values(0, duration)
+        if time <= duration * 1.001
+    ]
+    for time in times:
+        x, unit = f"{100 * time / duration:.2f}%", " s" if time == times[-1] else ""
+        anchor = "start" if time == 0 else "end" if time > 0.95 * duration else "middle"
+        parts.append(element("text", f"{time:.3g}{unit}", x=x, y=bottom + 16, text_anchor=anchor, class_="tick"))
+        parts.append(element("line", x1=x, x2=x, y1=bottom, y2=bottom + 3, class_="zero"))
+    parts.append(element("line", x1="0%", x2="0%", y1=top, y2=bottom, class_="playhead"))
+    return element("svg", *parts, class_="spectrogram", role="img", aria_label=name, height=bottom + 20)
 
 
 def audio_uri(waveform: np.ndarray, sample_rate: int, kind: str) -> str:

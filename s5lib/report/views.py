@@ -10,18 +10,24 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from s5lib.evaluation import FIGURES, Estimate, Figure, scene_set
+from s5lib.errors import DataError
+from s5lib.evaluation import FIGURES, Estimate, Figure, compare, difference_of_means, scene_set
 from s5lib.evaluation.figures import Group
 from s5lib.evaluation.results import MAIN_FIGURES
+from s5lib.evaluation.significance_text import check_comparable, describe
 from s5lib.metrics import SceneScore
-from s5lib.report.charts import PlanePoint, bars, boxes, plane, shade, shown
+from s5lib.report.charts import PlanePoint, bars, boxes, plane, shade, shown, signed, strip
 from s5lib.report.confusion import confusion
 from s5lib.report.experiment import System
 
 __all__ = [
     "COLUMNS",
+    "Card",
     "Cell",
+    "above_best_gain",
+    "cards",
     "confusion_views",
+    "difference_views",
     "distribution_charts",
     "plane_view",
     "score_charts",
@@ -29,8 +35,10 @@ __all__ = [
 ]
 
 COLUMNS = [FIGURES[name] for name in MAIN_FIGURES]
-"""Of the tables of scores; the last two are the floors."""
+"""Of the tables of scores; from the fifth on they are floors."""
 _CA_PI_SDRI, _SOURCE_ACCURACY, _, _PI_SDRI, *_FLOORS = COLUMNS
+_BEST_GAIN = FIGURES["best_gain_floor"]
+_ALL: Group = ("set", "all")
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,76 @@ class Cell:
     interval: str = ""
     sort: float | None = None
     """None: there is no value."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A number that stands out at the head of the page, or a short list of them."""
+
+    title: str
+    value: Cell | None = None
+    unit: str = ""
+    lines: tuple[tuple[str, str], ...] = ()
+    """Names and values, in place of one value."""
+
+
+def cards(system: System) -> list[Card]:
+    """Return the main figures of a system, what it adds to the best-gain floor, and the floors."""
+    summary = system.summary
+    found = [Card(figure.title, _cell(summary.estimate(figure, _ALL), figure), figure.unit) for figure in COLUMNS[:4]]
+    above = above_best_gain(system)
+    if above:
+        value, _, ends = signed(above).partition(" ")
+        found.append(Card("PI-SDRi above the best-gain floor", Cell(value, ends.strip("()"), above.value), "dB"))
+    floors = [(figure.title.removeprefix("floor: "), summary.estimate(figure, _ALL)) for figure in _FLOORS[1:]]
+    lines = tuple((name, f"{shown(Estimate(floor.value))} dB") for name, floor in floors if floor)
+    return [*found, Card("Floors, oracle labels", lines=lines)] if lines else found
+
+
+def above_best_gain(system: System) -> Estimate | None:
+    """Return by how much PI-SDRi with oracle labels exceeds the best-gain floor, in dB; None without either."""
+    scores = [(r.oracle, r.best_gain) for r in system.summary.recordings if r.oracle and r.best_gain]
+    if len(scores) < len(system.summary.recordings):
+        return None
+    return difference_of_means([oracle for oracle, _ in scores], [floor for _, floor in scores])
+
+
+def difference_views(systems: Sequence[System]) -> list[dict[str, Any]]:
+    """Return how each system differs from the first, mixture by mixture: a strip of intervals, and words.
+
+    Where the two were scored in different ways, the reason in place of these.
+    """
+    return [_difference(systems[0], other) for other in systems[1:]]
+
+
+def _difference(first: System, other: System) -> dict[str, Any]:
+    names = other.name, first.name
+    recordings = first.summary.recordings
+    view: dict[str, Any] = {
+        "title": f"{other.name} minus {first.name}",
+        "picture": None,
+        "sentences": [],
+        "missing": "",
+    }
+    labels = {recording.id: recording.labels for recording in recordings}
+    try:
+        check_comparable(labels, recordings[0].options, other.summary.recordings, (first.name, other.name))
+    except DataError as error:
+        return view | {"missing": str(error)}
+    theirs = {recording.id: recording for recording in other.summary.recordings}
+    rows = []
+    for figure in (_CA_PI_SDRI, _PI_SDRI):
+        pairs = [(getattr(theirs[r.id], figure.scores), getattr(r, figure.scores)) for r in recordings]
+        scored = [(a, b) for a, b in pairs if a and b]
+        if len(scored) < len(pairs):
+            continue
+        result = compare([a for a, _ in scored], [b for _, b in scored])
+        view["sentences"].append(describe(result, figure.title, names))
+        if result.difference:
+            rows.append((figure.title.partition(",")[0], result.difference))
+    if rows:
+        view["picture"] = strip(f"Difference: {view['title']}", rows, "difference [dB], 95 % interval")
+    return view
 
 
 def score_rows(systems: Sequence[System], *kinds: str) -> list[dict[str, Any]]:
@@ -60,6 +138,7 @@ def score_rows(systems: Sequence[System], *kinds: str) -> list[dict[str, Any]]:
 
 
 def _groups(systems: Sequence[System], kinds: Sequence[str]) -> list[Group]:
+    """Return the groups that any of the systems has, in the order of tables."""
     found = {group for system in systems for group in system.summary.names(*kinds)}
     order = {"all": 0, "DupSet": 1, "NoDupSet": 2, "zero-target": 3}
     return sorted(
@@ -70,7 +149,7 @@ def _groups(systems: Sequence[System], kinds: Sequence[str]) -> list[Group]:
 
 def _name(group: Group) -> str:
     if group[0] != "sources":
-        return "all mixtures" if group == ("set", "all") else group[1]
+        return "all mixtures" if group == _ALL else group[1]
     return "1 source" if group[1] == "1" else f"{group[1]} sources"
 
 
@@ -82,16 +161,24 @@ def _cell(estimate: Estimate | None, figure: Figure) -> Cell:
 
 
 def score_charts(systems: Sequence[System]) -> list[tuple[str, Markup]]:
-    """Return a chart of bars for each figure but the floors: by set and by number of sources."""
+    """Return a chart of bars for each figure but the floors: by set and by number of sources.
+
+    Scenes without a target have no PI-SDRi, so that no chart has a row of them; they are in the table.
+    """
     charts = []
+    groups = [group for group in _groups(systems, ("set", "sources")) if group != ("set", "zero-target")]
     for figure in COLUMNS[:4]:
-        rows = [
-            (_name(group), [system.summary.estimate(figure, group) for system in systems])
-            for group in _groups(systems, ("set", "sources"))
-        ]
-        rows = [(name, estimates) for name, estimates in rows if any(estimates)]
+        rows, floors = [], []
+        for group in groups:
+            estimates = [system.summary.estimate(figure, group) for system in systems]
+            if any(estimates):
+                rows.append((_name(group), estimates))
+                floor = systems[0].summary.estimate(_BEST_GAIN, group) if figure == _PI_SDRI else None
+                floors.append(floor.value if floor else None)
         if rows:
-            charts.append((figure.title, bars(figure.title, rows, figure.unit)))
+            whiskers = any(e and e.low is not None for _, estimates in rows for e in estimates)
+            unit = f"{figure.unit}, whiskers: 95 % interval" if whiskers else figure.unit
+            charts.append((figure.title, bars(figure.title, rows, unit, floors)))
     return charts
 
 
@@ -153,15 +240,15 @@ def _count(value: float) -> str:
 
 
 def plane_view(systems: Sequence[System]) -> dict[str, Any] | None:
-    """Return the plane of Fig. 5 and the rows of its table; None without a system that has all three figures."""
+    """Return the plane of Fig. 5 and the rows of its table; None with fewer than two systems that have all figures."""
     points: list[PlanePoint] = []
     for system in systems:
         value, accuracy, separation = (
-            system.summary.estimate(figure, ("set", "all")) for figure in (_CA_PI_SDRI, _SOURCE_ACCURACY, _PI_SDRI)
+            system.summary.estimate(figure, _ALL) for figure in (_CA_PI_SDRI, _SOURCE_ACCURACY, _PI_SDRI)
         )
         if value and accuracy and separation:
             points.append(PlanePoint(len(points) + 1, system.name, accuracy, separation, value.value))
-    if not points:
+    if len(points) < 2:
         return None
     figures = (_SOURCE_ACCURACY, _PI_SDRI, _CA_PI_SDRI)
     rows = [(p.number, p.name, *map(_cell, (p.x, p.y, Estimate(p.value)), figures)) for p in points]

@@ -58,6 +58,71 @@ def test_intervals_and_groups_are_those_of_the_table_of_results(experiments, sin
     assert compared == len(shown) == 4 + 3 + 3
 
 
+def cards_of(page):
+    """Return the texts of the cards at the head of the page, by title."""
+    cards = page.all("dl", class_="tiles")
+    return [{div.all("dt")[0].text: [dd.text for dd in div.all("dd")] for div in card.all("div")} for card in cards]
+
+
+def test_cards_have_intervals_floors_and_what_exceeds_them(experiments, single):
+    lines = [json.loads(line) for line in (experiments / "exp/mini/RESULTS.jsonl").read_text().splitlines()]
+    (cards,) = cards_of(read_page(single.read_text()))
+    means = {
+        kind: np.mean([line[kind]["value"] for line in lines if line[kind]["value"] is not None])
+        for kind in ("oracle", "divided", "best_gain", "silence")
+    }
+    above = f"{means['oracle'] - means['best_gain']:+.2f} dB 95 %: ".replace("-", "\u2212")
+    assert cards["PI-SDRi above the best-gain floor"][0].startswith(above)
+    names = {"divided": "mixture / K", "best_gain": "best gain", "silence": "silence"}
+    assert cards["Floors, oracle labels"] == [f"{name} {means[kind]:.2f} dB" for kind, name in names.items()]
+    assert all("95 %: " in card[0] for title, card in cards.items() if not title.startswith("Floors"))
+
+
+def test_differences_are_taken_mixture_by_mixture(experiments, several):
+    rows = {
+        name: {row["id"]: row for row in map(json.loads, (experiments / file).read_text().splitlines())}
+        for name, file in (("mini", "exp/mini/RESULTS.jsonl"), ("other", "exp/other/RESULTS.jsonl"))
+    }
+    both = [(rows["other"][key]["oracle"]["value"], row["oracle"]["value"]) for key, row in rows["mini"].items()]
+    gain = [a - b for a, b in both if a is not None]
+    page = read_page(several.read_text())
+    (figure,) = [f for f in page.all("figure") if f.text.startswith("other minus mini ")]
+    description = figure.all("svg")[0].attributes["aria-label"]
+    numbers = re.search(r"; PI-SDRi (\S+) \((\S+) to (\S+)\)", description.replace("\u2212", "-")).groups()
+    value, low, high = map(float, numbers)
+    assert value == pytest.approx(np.mean(gain), abs=0.006)
+    assert min(gain) - 0.01 <= low <= value <= high <= max(gain) + 0.01
+    assert "95 % confidence interval of other minus mini" in page.text
+
+
+def test_zero_target_is_in_the_table_and_in_no_chart(single, several):
+    for path in (single, several):
+        page = read_page(path.read_text())
+        section = next(s for s in page.all("section") if s.attributes["id"] == "scores")
+        assert not any("zero-target" in picture.attributes["aria-label"] for picture in section.all("svg"))
+        assert any(
+            row[0].startswith("zero-target") for row in rows_of(page, "Scores by kind of scene and number of sources")
+        )
+
+
+def test_one_system_has_no_plane_and_only_its_own_curves(single, several):
+    page = read_page(single.read_text())
+    assert "plane" not in [section.attributes["id"] for section in page.all("section")]
+    curves = next(s for s in page.all("section") if s.attributes["id"] == "curves")
+    assert "separator, step" in curves.text and "separator_pi" not in curves.text
+    curves = next(s for s in read_page(several.read_text()).all("section") if s.attributes["id"] == "curves")
+    assert "separator_pi" in curves.text
+
+
+def test_a_model_that_has_hardly_begun(experiments, tmp_path):
+    folder = tmp_path / "exp/tagger"
+    folder.mkdir(parents=True)
+    shutil.copy(experiments / "exp/mini/tagger/config.yaml", folder)
+    page = read_page(write_report([tmp_path / "exp"], tmp_path / "out.html").read_text())
+    assert [section.attributes["id"] for section in page.all("section")] == ["scores", "curves", "made"]
+    assert "nothing to show yet" in page.text and "run.sh --stage 4" in page.text
+
+
 def test_confusions_add_up_to_references_and_estimates(single):
     page = read_page(single.read_text())
     (table,) = page.all("table", class_="matrix")
@@ -158,8 +223,11 @@ def test_scenes_that_are_chosen(single):
 def test_training_is_drawn_and_a_single_point_is_written(single):
     curves = next(s for s in read_page(single.read_text()).all("section") if s.attributes["id"] == "curves")
     assert "Tagger, step head" in curves.text
-    assert "tagger at step 20: loss 2 (training), loss 2.1 (validation), PI-SDRi, oracle labels [dB] 0" in curves.text
-    assert "at the end tagger, training: 0.5 at step 80; tagger, validation: 0.525 at step 80" in " ".join(
+    assert (
+        "tagger at step 20: loss 2.00 (training), loss 2.10 (validation), PI-SDRi, oracle labels [dB] 0.00"
+        in curves.text
+    )
+    assert "at the end tagger, training: 0.50 at step 80; tagger, validation: 0.53 at step 80" in " ".join(
         picture.attributes["aria-label"] for picture in curves.all("svg")
     )
 

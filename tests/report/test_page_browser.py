@@ -56,6 +56,36 @@ def test_page_loads_alone_and_fits(opened, width, scheme):
     assert page.evaluate("getComputedStyle(document.querySelector('.s1 .bar')).fill") not in ("rgb(0, 0, 0)", "none")
 
 
+def boxes(page, selector):
+    return page.locator(selector).evaluate_all("items => items.map(item => item.getBoundingClientRect().toJSON())")
+
+
+def test_place_is_used(opened):
+    page = opened()
+    first, second, *_ = boxes(page, ".matrices > div")
+    assert first["top"] == second["top"] and first["right"] < second["left"]
+    (scene,) = boxes(page, "details[open]")
+    for row in range(page.locator("details[open] .row").count()):
+        last = boxes(page, f"details[open] .row >> nth={row} >> xpath=./*")[-1]
+        assert last["right"] > scene["right"] - 30
+    captions = page.locator("details[open] .clip p")
+    assert captions.evaluate_all("items => items.every(item => item.offsetHeight < 30)")
+    assert page.locator(".hint:visible").count() == 0
+
+
+def test_tables_scroll_on_a_phone_beside_their_first_column(opened):
+    page = opened(390, is_mobile=True)
+    region = page.locator("#scores .scroll").first
+    hint = region.locator("xpath=preceding-sibling::p[1]")
+    assert hint.is_visible() and "sideways" in hint.inner_text()
+    before = boxes(page, "#scores table >> nth=0 >> tbody th")[0]["left"]
+    region.evaluate("region => { region.scrollLeft = 200 }")
+    assert boxes(page, "#scores table >> nth=0 >> tbody th")[0]["left"] == before
+    assert boxes(page, "#scores table >> nth=0 >> thead th")[0]["left"] == before
+    assert boxes(page, "#scores table >> nth=0 >> tbody td.number")[0]["left"] < before + 150
+    assert "mini" in page.locator("#scores tbody th").first.inner_text()  # its system, whose own column is left out
+
+
 def test_clips_play_one_at_a_time(opened):
     page = opened()
     page.evaluate("window.clips = [...document.querySelectorAll('details[open] audio')]")
