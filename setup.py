@@ -50,7 +50,7 @@ EXTRAS = {
         "pre-commit>=3.5",
         "types-PyYAML>=6",
     ],
-    "doc": ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1", "sphinx-copybutton>=0.5"],
+    "doc": ["sphinx>=7.4", "myst-parser>=3", "furo>=2024.1", "sphinx-copybutton>=0.5"],
 }
 # A package index shows the README without the repository around it: no pictures, and text in place of relative links.
 DESCRIPTION = re.sub(r"\[([^\[\]]+)\]\((?!https?:)[^()]+\)", r"\1", re.sub(r"!\[[^\[\]]*\]\([^()]+\)\n", "", README))

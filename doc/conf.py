@@ -15,6 +15,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "sphinx.ext.autosummary",
+    "api",
     "commands",
 ]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -23,7 +25,11 @@ exclude_patterns = ["_build"]
 html_show_copyright = False
 html_theme = "furo"
 html_title = "s5lib"
+html_static_path = ["static"]
+html_css_files = ["s5lib.css"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
+maximum_signature_line_length = 80  # longer ones have one parameter a line
+autosummary_generate = False
 suppress_warnings = ["myst.header"]

@@ -54,6 +54,7 @@ FIGURES = {
     "best_gain_floor": Figure("floor: best gain", "best_gain"),
     "silence_floor": Figure("floor: silence", "silence"),
 }
+"""The figures of tables and comparisons by their keys, such as ``ca_pi_sdri`` and ``source_accuracy``."""
 
 
 class Summary:

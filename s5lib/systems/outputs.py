@@ -38,6 +38,8 @@ from s5lib.version import __version__
 __all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
 
 FORMATS = ("float", "pcm24", "flac")
+"""Formats of sources: 32-bit WAV, 24-bit WAV, 24-bit FLAC."""
+
 _LOUDEST = 1 - 2**-20  # below full scale, so that no rounding reaches it
 _BLOCK = 1 << 18  # samples copied at a time
 
