@@ -101,7 +101,9 @@ def official_config(state: Mapping[str, Tensor]) -> M2DConfig | ResUNetKConfig:
     try:
         return _separator_config(state) if _kind(state) == "separator" else _tagger_config(state)
     except (KeyError, IndexError, ZeroDivisionError, OverflowError, TypeError) as error:
-        raise CheckpointError(f"an official checkpoint lacks weights that determine its size: {shown(error)}.") from error
+        raise CheckpointError(
+            f"an official checkpoint lacks weights that determine its size: {shown(error)}."
+        ) from error
     except ValueError as error:  # ConfigError included
         raise CheckpointError(f"the shapes of an official checkpoint's weights give no network: {error}") from error
 

@@ -109,7 +109,11 @@ def _seen_here(job: Job, outcome: Outcome) -> Outcome:
     try:
         record = read_record(record_path(outcome.task.folder, outcome.task.name))
         stamp = FileStamp.read(record.get("recording_stamp"))
-        if stamp and stamp.sha256 == outcome.task.sha256 and record.get("made_by") == parse_json(job.made_by, "the job"):
+        if (
+            stamp
+            and stamp.sha256 == outcome.task.sha256
+            and record.get("made_by") == parse_json(job.made_by, "the job")
+        ):
             return outcome
     except DataError:
         pass
