@@ -8,7 +8,8 @@ scenes     scenes per second with workers and on the device; what a training wai
 steps      training steps of the paper's models: mixtures per second, share of the peak, memory
 inference  real-time factors
 training   the corpus mini in three minutes with large batches: curve and scores
-compiled   training steps again, with torch.compile, as far as time is left
+compiled   training steps again, with torch.compile, which takes minutes: as far as time is left, or by itself with
+           --parts peaks compiled
 
 Nothing is fetched.  Needed are s5lib's own requirements (setup.py); without a network, bring as wheels what the machine
 lacks of them.  The corpus is made first, with --nj processes, unless --data_dir has one.  The table goes to OUT/gpu.md,
@@ -30,7 +31,7 @@ from pathlib import Path
 import torch
 from gpu_common import Part, as_line, quiet
 
-PARTS = {"peaks": 30, "parity": 90, "scenes": 90, "steps": 90, "inference": 60, "training": 300, "compiled": 240}
+PARTS = {"peaks": 20, "parity": 65, "scenes": 75, "steps": 65, "inference": 35, "training": 230, "compiled": 240}
 """Seconds that each may take."""
 
 
@@ -113,9 +114,8 @@ def run_part(args) -> int:
     """Run one part in this process."""
     name, until = args.one.split(",")
     quiet()
-    part = Part(
-        name, args.device, args.quick, args.data_dir, args.out / f"{name}.json", float(until), args.train_seconds
-    )
+    file, options = args.out / f"{name}.json", (args.train_seconds, args.only)
+    part = Part(name, args.device, args.quick, args.data_dir, file, float(until), *options)
     measured = args.out / "peaks.json"
     peaks = json.loads(measured.read_text(encoding="utf-8")) if measured.exists() else []
     tflops = {row["what"].split(", ")[-1]: row["tflops"] for row in peaks if "tflops" in row}

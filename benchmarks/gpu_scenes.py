@@ -50,7 +50,7 @@ def run(part: Part) -> None:
         for workers in sorted({1, min(4, most), most}):
             for where in ("device", "workers"):
                 what = f"{seconds:g} s scenes, {workers} workers, rendered by {where}"
-                if part.has_time(what, 15):
+                if part.has_time(what, 10):
                     with part.guarded(what):
                         part.row(what, scenes_per_s=_loaded(part, drawn, workers, where))
 

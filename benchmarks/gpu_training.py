@@ -54,13 +54,16 @@ def run(part: Part) -> None:
 
 def _train(part: Part, kind: str, config: Path, options: dict, seconds: float, work: Path) -> None:
     """Train for about so many seconds; a short run before says how many steps these are."""
-    trial = 2 if part.quick else 30
-    steps = {"max_steps": trial, "valid_interval": trial, "warmup_steps": 1}
+    trial = 2 if part.quick else 20
+    steps = {"max_steps": trial, "valid_interval": trial // 2, "warmup_steps": 1}
     start = time.time()
     _s5lib(part, "train", kind, "--expdir", work / f"trial_{kind}", config=config, **options, **steps)
-    trained = read_history(work / f"trial_{kind}/train/history.jsonl")[-1]
-    left = seconds - (time.time() - start)
-    count = max(4, int(0.85 * left * trained["mixtures_per_second"] / options["batch_size"]))
+    ends = [
+        row["step"] / row["mixtures_per_second"] for row in read_history(work / f"trial_{kind}/train/history.jsonl")
+    ]
+    per_step = options["batch_size"] * (ends[-1] - ends[0]) / (trial - trial // 2)  # with a part of a validation
+    left = seconds - 2 * (time.time() - start - per_step * trial)  # what the trial took beside its steps comes again
+    count = max(4, int(left / per_step))
     count = 4 if part.quick else count
     steps = {"max_steps": count, "valid_interval": max(2, count // 6), "warmup_steps": max(1, count // 20)}
     start = time.time()

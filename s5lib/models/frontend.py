@@ -97,9 +97,8 @@ class ShortTimeFourier(nn.Module):
         """
         with torch.autocast(spectrum.device.type, enabled=False):
             if spectrum.is_cuda:  # the CPU's transform leaves them out; cuFFT mixes them in for some batch sizes
-                ends = torch.ones_like(self.window[: spectrum.shape[-1]])
-                ends[0], ends[-1] = 0, 0
-                spectrum = torch.complex(spectrum.real, spectrum.imag * ends)
+                bins = torch.arange(spectrum.shape[-1], device=spectrum.device)
+                spectrum = torch.complex(spectrum.real, spectrum.imag * ((bins > 0) & (bins < len(bins) - 1)))
             waveform = torch.istft(
                 spectrum.reshape(-1, *spectrum.shape[-2:]).transpose(-1, -2),
                 self.n_fft,

@@ -46,9 +46,7 @@ class _Training(lightning.LightningModule):
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         loss = self.loss(batch)
-        self.log("loss", loss, prog_bar=True, batch_size=len(batch["id"]))
-        schedule = cast("torch.optim.lr_scheduler.LRScheduler", self.lr_schedulers())
-        self.log("lr", schedule.get_last_lr()[0], batch_size=len(batch["id"]))
+        self.log("loss", loss, batch_size=len(batch["id"]))  # prog_bar=True would wait for the GPU at every step
         return loss
 
     @property
@@ -89,7 +87,7 @@ class _Training(lightning.LightningModule):
         trained = [p for p in self.model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=s.lr, weight_decay=s.weight_decay, amsgrad=s.amsgrad)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._lr_factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "lr"}}
 
     def _lr_factor(self, step: int) -> float:
         s = self.settings

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import lightning
 from lightning import LightningModule
+from lightning.pytorch.callbacks import LearningRateMonitor
 
 from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.errors import Interrupted
@@ -135,6 +136,7 @@ class Step:
     def _callbacks(self, drawn, best, save) -> list[lightning.Callback]:
         folder, settings = self.experiment.folder, self.settings
         callbacks = [StepRandomness(self.run.seed), Guard(folder, drawn), best, History(folder / "history.jsonl")]
+        callbacks.append(LearningRateMonitor(logging_interval="step"))
         if settings.tensorboard_scenes:
             callbacks.append(ValidationScenes(settings.tensorboard_scenes, self.labels))
         if settings.keep_models:
