@@ -27,18 +27,10 @@ from .conftest import infer_command
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {"metric.md", "models.md", "plugins.md"}  # tests of their own: tests/metrics, tests/models, tests/plugins
 PAGES = sorted(path for path in (ROOT / "doc").glob("*.md") if path.name not in ELSEWHERE)
+PAGES.append(ROOT / "CONTRIBUTING.md")
 BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(sh|bash|python)\n(.*?)```\n", re.DOTALL)
-OTHERS = {
-    ".",
-    "cd",
-    "pip",
-    "pytest",
-    "sbatch",
-    "srun",
-    "torchrun",
-    "tensorboard",
-    "python3",
-}  # programs that are not ours
+OTHERS = {".", "cd", "pip", "pre-commit", "python3", "sbatch", "srun", "tensorboard", "torchrun"}  # not ours
+OTHERS |= {"lint-imports", "mypy", "pytest", "ruff"}
 
 
 @pytest.fixture(scope="session")
