@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from s5lib.audio import check_sample_rate, resample
+from s5lib.audio import resample
 from s5lib.errors import ConfigError, DataError, PluginError, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block, concat, stream
+from s5lib.systems.waveform_check import as_waveform, check_label_list, check_rate
 
 __all__ = ["System"]
 
@@ -53,13 +54,16 @@ class System(ABC):
         """Separate one recording.
 
         Args:
-            waveform: ``[M, T]``, or ``[T]`` for one channel; any length, 1.0 being full scale.
+            waveform: floating-point ``[M, T]``, or ``[T]`` for one channel, an array or a tensor; any length, 1.0
+                being full scale (16-bit integers: ``waveform / 32768``).
             sample_rate: in Hz; resampled to the system's own where it differs.
             labels: of the sources to extract; by default the system predicts them.
 
         Raises:
-            DataError: the recording is empty, not finite or has the wrong number of channels.
-            ConfigError: a label is unknown, there are more of them than the system has slots, or it takes none.
+            DataError: the recording is empty, not finite, of integers or has the wrong number of channels, or the
+                sampling rate is none.
+            ConfigError: ``labels`` is no list, a label is unknown, there are more of them than the system has slots, or
+                it takes none.
         """
         mixture = self._prepare(waveform, sample_rate)
         blocks = self.stream(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)
@@ -103,6 +107,7 @@ class System(ABC):
         """Separate ``mixture [M, T]``, finite float32 at the system's sampling rate; ``labels`` are known ones."""
 
     def _check_labels(self, labels: Sequence[str]) -> None:
+        check_label_list(labels)
         if len(labels) > self.num_sources:
             raise ConfigError(
                 f"{len(labels)} labels were given ({', '.join(labels)}); the separator has {self.num_sources} slots."
@@ -121,13 +126,10 @@ class System(ABC):
             )
 
     def _prepare(self, waveform, sample_rate) -> np.ndarray:
-        waveform = np.atleast_2d(np.asarray(waveform, np.float32))
-        if waveform.ndim != 2 or not waveform.shape[1]:
-            raise DataError(f"the recording has shape {waveform.shape}; expected [channels, samples], not empty.")
+        rate = check_rate(sample_rate)
+        waveform = as_waveform(waveform, self.num_channels)
         self.check_channels(waveform.shape[0])
         if not np.isfinite(waveform).all():
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             raise DataError(f"the recording is not finite: channel {channel}, sample {sample}.")
-        if sample_rate != self.sample_rate:
-            waveform = resample(waveform, check_sample_rate(sample_rate, "the recording"), self.sample_rate)
-        return np.ascontiguousarray(waveform, np.float32)
+        return np.ascontiguousarray(resample(waveform, rate, self.sample_rate), np.float32)

@@ -171,3 +171,69 @@ def test_what_all_systems_share(system, mixture):
     with pytest.raises(ConfigError, match="2 slots"):
         system(mixture, 8000, ["Bell"] * 3)
     assert [len(source.waveform) for source in system(mixture, 16000)] == [500]
+
+
+def a_system():
+    return TagThenSeparate(ScriptedTagger(*[DOG_ALONE] * 4), Gain(), LABELS)
+
+
+@pytest.mark.parametrize("labels", ["Dog", "D", {"Dog": 1}, 3, [3], b"Dog"])
+def test_labels_that_are_no_list_are_refused(mixture, labels):
+    separator = Gain()
+    with pytest.raises(ConfigError, match="expected a list"):
+        TagThenSeparate(None, separator, LABELS)(mixture, 8000, labels=labels)
+    assert separator.asked == []
+
+
+def test_labels_may_be_any_sequence(mixture):
+    for labels in (["Dog"], ("Dog",), np.array(["Dog"])):
+        assert [source.label for source in a_system()(mixture, 8000, labels=labels)] == ["Dog"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fix"),
+    [
+        ("int16", "waveform / 32768"),
+        (">i2", "waveform / 32768"),
+        ("int32", "waveform / 2147483648"),
+        ("uint8", "waveform / 128 - 1"),
+    ],
+)
+def test_integers_are_not_scaled_in_silence(mixture, dtype, fix):
+    with pytest.raises(DataError, match=f"pass {fix}"):
+        a_system()((mixture * 20).astype(dtype), 8000)
+
+
+def test_integers_scaled_as_the_error_says_are_what_was_recorded(mixture):
+    integers = np.round(mixture / 8 * 32768).astype(np.int16)
+    one, two = a_system()(integers / 32768, 8000), a_system()(np.round(mixture / 8 * 32768) / 32768, 8000)
+    np.testing.assert_array_equal(one[0].waveform, two[0].waveform)
+
+
+@pytest.mark.parametrize("shape", [(1000, 4), (48000, 2), (100, 1), (1000, 8)])
+def test_samples_first_is_recognised(shape):
+    with pytest.raises(DataError, match="waveform.T"):
+        a_system()(np.ones(shape, np.float32), 8000)
+
+
+@pytest.mark.parametrize("waveform", [np.zeros((4, 0)), np.zeros(()), np.zeros((1, 4, 9)), [[1.0], [1.0, 2.0]], "a"])
+def test_what_is_no_waveform(waveform):
+    with pytest.raises(DataError, match="waveform"):
+        a_system()(waveform, 8000)
+
+
+@pytest.mark.parametrize("rate", [None, "8000", True, 0, -8000, 48, 44.1, 8000.5, float("nan"), float("inf"), [8000]])
+def test_wrong_rates(mixture, rate):
+    with pytest.raises(DataError, match="rate is .*expected"):
+        a_system()(mixture, rate)
+
+
+def test_a_rate_in_kilohertz_is_recognised(mixture):
+    with pytest.raises(DataError, match="pass 44100"):
+        a_system()(mixture, 44.1)
+
+
+def test_tensors_and_doubles_are_arrays(mixture):
+    expected = a_system()(mixture, 8000)[0].waveform
+    for waveform in (torch.from_numpy(mixture).requires_grad_(), mixture.astype(np.float64), mixture.tolist()):
+        np.testing.assert_allclose(a_system()(waveform, np.int64(8000))[0].waveform, expected, rtol=1e-6)
