@@ -42,6 +42,8 @@ class Plugin:
     """The traceback of what went wrong, for ``s5lib doctor``."""
     seconds: float = 0.0
     """How long it took to load."""
+    is_installed: bool = False
+    """Whether it comes from an entry point, so that listing components imports it without being asked to."""
     loaded: bool = field(default=False, repr=False)
 
     @property
@@ -64,7 +66,7 @@ class Plugin:
             self.error, self.traceback = _in_one_line(error), "".join(traceback.format_exception(error))
             _log.warning("plugin %s did not load: %s ('s5lib doctor' shows all)", self.origin, self.error)
         self.seconds = time.perf_counter() - start
-        if self.seconds > SLOW_SECONDS and not self.error and self.namespace != "s5lib":
+        if self.seconds > SLOW_SECONDS and not self.error and self.is_installed:
             _log.warning(
                 "plugin %s took %.1f s to load: its module should name its models, not import them",
                 self.origin,

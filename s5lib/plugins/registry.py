@@ -122,12 +122,18 @@ class Registry:
             if any(_matches(plugin, "", distribution) for plugin in self._installed.values()) and not asked:
                 return f"{kind} {name} comes from {origin}, which {DISABLE_AUTOLOAD} leaves out: unset it."
             # Whoever wrote the checkpoint chose this name: it is no advice on what to install or to run.
-            how = "" if version else " A file or module that you have is named by --plugin."  # it has no version
+            if not version:  # of a file, or a module that is not installed
+                return (
+                    f"{kind} {name} comes from the plugin {origin}, which is not loaded or does not offer it. If you "
+                    "have it and trust it: --plugin FILE (or MODULE). Otherwise ask the checkpoint's author for it."
+                )
             return (
                 f"{kind} {name} comes from {origin}, which is not installed here or does not offer it. Ask the "
-                f"checkpoint's author where to get it, and decide whether to trust it.{how}"
+                "checkpoint's author where to get it, and decide whether to trust it."
             )
         message = f"No {kind} {name!r}. {nearest(name, self.available(kind))}"
+        if not distribution:
+            message += " A component of your own needs its plugin: --plugin FILE."
         if broken:
             causes = "; ".join(f"{plugin.origin} ({plugin.error})" for plugin in broken)
             message += f" These plugins did not load and may have it: {causes}."
@@ -159,7 +165,7 @@ def _installed_plugins() -> list[Plugin]:
     for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         distribution = entry.dist.name if entry.dist else entry.module
         version = entry.dist.version if entry.dist else ""
-        plugins.append(Plugin(entry.name, entry.value, distribution, version, importer=entry.load))
+        plugins.append(Plugin(entry.name, entry.value, distribution, version, entry.load, is_installed=True))
     return sorted(plugins, key=lambda plugin: (_normal(plugin.distribution), plugin.namespace))
 
 

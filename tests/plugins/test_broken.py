@@ -112,6 +112,14 @@ def test_a_slow_import_is_told(install, caplog, monkeypatch):
     assert "acme 1.2 took" in caplog.text
 
 
+def test_a_file_that_the_user_names_may_import_what_it_needs(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(loading, "SLOW_SECONDS", 0.01)
+    file = tmp_path / "own_slow_plugin.py"
+    file.write_text(f"import time\ntime.sleep(0.02)\nfrom s5lib.plugins import ComponentSpec\n{LISTED}")
+    plugins.register_plugin(str(file))
+    assert "it" in plugins.available("separator") and "took" not in caplog.text
+
+
 def test_what_a_plugin_prints_stays_out_of_the_output(install, capsys):
     install("acme", "print('hello')\n" + LISTED)
     plugins.available("separator")

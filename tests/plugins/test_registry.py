@@ -121,12 +121,19 @@ def test_what_cannot_be_named_is_told_at_once(tmp_path, monkeypatch, name, messa
     assert os.environ[PLUGINS_VARIABLE] == ""
 
 
+def test_a_component_of_a_forgotten_plugin_is_explained(tmp_path):
+    with pytest.raises(PluginError, match="No separator 'gain'.* --plugin FILE"):
+        plugins.find("separator", "gain")
+    with pytest.raises(PluginError, match="No separator 'mine/gain'.* --plugin FILE"):
+        plugins.find("separator", "mine/gain")
+
+
 def test_a_checkpoint_of_a_missing_plugin_says_what_to_install():
     with pytest.raises(PluginError, match=r"acme/bsrnn comes from acme-bsrnn 0.3, .*author"):
         plugins.find("separator", "acme/bsrnn", distribution="acme-bsrnn", version="0.3")
-    with pytest.raises(PluginError, match=r"mine.py, .* by --plugin"):
+    with pytest.raises(PluginError, match=r"plugin mine.py, which is not loaded.* --plugin FILE"):
         plugins.find("separator", "mine/x", distribution="mine.py")
-    with pytest.raises(PluginError, match="my_module, .* by --plugin"):
+    with pytest.raises(PluginError, match="plugin my_module, which is not loaded.* --plugin FILE"):
         plugins.find("separator", "my_module/x", distribution="my_module")
 
 
