@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from s5lib.data.paths import portable_path, resolve_path
 from s5lib.data.tables import c_order, line_problem, read_table, split_labels, write_table
-from s5lib.errors import DataError
+from s5lib.errors import DataError, nearest
 
 __all__ = ["DataDirectory", "Recording"]
 
@@ -88,6 +88,18 @@ class DataDirectory:
             for key, wav in wavs.items()
         )
         return cls(path, tuple(recordings))
+
+    def check_labels(self, known: Collection[str]) -> None:
+        """Raise DataError where a recording has a label that models, whose labels are ``known``, do not have."""
+        foreign = {label for recording in self for label in recording.labels or ()} - set(known)
+        if foreign:
+            first = min(foreign)
+            count = sum(not foreign.isdisjoint(recording.labels or ()) for recording in self)
+            more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+            raise DataError(
+                f"{self.path}: {count} of {len(self)} recordings have labels that the models do not know: {first!r}"
+                f"{more}. {nearest(first, known)} Use the data that belong to the models, or models of these labels."
+            )
 
     def __len__(self) -> int:
         return len(self.recordings)

@@ -49,13 +49,15 @@ def check_outputs(infer_dir: Path, recordings: Sequence[Recording]) -> None:
     """Check that what ``s5lib infer`` has left was made from these recordings, for the labels that they now have.
 
     Raises:
-        DataError: a recording or its labels have changed since.
+        DataError: a recording or its labels have changed since, or the models do not know a label.
     """
     for kind in ("predicted", "oracle"):
         if (infer_dir / kind).is_dir():
             for recording in recordings:
                 labels = recording.labels if kind == "oracle" else None
-                check_made_from(record_path(infer_dir / kind, recording.id), recording.mixture, labels)
+                check_made_from(
+                    record_path(infer_dir / kind, recording.id), recording.mixture, labels, recording.labels
+                )
 
 
 def list_outputs(

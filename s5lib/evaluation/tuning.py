@@ -78,7 +78,8 @@ def tune_calibration(
 
     Raises:
         ConfigError: fewer than two folds, or the system lacks a model.
-        DataError: there are fewer recordings than folds or no references, or a recording does not match the system.
+        DataError: there are fewer recordings than folds or no references, or a recording or a label does not match the
+            system.
     """
     if system.tagger is None or system.separator is None:
         raise ConfigError("calibrating needs a tagger and a separator: --tagger FILE --separator FILE.")
@@ -86,6 +87,7 @@ def tune_calibration(
         raise ConfigError(f"--folds is {folds}; expected 2 or more.")
     if len(data) < folds:
         raise DataError(f"{data.path} has {len(data)} recordings: too few for {folds} folds.")
+    data.check_labels(system.labels)
     search = _Search(system, data)
     fold_of = (np.random.default_rng(seed).permutation(len(data)) % folds).tolist()
     everything = range(len(data))

@@ -28,6 +28,7 @@ __all__ = [
     "atomic_folder",
     "atomic_write",
     "move",
+    "no_empty_folders",
     "remove",
     "remove_scratch",
     "require_replaceable",
@@ -131,6 +132,20 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         OSError: it cannot be written.
     """
     write_text(path, to_json(content, indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def no_empty_folders(*folders: str | os.PathLike[str]) -> Iterator[None]:
+    """Remove folders that a failing ``with`` block has made and left empty, and those made above them."""
+    paths = {path for folder in folders for path in (Path(folder).absolute(), *Path(folder).absolute().parents)}
+    new = [path for path in paths if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in sorted(new, key=lambda path: -len(path.parts)):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def remove(path: str | os.PathLike[str]) -> None:

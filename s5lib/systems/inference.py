@@ -21,7 +21,17 @@ from tqdm import tqdm
 from s5lib.audio import split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.provenance import FileStamp, Fingerprint, file_digest, folder_lock, problem_of, remove_scratch, write_json
+from s5lib.models.checkpoint import model_labels
+from s5lib.provenance import (
+    FileStamp,
+    Fingerprint,
+    file_digest,
+    folder_lock,
+    no_empty_folders,
+    problem_of,
+    remove_scratch,
+    write_json,
+)
 from s5lib.systems.calibration import find_calibration
 from s5lib.systems.load import check_models
 from s5lib.systems.naming import name_recordings
@@ -62,7 +72,7 @@ def infer_data_directory(
             if kind == "oracle" and labels is None:
                 raise DataError(f"{data_dir} has no file 'labels': --labels can only be 'predicted'.")
             tasks.append(Task(recording.id, os.path.abspath(recording.mixture), (out / kind).absolute(), labels))
-    _infer(tasks, out, system, device, nj, told=False, **how)
+    _infer(tasks, out, system, device, nj, data=data, **how)
 
 
 def infer_files(
@@ -97,7 +107,7 @@ def infer_files(
     for place, file in name_recordings(list(inputs)):
         folder = (out / place).parent
         tasks.append(Task(os.path.basename(place), os.path.abspath(file), folder.absolute(), given, order))
-    _infer(tasks, out, system, device, nj, told=True, channel_order=channel_order, **how)
+    _infer(tasks, out, system, device, nj, channel_order=channel_order, **how)
 
 
 def _infer(
@@ -107,7 +117,7 @@ def _infer(
     device: str,
     nj: int,
     *,
-    told: bool,
+    data: DataDirectory | None = None,
     format: str = "float",
     window_seconds: float = 10.0,
     channel_order: str = "WYZX",
@@ -123,23 +133,25 @@ def _infer(
     system = _checked(system, {task.labels is None for task in tasks})
     system["calibration"] = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
     made_by = _made_by(system, format, window_seconds, channel_order)
-    with contextlib.ExitStack() as held:
+    _check_labels(tasks, data, model_labels(system.get("joint_model") or system["separator"]))
+    folders = {task.folder for task in tasks}
+    with no_empty_folders(out, *folders), contextlib.ExitStack() as held:
         try:
             held.enter_context(folder_lock(out))
         except OSError as error:
             raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
         _refuse_other_system(out, system["system"])
-        for folder in {task.folder for task in tasks}:
+        for folder in folders:
             remove_scratch(folder, everybody=True)
         todo = _unfinished(tasks, made_by, out)
         if not todo:
             return
         keywords = tuple({**system, "device": device}.items())
         job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)))
-        _separate(job, todo, nj if device == "cpu" else 1, dask, told)
+        _separate(job, todo, nj if device == "cpu" else 1, dask, log_each=data is None)
 
 
-def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, told: bool) -> None:
+def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, log_each: bool) -> None:
     """Separate, log what comes out, and raise DataError if something could not be separated."""
     failed, audio, since = [], 0.0, time.monotonic()
     with tqdm(total=len(todo), unit="recording", disable=None) as bar:
@@ -150,9 +162,11 @@ def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, told: bool)
                 failed.append(outcome.task)
                 path, cause = outcome.task.path, outcome.error
                 log.error("%s", cause if path in cause else f"{path}: {cause}")
-            elif told:
+            elif log_each:
                 log.info("%s", outcome.words)
     elapsed = time.monotonic() - since
+    if len(failed) == len(todo):
+        raise DataError(f"none of {len(todo)} recordings could be separated, the first is {failed[0].path}.")
     log.info(
         "%d recordings, %s of audio, in %s (%.1f times faster than they sound)",
         len(todo) - len(failed),
@@ -203,6 +217,14 @@ def _made_by(system: dict, format: str, window_seconds: float, channel_order: st
         "format": format,
         "channel_order": channel_order,
     }
+
+
+def _check_labels(tasks: Sequence[Task], data: DataDirectory | None, known: Sequence[str]) -> None:
+    """Refuse labels that the models do not know, before anything is written."""
+    if data is not None:
+        data.check_labels(known)
+    for label in {label for task in tasks for label in task.labels or ()} - set(known):
+        raise ConfigError(f"label {label!r} is unknown to the models. {nearest(label, known)}")
 
 
 def _digest(kind: str, path: str | Path) -> str:

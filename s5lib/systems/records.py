@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from s5lib.audio import split_entry
-from s5lib.errors import DataError
+from s5lib.errors import DataError, nearest
 from s5lib.provenance import FileStamp, file_digest, remove
 from s5lib.untrusted import json_record, read_json, to_json
 
@@ -174,23 +174,33 @@ def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:
     return others, own
 
 
-def check_made_from(path: Path, entry: str, labels: Iterable[str] | None = None) -> None:
+def check_made_from(
+    path: Path, entry: str, labels: Iterable[str] | None = None, references: Iterable[str] | None = None
+) -> None:
     """Check that a result was made from a recording as it is now; one that does not say what it was made from passes.
 
     Args:
         path: of the record.
         entry: the recording, as ``wav.scp`` names it.
         labels: that the sources must have, in any order; None: any.
+        references: labels that the models must know, where the record lists those that they do.
 
     Raises:
         DataError: it was made from another recording or for other labels, or there is no result.
     """
     record = read_record(path)
-    known = FileStamp.read(record.get("recording_stamp"))
-    if known is not None:
+    known = record.get("class_labels")
+    foreign = sorted(set(references or ()) - set(known)) if isinstance(known, list) else []
+    if foreign:
+        raise DataError(
+            f"{path}: the models that it was made by do not know the label {foreign[0]!r} of its references. "
+            f"{nearest(foreign[0], known)} Score it against the data that belong to the models."
+        )
+    stamp = FileStamp.read(record.get("recording_stamp"))
+    if stamp is not None:
         file, offset = split_entry(os.path.abspath(entry))
         try:
-            same = FileStamp.of(file, known).sha256 == known.sha256
+            same = FileStamp.of(file, stamp).sha256 == stamp.sha256
         except OSError as error:
             raise DataError(f"{entry}: {error.strerror}.") from error
         if not same or not str(record.get("recording")).endswith(offset):

@@ -212,5 +212,6 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
             recording=recording_text(task.path),
             recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",
+            class_labels=system.labels,
             made_by=parse_json(job.made_by, "the job"),
         )

@@ -6,13 +6,14 @@ import contextlib
 import importlib.metadata
 import logging
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
 
-from s5lib.errors import CheckpointError, ConfigError
+from s5lib.errors import CheckpointError, ConfigError, S5Error
 from s5lib.models.checkpoint import read_header
 from s5lib.provenance import Fingerprint, folder_lock
 from s5lib.provenance.files import write_text
@@ -70,6 +71,27 @@ class Experiment:
         except OSError as error:
             raise self._not_written(error) from None
 
+    @contextlib.contextmanager
+    def no_empty_run(self, steps: Iterable[str]) -> Iterator[None]:
+        """Remove what a ``with`` block has made of a new run that fails before it has trained anything.
+
+        What is left is then neither taken for a run, nor in the way of the same command with better options.
+
+        Args:
+            steps: names of the run's steps, which have folders of their own.
+        """
+        is_new, folders = not self.config_file.exists(), [self.folder / step for step in steps]
+        try:
+            yield
+        except S5Error:
+            files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+            if is_new and not self.model_file.exists() and all(_says_only_what_was_asked(path) for path in files):
+                for folder in folders:
+                    shutil.rmtree(folder, ignore_errors=True)
+                for file in (self.config_file, self.folder / "train.log"):
+                    file.unlink(missing_ok=True)
+            raise
+
     def _compare(self, asked: dict, defaults: dict) -> None:
         advice = "Use another --tag or --expdir, or delete that folder."
         found = yaml_record(self.config_file, error=ConfigError, advice=advice).values
@@ -100,6 +122,10 @@ class Experiment:
         return ConfigError(
             f"cannot write into the experiment folder {self.folder}: {error.strerror}. Choose another --expdir."
         )
+
+
+def _says_only_what_was_asked(path: Path) -> bool:
+    return path.name in ("config.yaml", "hparams.yaml") or path.name.startswith("events.out.tfevents")
 
 
 def versions() -> dict[str, str]:

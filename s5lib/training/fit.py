@@ -14,7 +14,7 @@ from s5lib.data import CorpusDescription, DataDirectory, DrawnScenes, RecordedSc
 from s5lib.data.identity import corpus_digest, read_stamps, recordings_digest
 from s5lib.errors import ConfigError
 from s5lib.plugins import check_capabilities, find
-from s5lib.provenance.files import atomic_write
+from s5lib.provenance.files import atomic_write, no_empty_folders
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.cached_data import require_features
 from s5lib.training.error_messages import in_plain_words
@@ -55,6 +55,7 @@ def fit(run: Run) -> Path:
     component.configure(**options)  # a wrong option is reported before a folder is made for it
     with contextlib.ExitStack() as held:
         if processes.is_main:
+            held.enter_context(no_empty_folders(final.folder))
             held.enter_context(final.lock())  # before anything in the folder is read or written
             asked = {
                 "kind": run.kind,
@@ -69,6 +70,7 @@ def fit(run: Run) -> Path:
                 "init": str(run.init) if run.init else None,
                 "steps": {name: asdict(s) for name, s in settings.items()},
             }
+            held.enter_context(final.no_empty_run(settings))
             defaults, digests = default_settings(run.kind), _digests(run, corpus)
             before = {"steps": dict.fromkeys(settings, defaults), "scenes": asdict(DrawSettings()), **digests}
             final.open({**asked, **digests}, before)

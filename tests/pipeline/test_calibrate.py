@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -61,3 +62,14 @@ def test_inference_uses_it_and_does_again_what_was_decided_otherwise(prepared, o
     assert "run 's5lib calibrate' again" in capsys.readouterr().err
     assert main(infer_command(prepared, own, out, "--calibration", "nowhere.json")) == 1
     assert "nowhere.json: No such file" in capsys.readouterr().err
+
+
+def test_foreign_data_leave_a_calibration_as_it_is(prepared, own, tmp_path, capsys):
+    file = calibration_file(own / "tagger/model.safetensors")
+    Calibration(silence=1.0).write(file, own / "tagger/model.safetensors", {})
+    before = file.read_bytes()
+    recordings = DataDirectory.read(prepared / "data/valid").recordings
+    foreign = DataDirectory.write(tmp_path / "d", [replace(r, labels=("Owl",) * len(r.labels)) for r in recordings])
+    models = [f"--{kind}={own / kind / 'model.safetensors'}" for kind in ("tagger", "separator")]
+    assert main(["calibrate", "--data_dir", str(foreign.path), *models, "--folds", "3"]) == 1
+    assert "'Owl'" in capsys.readouterr().err and file.read_bytes() == before

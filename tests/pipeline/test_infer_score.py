@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,25 @@ def test_again_does_nothing_and_another_model_does_all_again(prepared, trained, 
         path.write_text(json.dumps(record))
     assert main(infer_command(prepared, trained, out)) == 0
     assert "the separator changed: 2 recordings" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("labels", ["predicted", "oracle"])
+def test_data_with_labels_that_the_models_do_not_know(prepared, trained, tmp_path, capsys, labels):
+    recordings = DataDirectory.read(prepared / "data/test").recordings
+    foreign = DataDirectory.write(tmp_path / "d", [replace(r, labels=("Owl",) * len(r.labels)) for r in recordings])
+    models = [f"--{kind}={trained / kind / 'model.safetensors'}" for kind in ("tagger", "separator")]
+    out = tmp_path / "new/out"
+    assert main(["infer", "--data_dir", str(foreign.path), *models, "--labels", labels, "--out", str(out)]) == 1
+    assert "'Owl'" in capsys.readouterr().err and not out.parent.exists()
+
+
+def test_references_with_labels_that_the_models_do_not_know(prepared, inferred, tmp_path, capsys):
+    recordings = DataDirectory.read(prepared / "data/test").recordings
+    foreign = DataDirectory.write(tmp_path / "d", [replace(r, labels=("Owl",) * len(r.labels)) for r in recordings])
+    shutil.copytree(inferred / "predicted", tmp_path / "out/predicted")
+    command = ["score", "--data_dir", str(foreign.path), "--infer_dir", str(tmp_path / "out")]
+    assert main([*command, "--out", str(tmp_path / "R.md")]) == 1
+    assert "'Owl'" in capsys.readouterr().err and not (tmp_path / "R.md").exists()
 
 
 def test_table_has_the_metrics_values_and_the_floors(prepared, inferred, tmp_path, capsys):

@@ -153,6 +153,18 @@ def test_an_unknown_label_stops_before_the_folder_is_gone_through(models, tmp_pa
         record(tmp_path / f"{name}.wav", 0.1)
     assert main(["infer", str(tmp_path), *models[4], "--out", str(tmp_path / "out"), "--labels", "Dgo"]) == 1
     assert capsys.readouterr().err.count("Did you mean 'Dog'?") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_failed_is_not_left_as_a_result(models, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.wav").write_bytes(b"RIFF no recording")
+    assert main(["infer", str(tmp_path / "in"), *models[4], "--out", str(tmp_path / "new/out")]) == 1
+    printed = capsys.readouterr()
+    assert not (tmp_path / "new").exists() and "0 recordings" not in printed.out + printed.err
+    (tmp_path / "kept").mkdir()
+    assert main(["infer", str(tmp_path / "in"), *models[4], "--out", str(tmp_path / "kept/out")]) == 1
+    assert (tmp_path / "kept").is_dir() and not list((tmp_path / "kept").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -173,7 +185,7 @@ def test_a_mono_recording_needs_models_for_one_channel(models, tmp_path, capsys)
     path = record(tmp_path / "a.wav", 0.1, channels=1)
     assert main(["infer", path, *models[4], "--out", str(tmp_path / "out")]) == 1
     assert "has 1 channel, the system needs 4" in capsys.readouterr().out
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_workers_of_dask(models, tmp_path, monkeypatch, capsys):

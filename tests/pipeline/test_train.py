@@ -101,6 +101,7 @@ def test_other_options_into_the_same_folder_are_refused(trained, prepared, confi
 def test_wrong_options_are_told(prepared, configs, tmp_path, capsys, more, message):
     assert main(train_command("separator", prepared, configs, tmp_path, *more)) == 1
     assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # nothing that looks like a run
 
 
 def test_without_the_data_stage(configs, tmp_path, capsys):

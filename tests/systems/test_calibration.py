@@ -215,3 +215,9 @@ class TestSearch:
         without = [Recording(r.id, r.mixture, r.labels) for r in data]
         with pytest.raises(DataError, match="00 has no references|01 has no references"):
             tune_calibration(system(logits(data)), DataDirectory.write(tmp_path / "d", without))
+
+    def test_labels_that_the_models_do_not_know(self, data, tmp_path):
+        """Tuned on foreign data, a calibration would find every source of those labels missing."""
+        foreign = [Recording(r.id, r.mixture, ("Owl",) * len(r.labels), r.sources) for r in data]
+        with pytest.raises(DataError, match="'Owl'.*Known: Cough, Dog, Speech"):
+            tune_calibration(system(logits(data)), DataDirectory.write(tmp_path / "d", foreign))
