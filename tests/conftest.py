@@ -16,6 +16,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 collect_ignore_glob = ["*conftest.py"]  # as doctests, of which they have none: their names are not unique
 
 
+def pytest_make_parametrize_id(val):
+    """Name parameters that are not valid text by their escapes: pytest-xdist cannot send them otherwise."""
+    if isinstance(val, str) and not val.isascii() and val != val.encode("utf-8", "ignore").decode():
+        return ascii(val)
+    return None
+
+
 def pytest_collection_finish():
     """Spare the garbage collector what all imports have left: it stays until the end anyway."""
     gc.collect()
