@@ -2,9 +2,9 @@
 
 The plain way opens the SOFA file for every event and convolves every event by itself with ``scipy.signal.fftconvolve``
 (float64).  It is the one that the tests compare with (tests/scenes/plain_renderer.py), on the same scenes, in the same
-run, one process and one thread; the mixtures are compared as well.  Then: what share of our time is FFT, how data
-loader workers scale, and how much memory the caches take with few and with many rooms.  Times are of the processor, so
-that other programs count less, except with workers.
+run, one process and one thread; the mixtures are compared as well.  Then: what share of our time is FFT, what batches
+rendered with torch cost (``--render_device``), how data loader workers scale, and how much memory the caches take with
+few and with many rooms.  Times are of the processor, so that other programs count less, except with workers.
 """
 
 from __future__ import annotations
@@ -91,26 +91,64 @@ def against_plain(corpus: Corpus, duration: float, scenes: int) -> dict:
     }
 
 
+def in_batches(corpus: Corpus, duration: float, scenes: int) -> dict:
+    """Time what is done for ``--render_device``: reading the parts of scenes, and rendering batches of 4 with torch."""
+    import torch
+
+    from s5lib.data import DrawnScenes, collate
+    from s5lib.data.unrendered import UnrenderedScenes, rendered
+
+    torch.set_num_threads(1)
+    settings = DrawSettings(duration=duration, sample_rate=corpus.noises[0].info.sample_rate)
+    drawn = DrawnScenes(corpus, settings, seed=0, size=scenes)
+    unrendered, starts = UnrenderedScenes(drawn), range(0, scenes - 3, 4)
+
+    def read(start: int) -> dict:
+        return unrendered.collate([unrendered[start + index] for index in range(4)])
+
+    batches = [read(start) for start in starts]
+    found, expected = rendered(batches[0]), collate([drawn[index] for index in range(4)])
+    reading = seconds_each(read, starts) / 4
+    rendering = seconds_each(rendered, batches) / 4
+    errors = {f"{n}_difference_of_peak": relative_difference(found[n], expected[n]) for n in ("mixture", "sources")}
+    return {
+        "only_read_mixtures_per_s": 1 / reading,
+        "render_device_cpu_mixtures_per_s": 1 / (reading + rendering),
+        **{f"render_device_{name}": value for name, value in errors.items()},
+    }
+
+
+def relative_difference(found, expected) -> float:
+    """Return the largest difference of two batches, relative to the peak of each scene."""
+    peaks = expected.abs().amax((-1, -2)).clamp(min=1e-9)
+    return ((found - expected).abs().amax((-1, -2)) / peaks).max().item()
+
+
 def with_workers(corpus: Corpus, duration: float, scenes: int) -> dict:
     """Time a data loader, elapsed time, batches of 4, without and with two workers; the first third is not counted."""
     import torch
     from torch.utils.data import DataLoader
 
     from s5lib.data import DrawnScenes, collate
+    from s5lib.data.unrendered import UnrenderedScenes
 
     torch.set_num_threads(1)
     rates = {}
     settings = DrawSettings(duration=duration, sample_rate=corpus.noises[0].info.sample_rate)
-    for workers in (0, 1, 2):
+    for workers, title in ((0, ""), (1, ""), (2, ""), (2, "render_device_cpu_")):
         dataset = DrawnScenes(corpus, settings, seed=0, size=scenes)
-        loader = DataLoader(dataset, 4, collate_fn=collate, num_workers=workers, prefetch_factor=4 if workers else None)
+        dataset = UnrenderedScenes(dataset, in_loader=True) if title else dataset
+        make_batch = getattr(dataset, "collate", collate)
+        loader = DataLoader(
+            dataset, 4, collate_fn=make_batch, num_workers=workers, prefetch_factor=4 if workers else None
+        )
         start, counted = 0.0, 0
         for number, batch in enumerate(loader):
             if number == len(loader) // 3:
                 start = time.perf_counter()
             elif start:
                 counted += len(batch["id"])
-        rates[f"workers_{workers}_mixtures_per_s"] = counted / (time.perf_counter() - start)
+        rates[f"workers_{workers}_{title}mixtures_per_s"] = counted / (time.perf_counter() - start)
     return rates
 
 
@@ -172,6 +210,7 @@ def main():
         for duration in durations:
             result = against_plain(corpus, duration, args.scenes)
             result["times_as_fast"] = result["mixtures_per_s"] / result["plain_mixtures_per_s"]
+            result |= in_batches(corpus, duration, args.scenes)
             show({**result, **with_workers(corpus, duration, args.scenes)})
         for rooms, mapped in ((8, False), (80, False), (80, True)):
             made = many_rooms(corpus, rooms, Path(folder) / ("mapped" if mapped else "kept"))
