@@ -111,3 +111,17 @@ def test_ordinary_sizes_are_not_padded():
         for length in (n_fft, n_fft + hop - 1, 3 * n_fft + 1):
             assert fourier(torch.zeros(length)).shape[0] == length // hop + 1
     assert ShortTimeFourier(512, 256)(torch.zeros(1023)).shape[0] == 5
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_imaginary_parts_that_no_signal_has_do_not_count(device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    fourier = ShortTimeFourier(1024, 160).to(device)
+    for batch in (1, 2, 3, 6, 7):  # cuFFT treats them differently for some
+        spectrum = fourier(torch.randn(batch, 8000, device=device))
+        changed = spectrum.clone()
+        changed[..., 0] += 3j
+        changed[..., -1] -= 2j
+        found, expected = fourier.inverse(changed, 8000), fourier.inverse(spectrum, 8000)
+        assert (found - expected).abs().max() < 1e-5
