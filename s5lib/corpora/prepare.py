@@ -78,7 +78,10 @@ def prepare(request: Preparation) -> CorpusDescription:
             description = _prepare(request)
             used = _used(request, description.root)
             stamps = Stamps({path: known.get(path) for path in used})
-            stamps.digest(used)
+            try:
+                stamps.digest(used)
+            except OSError as error:
+                raise DataError(f"{error.filename}: {error.strerror}. The corpus must not change meanwhile.") from error
             content = {**request.as_json(), "files": _made(request.data_dir), "stamps": stamps.as_json()}
             write_json(request.data_dir / STAMP_FILE, content)
     except OSError as error:

@@ -1,8 +1,12 @@
 """The data stage."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +67,105 @@ def test_damaged_description_is_named(tmp_path, content):
 def test_missing_corpus(tmp_path, capsys):
     assert prepare(tmp_path / "nowhere", tmp_path) == 1
     assert "nowhere: not a corpus, no such folder" in capsys.readouterr().err
+
+
+def content(folder):
+    """Bytes of all files, without the paths and times that only ``prepared.json`` holds."""
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.suffix != ".json"}
+
+
+@pytest.fixture
+def own(prepared, corpus_with_test, tmp_path):
+    """A corpus and its preparation, to be spoilt."""
+    root = tmp_path / "corpus"
+    shutil.copytree(corpus_with_test, root)
+    assert prepare(root, tmp_path) == 0
+    return root, tmp_path
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: shutil.rmtree(folder / "dump"),
+        lambda folder: shutil.rmtree(folder / "dump/test/soundscape"),
+        lambda folder: next((folder / "dump/test/oracle_target").glob("*.wav")).unlink(),
+        lambda folder: next((folder / "dump/valid/soundscape").glob("*.wav")).write_bytes(b""),
+        lambda folder: os.truncate(next((folder / "dump/valid/oracle_target").glob("*.wav")), 100),
+        lambda folder: flip(next((folder / "dump/test/soundscape").glob("*.wav"))),
+        lambda folder: (folder / "data/test/wav.scp").write_text(""),
+        lambda folder: (folder / "data/valid/labels").unlink(),
+        lambda folder: (folder / "data/corpus.json").unlink(),
+    ],
+)
+def test_what_was_damaged_is_made_again(own, capsys, spoil):
+    root, folder = own
+    before = content(folder)
+    spoil(folder)
+    capsys.readouterr()
+    assert prepare(root, folder) == 0
+    assert "finished already:" not in capsys.readouterr().out
+    assert content(folder) == before
+    assert prepare(root, folder) == 0 and "finished already:" in capsys.readouterr().out
+
+
+def flip(path):
+    path.write_bytes(path.read_bytes()[:-4] + b"\1\2\3\4")
+
+
+@pytest.mark.parametrize("change", ["replace", "add", "remove"])
+def test_another_corpus_is_another_result(own, tmp_path_factory, capsys, change):
+    root, folder = own
+    clip = root / "dev_set/sound_event/test/Dog/source0/0_0.wav"
+    if change == "replace":
+        flip(clip)
+    elif change == "add":
+        shutil.copy(clip, clip.with_name("another.wav"))
+    else:
+        clip.unlink()
+    capsys.readouterr()
+    assert prepare(root, folder) == 0
+    assert clip.parent.name in capsys.readouterr().out
+    fresh = tmp_path_factory.mktemp("fresh")
+    assert prepare(root, fresh) == 0
+    assert content(folder / "dump") == content(fresh / "dump")
+
+
+def test_a_touched_corpus_and_a_moved_folder_are_the_same(own, capsys):
+    root, folder = own
+    for path in (root / "dev_set/noise").rglob("*.wav"):
+        os.utime(path)
+    capsys.readouterr()
+    assert prepare(root, folder) == 0
+    assert "finished already" in capsys.readouterr().out
+    sounds = content(folder / "dump")
+    times = {path: path.stat().st_mtime_ns for path in (folder / "dump").rglob("*.wav")}
+    shutil.move(folder / "dump", folder / "moved/dump")
+    shutil.move(folder / "data", folder / "moved/data")
+    assert prepare(root, folder / "moved") == 0
+    assert content(folder / "moved/dump") == sounds
+    assert all((folder / "moved" / p.relative_to(folder)).stat().st_mtime_ns == time for p, time in times.items())
+    assert all(str(folder / "moved") in r.mixture for r in DataDirectory.read(folder / "moved/data/test"))
+
+
+def test_somebody_elses_data_directory_is_left_alone(corpus_with_test, tmp_path, capsys):
+    (tmp_path / "data/test").mkdir(parents=True)
+    (tmp_path / "data/test/wav.scp").write_text("mine /mine.wav\n")
+    assert prepare(corpus_with_test, tmp_path) == 1
+    assert "did not write" in capsys.readouterr().err
+    assert (tmp_path / "data/test/wav.scp").read_text() == "mine /mine.wav\n"
+
+
+def test_two_at_once_end_like_one(corpus_with_test, prepared, tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.conftest import prepare",
+    ]
+    command[2] += "; from pathlib import Path; sys.exit(prepare(sys.argv[2], Path(sys.argv[3]), '--nj', '2'))"
+    command += [str(Path(__file__).parents[1]), str(corpus_with_test), str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("finished already" in text for text in told) == 1
+    assert content(tmp_path / "dump") == content(prepared / "dump")
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()]

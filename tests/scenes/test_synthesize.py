@@ -1,6 +1,8 @@
 import filecmp
 import json
 import os
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -111,3 +113,63 @@ def test_no_dask_scheduler(small_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "DASK_TIMEOUT", "0.3s")
     with pytest.raises(ConfigError, match="no scheduler answers there"):
         synthesize(small_corpus, "valid", tmp_path, 1, settings=SETTINGS, dask="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda out: (out / "soundscape/valid_00001.wav").write_bytes(b""),
+        lambda out: os.truncate(out / "soundscape/valid_00001.wav", 1000),
+        lambda out: next((out / "oracle_target").iterdir()).unlink(),
+        lambda out: next((out / "oracle_target").iterdir()).write_bytes(b"x" * 12058),
+        lambda out: (out / "metadata/valid_00002.json").write_text("{}"),
+        lambda out: [os.utime(path, (0, 0)) for path in out.rglob("*.wav")],
+    ],
+)
+def test_damaged_files_are_made_again(small_corpus, tmp_path, spoil):
+    whole = synthesize(small_corpus, "valid", tmp_path / "whole", 4, settings=SETTINGS)
+    out = synthesize(small_corpus, "valid", tmp_path / "out", 4, settings=SETTINGS)
+    spoil(out)
+    synthesize(small_corpus, "valid", out, 4, settings=SETTINGS)
+    assert files(out) == files(whole) and not filecmp.cmpfiles(whole, out, files(whole), shallow=False)[1]
+
+
+def test_scenes_of_a_corpus_that_changed_are_made_again_in_the_same_process(small_corpus, tmp_path):
+    root = tmp_path / "corpus"
+    shutil.copytree(small_corpus, root)
+    out = synthesize(root, "valid", tmp_path / "out", 4, settings=SETTINGS)
+    for path in (root / "dev_set/sound_event/valid/Dog").rglob("*.wav"):
+        samples, rate = soundfile.read(path)
+        soundfile.write(path, samples[::-1], rate, subtype="FLOAT")
+    synthesize(root, "valid", out, 4, settings=SETTINGS)
+    fresh = synthesize(root, "valid", tmp_path / "fresh", 4, settings=SETTINGS)
+    assert files(out) == files(fresh) and not filecmp.cmpfiles(fresh, out, files(fresh), shallow=False)[1]
+
+
+def test_a_folder_with_files_of_somebody_else_is_refused(small_corpus, tmp_path):
+    (tmp_path / "soundscape").mkdir()
+    (tmp_path / "soundscape/valid_00000.wav").write_text("mine")
+    with pytest.raises(DataError, match=r"did not write \(there is no synth.json\)"):
+        synthesize(small_corpus, "valid", tmp_path, 1, settings=SETTINGS)
+    assert files(tmp_path) == ["soundscape/valid_00000.wav"]
+
+
+def test_a_worker_that_sees_another_corpus_is_noticed(small_corpus, tmp_path, monkeypatch):
+    root = tmp_path / "corpus"
+    shutil.copytree(small_corpus, root)
+
+    def over_another_machine(work, items, address):
+        """Dask with one worker, whose files of the same names are others."""
+        for path in (root / "dev_set/noise/valid").glob("*.wav"):
+            samples, rate = soundfile.read(path)
+            soundfile.write(path, samples[::-1], rate, subtype="FLOAT")
+        module._states.clear()
+        results = [work(item) for item in items]
+        shutil.rmtree(root)
+        shutil.copytree(small_corpus, root)
+        yield from results
+
+    module = sys.modules[synthesize.__module__]  # which has the function's name
+    monkeypatch.setattr(module, "over_dask", over_another_machine)
+    with pytest.raises(DataError, match="a Dask worker sees another file"):
+        synthesize(root, "valid", tmp_path / "out", 2, settings=SETTINGS, dask="there:1")
