@@ -171,6 +171,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     header, state = load_checkpoint(path)
     component = find(header["kind"], header["name"], distribution=header["distribution"], version=header["version"])
     _refuse_files(component.options(), header, path)
+    component.load()
     model = built_for(state, path, lambda: component.create(**header["config"]))
     if len(header["labels"]) != model.config.num_classes:
         raise CheckpointError(

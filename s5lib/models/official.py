@@ -165,12 +165,14 @@ def load_official_model(path: str | Path) -> tuple[Tagger | Separator, dict[str,
     """
     from dataclasses import asdict
 
-    from s5lib.plugins import create
+    from s5lib.plugins import find
 
     state = official_state(path)
     config = official_config(state)
     kind, name = ("separator", "resunetk") if isinstance(config, ResUNetKConfig) else ("tagger", "m2d")
-    model = built_for(state, path, lambda: create(kind, name, **asdict(config)))
+    component = find(kind, name)
+    component.load()
+    model = built_for(state, path, lambda: component.create(**asdict(config)))
     load_state(model, state, path)
     classes = config.num_classes
     labels = list(LABELS) if classes == len(LABELS) else [f"class{index}" for index in range(classes)]

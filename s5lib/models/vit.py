@@ -21,6 +21,8 @@ def sinusoidal_positions(bands: int, frames: int, width: int) -> Tensor:
     Half of the width holds the position in time, half that in frequency, each by sines and cosines of wavelengths from
     2 pi to 10000 * 2 pi (He et al., "Masked autoencoders", https://arxiv.org/abs/2111.06377, appendix A).
     """
+    if torch.empty(0).is_meta:  # only the shape is wanted; torch would import its compiler for the arithmetic
+        return torch.empty(1, 1 + bands * frames, width)
     rates = 10000.0 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))
 
     def waves(count: int) -> Tensor:

@@ -8,6 +8,8 @@ with the file's tensors (:func:`built_for`).
 from __future__ import annotations
 
 import contextlib
+import importlib
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,12 +18,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as registration
+from torch.overrides import TorchFunctionMode
 
-from s5lib.errors import CheckpointError, ConfigError, PluginError
+from s5lib.errors import CheckpointError, ConfigError, PluginError, S5Error
 from s5lib.untrusted import shown
 
 __all__ = ["built_for", "check_tensor", "load_state"]
 
+_FILLS = {
+    *(Tensor.uniform_, Tensor.normal_, Tensor.erfinv_),
+    *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
+}
 _SPARE_BYTES = 1 << 28  # of what a model holds beside its weights: windows, filter banks
 
 
@@ -47,15 +54,79 @@ def built_for(state: Mapping[str, Tensor], path: str | Path, build: Callable[[],
     Raises:
         CheckpointError: the model is larger than the file, or names, shapes or types differ.
     """
-    with _bounded(state, path), torch.device("meta"):
-        try:
+    imports = _Imports()
+    while True:
+        plan: Any = None
+        with (
+            contextlib.suppress(PluginError, ConfigError, _ImportFound),  # what is truly wrong shows up below
+            imports,
+            _bounded(state, path),
+            torch.device("meta"),
+            _Shortcuts(on_meta=True),
+        ):
             plan = build()
-        except (PluginError, ConfigError):  # a constructor that needs values; what is truly wrong shows up below
-            plan = None
-    if plan is not None:
+        if not imports.load():
+            break
+    if plan is not None:  # else its constructor needs values
         _check_fit(plan, state, path)
-    with _bounded(state, path):
+    with _bounded(state, path), _Shortcuts():
         return build()
+
+
+class _ImportFound(S5Error):
+    """A constructor imports a module for the first time."""
+
+
+class _Imports:
+    """Stops the import of further modules: what they define would be without values, on the meta device, for good."""
+
+    def __init__(self) -> None:
+        self.found: str | None = None
+        self._seen: set[str] = set()
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> None:
+        self.found = None
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *error: object) -> None:
+        sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Called by Python for a module that is not loaded."""
+        if threading.get_ident() == self._thread and name not in self._seen:
+            self.found = name
+            raise _ImportFound(f"{name} has to be imported first")
+
+    def load(self) -> bool:
+        """Import the module that was found, if one was; one that cannot be imported is left to whoever wants it."""
+        if self.found is None:
+            return False
+        self._seen.add(self.found)
+        with contextlib.suppress(Exception):
+            importlib.import_module(self.found)
+        return True
+
+
+class _Shortcuts(TorchFunctionMode):
+    """Leaves out what is not needed of a model that gets its weights from a file.
+
+    That is the first values of its parameters; and on the meta device the arithmetic behind a Hann window, for which
+    torch would import its compiler, which takes seconds.
+    """
+
+    def __init__(self, on_meta: bool = False):
+        super().__init__()
+        self.on_meta = on_meta
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        target = args[0] if args else kwargs.get("tensor")
+        if function in _FILLS and isinstance(target, nn.Parameter):
+            return target
+        if self.on_meta and function is torch.hann_window and kwargs.keys() <= {"dtype"}:
+            return torch.empty(args[0], device="meta", **kwargs)
+        return function(*args, **kwargs)
 
 
 @contextlib.contextmanager

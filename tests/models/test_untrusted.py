@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import time
 import zipfile
 
@@ -63,10 +66,10 @@ CLAIMS = [
 
 @pytest.mark.parametrize(("kind", "claim"), CLAIMS, ids=str)
 def test_a_header_that_claims_too_much(files, tmp_path, kind, claim):
-    start, used = time.monotonic(), pages()
+    start, used = time.process_time(), pages()
     with pytest.raises(S5Error):
         load_model(with_config(files / f"{kind}.safetensors", tmp_path / "a.safetensors", **claim))
-    assert time.monotonic() - start < 10 and pages() - used < 1 << 30
+    assert time.process_time() - start < 10 and pages() - used < 1 << 30
 
 
 def pages():
@@ -108,10 +111,10 @@ def test_models_that_need_values_are_bounded_too(width):
         except Exception as error:
             raise PluginError(str(error)) from error
 
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(CheckpointError, match="larger than"):
         built_for({"weight": torch.zeros(3)}, "a.safetensors", build)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
     nn.Linear(1, 1)  # nothing is counted afterwards
 
 
@@ -159,10 +162,10 @@ def test_numbers_of_blocks_cost_nothing(tmp_path):
         state = dict((small if name == "resunetk" else tagger).state_dict())
         for number in ("999999999", "9" * 5000):
             torch.save({"state_dict": {**state, block.format(number): torch.zeros(1)}}, tmp_path / "a.ckpt")
-            start = time.monotonic()
+            start = time.process_time()
             with pytest.raises(CheckpointError):
                 load_model(tmp_path / "a.ckpt")
-            assert time.monotonic() - start < 10
+            assert time.process_time() - start < 10
 
 
 def zipped(path, change):
@@ -213,3 +216,38 @@ def test_what_torch_says_of_damage_is_not_passed_on(tmp_path, content):
     with pytest.raises(CheckpointError) as caught:
         read_tensors(tmp_path / "a.ckpt")
     assert "weights_only" not in str(caught.value) and "False" not in str(caught.value)
+
+
+def test_what_a_constructor_imports_has_values(tmp_path, monkeypatch):
+    """On the meta device, tensors of a module that is imported there would have none."""
+    (tmp_path / "lazily_imported.py").write_text("import torch\nCONSTANT = torch.ones(2)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Lazy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            import lazily_imported
+
+            with contextlib.suppress(ImportError):
+                import a_module_that_is_not_here  # noqa: F401
+            self.constant = lazily_imported.CONSTANT
+            self.register_buffer("scale", torch.full((1,), 3.0), persistent=False)
+            self.weight = nn.Parameter(torch.empty(2).normal_())
+
+    model = built_for({"weight": torch.ones(2)}, "a.safetensors", Lazy)
+    assert model.constant.tolist() == [1, 1] and model.scale.item() == 3
+    assert not [finder for finder in sys.meta_path if "Imports" in type(finder).__name__]
+
+
+def test_loading_first_thing_in_a_process(files, tmp_path):
+    """Models are imported when their checkpoint is; nothing of them may be left without values."""
+    for kind in ("tagger", "separator"):
+        program = (
+            "import sys, torch; from s5lib.models import load_model; model, header = load_model(sys.argv[1]);"
+            "query = [torch.zeros(1, 3, 3)] if header['kind'] == 'separator' else [];"
+            "output = model(torch.randn(1, 4, 4000), *query); assert output.isfinite().all();"
+            "import s5lib.models.winograd as w;"
+            "assert not any(v.is_meta for v in vars(w).values() if isinstance(v, torch.Tensor))"
+        )
+        done = subprocess.run([sys.executable, "-c", program, str(files / f"{kind}.safetensors")], capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
