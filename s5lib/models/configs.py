@@ -182,7 +182,7 @@ class ResUNetConfig(ModelConfig):
         if self.query == "text":
             count = self.num_classes
             _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
-        _require(0 < len(self.channels) <= 14, "channels", self.channels, "1 to 14 widths")
+        _require(0 < len(self.channels) <= 14, "channels", self.channels, "at least one width, and at most 14")
         for width in self.channels:
             _require(isinstance(width, int) and width > 0, "channels", list(self.channels), "positive whole numbers")
         blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
@@ -242,7 +242,7 @@ class ResUNetJointConfig(ModelConfig):
         except TypeError:
             _require(False, "label_channels", self.label_channels, "a list of widths, such as [16, 32, 64]")
         widths, bands = self.label_channels, self.n_mels
-        _require(0 < len(widths) <= 14, "label_channels", widths, "1 to 14 widths")
+        _require(0 < len(widths) <= 14, "label_channels", widths, "at least one width, and at most 14")
         for width in widths:
             _require(isinstance(width, int) and width > 0, "label_channels", list(widths), "positive whole numbers")
         _require(
