@@ -8,17 +8,21 @@ from s5lib.audio.activity import ActivityDetector, active_segments, decibel
 from s5lib.audio.archive import split_entry
 from s5lib.audio.decoding import UnavailableError
 from s5lib.audio.finding import FoundAudio, find_audio_files, is_hidden
+from s5lib.audio.layout import CHANNEL_ORDERS, NORMALISATIONS, ChannelLayout
 from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
 from s5lib.audio.resampling import resample
 from s5lib.audio.store import AudioStore
 from s5lib.audio.writing import AudioWriter, can_encode, encode_audio, write_audio
 
 __all__ = [
+    "CHANNEL_ORDERS",
+    "NORMALISATIONS",
     "ActivityDetector",
     "AudioInfo",
     "AudioReader",
     "AudioStore",
     "AudioWriter",
+    "ChannelLayout",
     "FoundAudio",
     "UnavailableError",
     "active_segments",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from s5lib.audio import archive, ffmpeg
 from s5lib.audio.containers import Bytes, Damaged, scan
 from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable, UnavailableError
+from s5lib.audio.layout import ChannelLayout
 from s5lib.audio.resampling import Resampling
 from s5lib.errors import DataError
 
@@ -63,7 +63,7 @@ def check_sample_rate(sample_rate: int, where: str) -> int:
 def open_audio(
     entry: str | os.PathLike[str] | io.BytesIO,
     sample_rate: int | None = None,
-    channels: Sequence[int] | None = None,
+    layout: ChannelLayout | None = None,
     name: str | None = None,
 ) -> AudioReader:
     """Open a recording; use the result in a ``with`` block.
@@ -71,7 +71,7 @@ def open_audio(
     Args:
         entry: a file, ``ARCHIVE.ark:OFFSET`` as in ``wav.scp``, or a file's content.
         sample_rate: in Hz, of what is read; None: that of the recording.
-        channels: the order in which the channels of a recording that has so many are read; None: as they are.
+        layout: what becomes of the channels; None: they are read as they are.
         name: of the recording in messages, where ``entry`` is a content.
 
     Raises:
@@ -82,7 +82,7 @@ def open_audio(
     name = name or (os.fspath(entry) if not isinstance(entry, io.BytesIO) else "the recording")
     samples = _samples(entry, name)
     try:
-        return AudioReader(samples, name, sample_rate, channels)
+        return AudioReader(samples, name, sample_rate, layout)
     except BaseException:
         samples.close()
         raise
@@ -136,7 +136,8 @@ class AudioReader:
         info: of the recording as it is.
         sample_rate: of what is read.
         num_samples: at that rate.
-        num_channels: as in ``info``.
+        num_channels: of what is read.
+        note: what the layout loses, in words, if anything.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class AudioReader:
         samples: FileSamples | ArraySamples,
         name: str,
         sample_rate: int | None = None,
-        channels: Sequence[int] | None = None,
+        layout: ChannelLayout | None = None,
     ):
         self.name, self._samples = name, samples
         self.info = AudioInfo(
@@ -158,11 +159,14 @@ class AudioReader:
         if self.info.frames < 1:
             raise DataError(f"{name}: holds no samples.")
         check_sample_rate(self.info.sample_rate, name)
-        self._order = list(channels) if channels is not None and len(channels) == self.info.channels else None
+        try:
+            self._mix, self.note = layout.matrix(self.info.channels) if layout else (None, "")
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from None
         self._resampling = Resampling(self.info.sample_rate, sample_rate or self.info.sample_rate)
         self.sample_rate = sample_rate or self.info.sample_rate
         self.num_samples = self._resampling.length(self.info.frames)
-        self.num_channels = self.info.channels
+        self.num_channels = self.info.channels if self._mix is None else len(self._mix)
 
     def __enter__(self) -> AudioReader:
         return self
@@ -225,8 +229,9 @@ class AudioReader:
         if not finite.all():
             bad = first + int(np.argmin(finite.all(axis=1)))
             raise DataError(f"{self.name}: sample {bad} is not a finite number; repair or remove the recording.")
-        if self._order is not None:
-            samples = samples[:, self._order]
+        if self._mix is not None:
+            mixed: np.ndarray = self._mix @ samples.T
+            return mixed
         return np.ascontiguousarray(samples.T)
 
 

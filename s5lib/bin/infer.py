@@ -20,7 +20,7 @@ import argparse
 from pathlib import Path
 
 from s5lib.bin.shared_options import add_shared, device, load_plugins
-from s5lib.config.argument_types import label_list, positive_int, seconds
+from s5lib.config.argument_types import channel_list, channel_order, label_list, positive_int, seconds
 from s5lib.errors import ConfigError
 
 
@@ -55,7 +55,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip",
     )
     parser.add_argument(
-        "--channel_order", default="WYZX", choices=("WYZX", "WXYZ"), help="of Ambisonics recordings given as FILE"
+        "--channels",
+        type=channel_list,
+        default="all",
+        metavar="N,N,...|mean",
+        help="of recordings given as FILE: those to take, counted from 0, or the mean of all (default: all)",
+    )
+    parser.add_argument(
+        "--channel_order",
+        type=channel_order,
+        default="WYZX",
+        choices=("WYZX", "WXYZ"),
+        help="of Ambisonics recordings given as FILE; also ACN (WYZX, the default) and FuMa (WXYZ)",
+    )
+    parser.add_argument(
+        "--normalisation",
+        type=str.lower,
+        default="sn3d",
+        choices=("sn3d", "n3d", "fuma"),
+        help="of Ambisonics recordings given as FILE (default: sn3d)",
     )
     add_shared(parser, "plugin", "ngpu", nj="processes, on the CPU (default: 1)")
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
@@ -82,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Infer what ``args`` ask for."""
+    from s5lib.audio import ChannelLayout
     from s5lib.systems.inference import infer_data_directory, infer_files
 
     if bool(args.inputs) == bool(args.data_dir):
@@ -91,10 +110,13 @@ def run(args: argparse.Namespace) -> None:
     system = {name: getattr(args, name) for name in names}
     compute = device(args.ngpu)
     how = {"format": args.format, "window_seconds": args.window, "dask": args.dask, "plugins": args.plugin}
+    layout = ChannelLayout(None, args.channels, args.channel_order, args.normalisation)
     if args.data_dir:
+        if layout != ChannelLayout():
+            raise ConfigError("--channels, --channel_order and --normalisation are of FILEs, not of a --data_dir.")
         infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, compute, args.nj, **how)
         return
     if len(args.labels) != 1 or args.labels[0] == "oracle":
         raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
     labels = None if args.labels == ["predicted"] else args.labels[0].split(",")
-    infer_files(args.inputs, Path(args.out), labels, system, compute, args.nj, args.channel_order, **how)
+    infer_files(args.inputs, Path(args.out), labels, system, compute, args.nj, layout, **how)

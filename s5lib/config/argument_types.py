@@ -12,6 +12,8 @@ from s5lib.config.values import convert, describe_type
 
 __all__ = [
     "assignment",
+    "channel_list",
+    "channel_order",
     "count",
     "decibels",
     "file_name",
@@ -104,6 +106,28 @@ def assignment(text: str) -> str:
     if not re.match(r"[A-Za-z]\w*=.", text):
         raise ArgumentTypeError(f"{text[:80]!r} is not KEY=VALUE, such as max_steps=500")
     return text
+
+
+def channel_list(text: str) -> str | tuple[int, ...]:
+    """Return ``all`` or ``mean`` as it is, and the numbers of ``N,N,...``.
+
+    >>> channel_list("0,1,2,3"), channel_list("mean")
+    ((0, 1, 2, 3), 'mean')
+    """
+    if text in ("all", "mean"):
+        return text
+    if not re.fullmatch(r"[0-9]{1,4}( *, *[0-9]{1,4})*", text):
+        raise ArgumentTypeError(f"{text[:80]!r}; expected all, mean, or channels counted from 0, such as 0,1,2,3")
+    return tuple(int(number) for number in text.split(","))
+
+
+def channel_order(text: str) -> str:
+    """Return the order that a name stands for, if it is one; other text is left to the option's choices.
+
+    >>> channel_order("acn"), channel_order("FuMa"), channel_order("WXYZ")
+    ('WYZX', 'WXYZ', 'WXYZ')
+    """
+    return {"ACN": "WYZX", "FUMA": "WXYZ"}.get(text.upper(), text.upper())
 
 
 def label_list(text: str) -> str:

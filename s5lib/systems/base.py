@@ -128,7 +128,12 @@ class System(ABC):
     def _prepare(self, waveform, sample_rate) -> np.ndarray:
         rate = check_rate(sample_rate)
         waveform = as_waveform(waveform, self.num_channels)
-        self.check_channels(waveform.shape[0])
+        try:
+            self.check_channels(waveform.shape[0])
+        except DataError as error:
+            raise DataError(
+                f"{error} s5lib.audio.ChannelLayout(wanted={self.num_channels}).apply(waveform) converts, if it can."
+            ) from None
         if not np.isfinite(waveform).all():
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             raise DataError(f"the recording is not finite: channel {channel}, sample {sample}.")

@@ -18,7 +18,7 @@ from typing import Any
 from humanfriendly import format_timespan
 from tqdm import tqdm
 
-from s5lib.audio import split_entry
+from s5lib.audio import ChannelLayout, split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.models.checkpoint import model_labels
@@ -46,6 +46,8 @@ __all__ = ["infer_data_directory", "infer_files"]
 log = logging.getLogger(__name__)
 
 _CHECKPOINTS = ("tagger", "separator", "joint_model")
+_EARLIER = {"normalisation": "sn3d", "channels": "all"}
+"""Settings that results of earlier versions do not mention, as they were."""
 
 
 def infer_data_directory(
@@ -82,7 +84,7 @@ def infer_files(
     system: dict,
     device: str = "cpu",
     nj: int = 1,
-    channel_order: str = "WYZX",
+    layout: ChannelLayout | None = None,
     **how: Any,
 ) -> None:
     """Separate recordings, or all recordings in folders, into ``out``.
@@ -92,7 +94,7 @@ def infer_files(
     Args:
         labels: of the sources to extract from each; None: predicted.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
-        channel_order: of four-channel files; the models have WYZX.
+        layout: of the recordings' channels; by default four are first-order Ambisonics as the models have it.
         how: ``format`` of the files, one of :data:`s5lib.systems.outputs.FORMATS`; ``window_seconds``, what the system
             hears at once; ``dask``, address of a scheduler whose workers see the same folders; ``plugins`` to register
             in each process.
@@ -101,13 +103,12 @@ def infer_files(
         ConfigError: an option or label that cannot be.
         DataError: there is nothing to separate, or some recordings could not be separated.
     """
-    order = tuple(channel_order.index(c) for c in "WYZX") if channel_order != "WYZX" else None
     given = tuple(labels) if labels is not None else None
     tasks = []
     for place, file in name_recordings(list(inputs)):
         folder = (out / place).parent
-        tasks.append(Task(os.path.basename(place), os.path.abspath(file), folder.absolute(), given, order))
-    _infer(tasks, out, system, device, nj, channel_order=channel_order, **how)
+        tasks.append(Task(os.path.basename(place), os.path.abspath(file), folder.absolute(), given))
+    _infer(tasks, out, system, device, nj, layout=layout or ChannelLayout(), **how)
 
 
 def _infer(
@@ -120,7 +121,7 @@ def _infer(
     data: DataDirectory | None = None,
     format: str = "float",
     window_seconds: float = 10.0,
-    channel_order: str = "WYZX",
+    layout: ChannelLayout | None = None,
     dask: str | None = None,
     plugins: Sequence[str] = (),
 ) -> None:
@@ -132,7 +133,7 @@ def _infer(
         )
     system = _checked(system, {task.labels is None for task in tasks})
     system["calibration"] = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
-    made_by = _made_by(system, format, window_seconds, channel_order)
+    made_by = _made_by(system, format, window_seconds, layout or ChannelLayout())
     _check_labels(tasks, data, model_labels(system.get("joint_model") or system["separator"]))
     folders = {task.folder for task in tasks}
     with no_empty_folders(out, *folders), contextlib.ExitStack() as held:
@@ -147,7 +148,7 @@ def _infer(
         if not todo:
             return
         keywords = tuple({**system, "device": device}.items())
-        job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)))
+        job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)), layout)
         _separate(job, todo, nj if device == "cpu" else 1, dask, log_each=data is None)
 
 
@@ -164,6 +165,8 @@ def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, log_each: b
                 log.error("%s", cause if path in cause else f"{path}: {cause}")
             elif log_each:
                 log.info("%s", outcome.words)
+                if outcome.note:
+                    log.warning("%s: %s", outcome.task.path, outcome.note)
     elapsed = time.monotonic() - since
     if len(failed) == len(todo):
         raise DataError(f"none of {len(todo)} recordings could be separated, the first is {failed[0].path}.")
@@ -197,7 +200,7 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
     return system
 
 
-def _made_by(system: dict, format: str, window_seconds: float, channel_order: str) -> dict[str, Any]:
+def _made_by(system: dict, format: str, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
     """Return what the JSON of a recording says about where its sources come from."""
     models = {
         kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
@@ -215,7 +218,9 @@ def _made_by(system: dict, format: str, window_seconds: float, channel_order: st
         **settings,
         "window_seconds": window_seconds,
         "format": format,
-        "channel_order": channel_order,
+        "channel_order": layout.order,
+        "normalisation": layout.normalisation,
+        "channels": layout.channels if isinstance(layout.channels, str) else ",".join(map(str, layout.channels)),
     }
 
 
@@ -254,7 +259,7 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
         except DataError:
             todo.append(task)
             continue
-        changes = {change.name.partition(".")[0] for change in wanted.changes_since(before)}
+        changes = {change.name.partition(".")[0] for change in wanted.changes_since(before, _EARLIER)}
         if task.labels is not None:
             changes -= {"tagger", "calibration"}
         labels = "predicted" if task.labels is None else "given"

@@ -190,8 +190,7 @@ def check_made_from(
     """
     record = read_record(path)
     known = record.get("class_labels")
-    foreign = sorted(set(references or ()) - set(known)) if isinstance(known, list) else []
-    if foreign:
+    if isinstance(known, list) and (foreign := sorted(set(references or ()) - {str(label) for label in known})):
         raise DataError(
             f"{path}: the models that it was made by do not know the label {foreign[0]!r} of its references. "
             f"{nearest(foreign[0], known)} Score it against the data that belong to the models."

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from s5lib.audio import AudioReader, open_audio, split_entry
+from s5lib.audio import AudioReader, ChannelLayout, open_audio, split_entry
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
@@ -41,8 +41,6 @@ class Task:
     """absolute"""
     labels: tuple[str, ...] | None
     """of its sources; None: predicted"""
-    channels: tuple[int, ...] | None = None
-    """the order in which the channels of a file that has so many are read; None: as they are"""
     is_stale: bool = False
     """there is a result, made from something else: it is removed if no new one can be made"""
     sha256: str | None = None
@@ -60,6 +58,8 @@ class Job:
     made_by: str
     """what goes into each JSON about models and settings, as JSON"""
     plugins: tuple[str, ...] = ()
+    layout: ChannelLayout | None = None
+    """how the recordings' channels become those of the models; None: they must have as many"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Outcome:
     seconds: float = 0.0
     """of audio"""
     words: str = ""
+    note: str = ""
+    """what is lost of the recording's channels"""
     error: str | None = None
 
 
@@ -147,10 +149,12 @@ def separate(job: Job, task: Task) -> Outcome:
     system.window_seconds = job.window_seconds
     try:
         stamp = _checked_stamp(task, job)
-        with open_audio(task.path, system.sample_rate, task.channels) as recording:
+        layout = job.layout and replace(job.layout, wanted=system.num_channels)
+        with open_audio(task.path, system.sample_rate, layout) as recording:
             system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task, stamp)
-        return Outcome(task, recording.duration, format_summary(os.path.basename(task.path), record))
+        summary = format_summary(os.path.basename(task.path), record)
+        return Outcome(task, recording.duration, summary, recording.note)
     except DataError as error:
         message = str(error)
     except OSError as error:
@@ -213,5 +217,6 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
             recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",
             class_labels=system.labels,
+            warnings=[recording.note] if recording.note else [],
             made_by=parse_json(job.made_by, "the job"),
         )

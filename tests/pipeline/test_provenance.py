@@ -90,6 +90,8 @@ class TestStale:
         ("more", "word"),
         [
             (["--channel_order", "WXYZ"], "channel order"),
+            (["--normalisation", "fuma"], "normalisation"),
+            (["--channels", "3,1,2,0"], "channels"),
             (["--format", "flac"], "format"),
             (["--window", "3"], "window seconds"),
             (["--labels", "Dog"], "labels"),
