@@ -10,7 +10,7 @@ from s5lib.audio.decoding import UnavailableError
 from s5lib.audio.finding import FoundAudio, find_audio_files, is_hidden
 from s5lib.audio.layout import CHANNEL_ORDERS, NORMALISATIONS, ChannelLayout
 from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
-from s5lib.audio.resampling import resample
+from s5lib.audio.resampling import Resampling, resample
 from s5lib.audio.store import AudioStore
 from s5lib.audio.writing import AudioWriter, can_encode, encode_audio, write_audio
 
@@ -24,6 +24,7 @@ __all__ = [
     "AudioWriter",
     "ChannelLayout",
     "FoundAudio",
+    "Resampling",
     "UnavailableError",
     "active_segments",
     "can_encode",

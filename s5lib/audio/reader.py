@@ -137,6 +137,7 @@ class AudioReader:
         sample_rate: of what is read.
         num_samples: at that rate.
         num_channels: of what is read.
+        layout: as it was opened with.
         note: what the layout loses, in words, if anything.
     """
 
@@ -147,7 +148,7 @@ class AudioReader:
         sample_rate: int | None = None,
         layout: ChannelLayout | None = None,
     ):
-        self.name, self._samples = name, samples
+        self.name, self._samples, self.layout = name, samples, layout
         self.info = AudioInfo(
             samples.frames,
             samples.sample_rate,

@@ -25,12 +25,15 @@ FORMATS = {
     "mp3": ("mp3", "MP3", "MPEG_LAYER_III"),
 }
 _LARGEST_WAV = 0xFFFFFFFF
+_HIGHEST_FLAC_RATE = 655_350
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def can_encode(format: str, sample_rate: int) -> bool:
     """Whether one of :data:`FORMATS` has such a sampling rate, in Hz, and the installed libsndfile writes it."""
-    return FORMATS[format][1] in soundfile.available_formats() and (format != "mp3" or sample_rate in _MP3_RATES)
+    container = FORMATS[format][1]
+    has_rate = {"MP3": sample_rate in _MP3_RATES, "FLAC": sample_rate <= _HIGHEST_FLAC_RATE}.get(container, True)
+    return container in soundfile.available_formats() and has_rate
 
 
 class AudioWriter:

@@ -2,8 +2,8 @@
 
   s5lib infer party.wav --tagger exp/mini/tagger/model.safetensors --separator exp/mini/separator/model.safetensors \\
       --out separated
-  s5lib infer party.wav --labels Speech,Speech --separator exp/mini/separator/model.safetensors --out separated
-  s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --out separated
+  s5lib infer party.wav --labels Speech,Speech --separator exp/mini/separator/model.safetensors
+  s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --remainder --format flac
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
 
 Recordings are of any length and rate, and of any format that libsndfile or, if it is installed, ffmpeg reads.  Each
@@ -20,7 +20,7 @@ import argparse
 from pathlib import Path
 
 from s5lib.bin.shared_options import add_shared, device, load_plugins
-from s5lib.config.argument_types import channel_list, channel_order, label_list, positive_int, seconds
+from s5lib.config.argument_types import channel_list, channel_order, label_list, positive_int, probability, seconds
 from s5lib.errors import ConfigError
 
 
@@ -47,12 +47,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABELS",
         help="'predicted' (default), 'oracle' as the data directory has them, or LABEL,LABEL,...",
     )
-    parser.add_argument("--out", required=True, help="folder for the sources")
+    parser.add_argument(
+        "--threshold",
+        type=probability,
+        metavar="P",
+        help="least probability of a source, 0 to 1 (default: a source has to be likelier than silence)",
+    )
+    parser.add_argument("--out", help="folder for the sources (default, of FILEs: separated)")
     parser.add_argument(
         "--format",
         default="float",
-        choices=("float", "pcm24", "flac"),
-        help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip",
+        choices=("float", "pcm24", "flac", "mp3"),
+        help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip; mp3: smaller",
+    )
+    parser.add_argument(
+        "--sample_rate",
+        choices=("own", "model"),
+        help="of the sources: each recording's own (default, of FILEs), or the models' (default, of --data_dir)",
+    )
+    parser.add_argument(
+        "--remainder",
+        action="store_true",
+        help="also write OUT/NAME_remainder.wav: what the sources leave of the first channel",
     )
     parser.add_argument(
         "--channels",
@@ -109,14 +125,17 @@ def run(args: argparse.Namespace) -> None:
     names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled", "calibration")
     system = {name: getattr(args, name) for name in names}
     compute = device(args.ngpu)
-    how = {"format": args.format, "window_seconds": args.window, "dask": args.dask, "plugins": args.plugin}
+    how = {name: getattr(args, name) for name in ("format", "sample_rate", "remainder", "threshold", "dask")}
+    how |= {"window_seconds": args.window, "plugins": args.plugin}
     layout = ChannelLayout(None, args.channels, args.channel_order, args.normalisation)
     if args.data_dir:
         if layout != ChannelLayout():
             raise ConfigError("--channels, --channel_order and --normalisation are of FILEs, not of a --data_dir.")
+        if args.out is None:
+            raise ConfigError("--data_dir needs --out, a folder for its sources such as exp/infer/test.")
         infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, compute, args.nj, **how)
         return
     if len(args.labels) != 1 or args.labels[0] == "oracle":
         raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
     labels = None if args.labels == ["predicted"] else args.labels[0].split(",")
-    infer_files(args.inputs, Path(args.out), labels, system, compute, args.nj, layout, **how)
+    infer_files(args.inputs, Path(args.out or "separated"), labels, system, compute, args.nj, layout, **how)

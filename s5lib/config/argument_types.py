@@ -20,6 +20,7 @@ __all__ = [
     "integer",
     "label_list",
     "positive_int",
+    "probability",
     "process_count",
     "seconds",
     "seed",
@@ -83,6 +84,14 @@ def seconds(text: str) -> float:
     value = _finite(text)
     if value is None or value <= 0:
         raise ArgumentTypeError(f"{text[:80]!r} is not a duration in seconds above 0")
+    return value
+
+
+def probability(text: str) -> float:
+    """Return a number from 0 to 1."""
+    value = _finite(text)
+    if value is None or not 0 <= value <= 1:
+        raise ArgumentTypeError(f"{text[:80]!r} is not a probability from 0 to 1")
     return value
 
 

@@ -76,7 +76,7 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
 def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) -> dict[str, list[EstimateFile]]:
     """Return the estimates of each of ``names`` in a folder, in the order of their numbers.
 
-    Hidden files and files that are not recordings are skipped.
+    Hidden files, files that are not recordings and remainders are skipped.
 
     Raises:
         DataError: there is no folder or no recording in it, or a file belongs to no mixture, has an unknown label or
@@ -84,12 +84,15 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of estimates.")
-    files = [path.name for path in find_audio_files(folder, recursive=False).files]
+    known = set(names)
+    stems = {f"{name}_remainder" for name in known}  # written by 's5lib infer --remainder'
+    found_files = (path.name for path in find_audio_files(folder, recursive=False).files)
+    files = [name for name in found_files if os.path.splitext(name)[0] not in stems]
     if not files:
         inside = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
         hint = f" It has folders ({', '.join(inside[:3])}): is one of them meant?" if inside else ""
         raise DataError(f"{folder}: no estimates there; expected files NAME_I_LABEL.wav.{hint}")
-    known, labels = set(names), list(labels)
+    labels = list(labels)
     found: dict[str, dict[int, EstimateFile]] = {name: {} for name in known}
     for file in files:
         try:

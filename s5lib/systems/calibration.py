@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import write_text
 from s5lib.untrusted import json_record, to_json
 
-__all__ = ["Calibration", "calibration_file", "decide", "find_calibration"]
+__all__ = ["Calibration", "calibration_file", "choose", "decide", "find_calibration", "with_threshold"]
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ class Calibration:
     """above 0: fewer sources are found, below: more"""
     classes: tuple[tuple[str, float], ...] = ()
     """label and bias of each class that has one"""
+    threshold: float | None = None
+    """from which probability on a slot's likeliest class is a source; silence does not compete then"""
 
     def biases(self, labels: Sequence[str]) -> np.ndarray:
         """Return ``[C + 1]``, of ``labels`` and silence.
@@ -56,7 +58,8 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         """Return the biases as plain values."""
-        return {"silence": self.silence, "classes": dict(self.classes)}
+        threshold = {} if self.threshold is None else {"threshold": self.threshold}
+        return {"silence": self.silence, "classes": dict(self.classes), **threshold}
 
     def write(self, path: Path, checkpoint: str | Path, report: Mapping[str, Any]) -> None:
         """Write the calibration of the tagger ``checkpoint``; ``report``: what it gained, for people to read."""
@@ -83,9 +86,41 @@ def decide(
     >>> decide(slots, ["Cough", "Speech"]), decide(slots, ["Cough", "Speech"], Calibration(silence=-1.0))
     ([('Cough', 0.9)], [('Cough', 0.9), ('Speech', 0.4)])
     """
-    weights = np.log(np.maximum(probabilities, _TINY)) + calibration.biases(labels) if calibration else probabilities
-    best = sorted((int(c), float(row[c])) for c, row in zip(weights.argmax(1), probabilities, strict=True))
+    classes = choose(probabilities, labels, calibration).tolist()
+    best = sorted((c, float(row[c])) for c, row in zip(classes, probabilities, strict=True))
     return [(labels[c], p) for c, p in best if c < len(labels)]
+
+
+def choose(probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> np.ndarray:
+    """Return ``[K]``, the class of each slot of ``probabilities [K, C + 1]``; C is silence.
+
+    A threshold takes the place of the comparison with silence: the likeliest class, by the biases of classes, is a
+    source if its probability, without biases, reaches the threshold.
+
+    >>> slots = np.array([[0.1, 0.4, 0.5], [0.9, 0.1, 0.0]])
+    >>> [choose(slots, ["Cough", "Speech"], Calibration(threshold=p)).tolist() for p in (0.3, 0.5, 0.95)]
+    [[1, 0], [2, 0], [2, 2]]
+    """
+    weights = np.log(np.maximum(probabilities, _TINY)) + calibration.biases(labels) if calibration else probabilities
+    if calibration is None or calibration.threshold is None:
+        chosen: np.ndarray = weights.argmax(1)
+        return chosen
+    best = weights[:, : len(labels)].argmax(1)
+    is_source = probabilities[np.arange(len(best)), best] >= calibration.threshold
+    return np.where(is_source, best, len(labels))
+
+
+def with_threshold(calibration: Calibration | None, threshold: float | None) -> Calibration | None:
+    """Return the calibration with a threshold, or as it is without one.
+
+    Raises:
+        ConfigError: the threshold is no probability.
+    """
+    if threshold is None:
+        return calibration
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"--threshold is {threshold:g}; expected a probability from 0 to 1.")
+    return replace(calibration or Calibration(), threshold=float(threshold))
 
 
 def calibration_file(checkpoint: str | Path) -> Path:

@@ -32,7 +32,7 @@ from s5lib.provenance import (
     remove_scratch,
     write_json,
 )
-from s5lib.systems.calibration import find_calibration
+from s5lib.systems.calibration import find_calibration, with_threshold
 from s5lib.systems.load import check_models
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
@@ -46,7 +46,7 @@ __all__ = ["infer_data_directory", "infer_files"]
 log = logging.getLogger(__name__)
 
 _CHECKPOINTS = ("tagger", "separator", "joint_model")
-_EARLIER = {"normalisation": "sn3d", "channels": "all"}
+_EARLIER = {"normalisation": "sn3d", "channels": "all", "sample_rate": "model", "remainder": False}
 """Settings that results of earlier versions do not mention, as they were."""
 
 
@@ -58,7 +58,8 @@ def infer_data_directory(
     Args:
         kinds: of labels: ``"predicted"`` by the system, ``"oracle"``: the data directory's.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
-        how: ``format``, ``window_seconds``, ``dask``, ``plugins``; see :func:`infer_files`.
+        how: ``format``, ``sample_rate``, ``remainder``, ``threshold``, ``window_seconds``, ``dask``, ``plugins``; see
+            :func:`infer_files`.
 
     Raises:
         ConfigError: another kind, or an option or label that cannot be.
@@ -95,9 +96,11 @@ def infer_files(
         labels: of the sources to extract from each; None: predicted.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
         layout: of the recordings' channels; by default four are first-order Ambisonics as the models have it.
-        how: ``format`` of the files, one of :data:`s5lib.systems.outputs.FORMATS`; ``window_seconds``, what the system
-            hears at once; ``dask``, address of a scheduler whose workers see the same folders; ``plugins`` to register
-            in each process.
+        how: ``format`` of the files, one of :data:`s5lib.systems.outputs.FORMATS`; ``sample_rate`` of the files,
+            ``"own"``, that of each recording, or ``"model"`` (by default own, of a data directory the models');
+            ``remainder``, whether to write what the sources leave of the reference channel; ``threshold``, the least
+            probability of a source; ``window_seconds``, what the system hears at once; ``dask``, address of a
+            scheduler whose workers see the same folders; ``plugins`` to register in each process.
 
     Raises:
         ConfigError: an option or label that cannot be.
@@ -122,6 +125,9 @@ def _infer(
     format: str = "float",
     window_seconds: float = 10.0,
     layout: ChannelLayout | None = None,
+    sample_rate: str | None = None,
+    remainder: bool = False,
+    threshold: float | None = None,
     dask: str | None = None,
     plugins: Sequence[str] = (),
 ) -> None:
@@ -131,9 +137,20 @@ def _infer(
         raise ConfigError(
             f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes."
         )
+    if format == "mp3" and data is not None:
+        raise ConfigError("--format mp3 loses part of the sound, and what is scored must not: choose another --format.")
+    sample_rate = sample_rate or ("own" if data is None else "model")
     system = _checked(system, {task.labels is None for task in tasks})
-    system["calibration"] = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
-    made_by = _made_by(system, format, window_seconds, layout or ChannelLayout())
+    if threshold is not None and not (system.get("tagger") or system.get("joint_model")):
+        raise ConfigError("--threshold is of the decision for labels, but none are predicted here: leave it out.")
+    calibration = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
+    system["calibration"] = with_threshold(calibration, threshold)
+    made_by = {
+        **_made_by(system, window_seconds, layout or ChannelLayout()),
+        "format": format,
+        "sample_rate": sample_rate,
+        "remainder": remainder,
+    }
     _check_labels(tasks, data, model_labels(system.get("joint_model") or system["separator"]))
     folders = {task.folder for task in tasks}
     with no_empty_folders(out, *folders), contextlib.ExitStack() as held:
@@ -148,7 +165,8 @@ def _infer(
         if not todo:
             return
         keywords = tuple({**system, "device": device}.items())
-        job = Job(keywords, window_seconds, format, to_json(made_by), tuple(map(str, plugins)), layout)
+        names = tuple(map(str, plugins))
+        job = Job(keywords, window_seconds, format, to_json(made_by), names, sample_rate, remainder, layout)
         _separate(job, todo, nj if device == "cpu" else 1, dask, log_each=data is None)
 
 
@@ -200,7 +218,7 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
     return system
 
 
-def _made_by(system: dict, format: str, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
+def _made_by(system: dict, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
     """Return what the JSON of a recording says about where its sources come from."""
     models = {
         kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
@@ -210,14 +228,15 @@ def _made_by(system: dict, format: str, window_seconds: float, layout: ChannelLa
     settings = {key: value for key, value in system.items() if key not in _CHECKPOINTS and value is not None}
     if system["system"] != "iterative":
         settings.pop("rounds", None)
-    if system.get("tagger"):
-        settings["calibration"] = system["calibration"].as_json() if system["calibration"] else "none"
+    if system["calibration"]:
+        settings["calibration"] = system["calibration"].as_json()
+    elif system.get("tagger"):
+        settings["calibration"] = "none"
     return {
         "s5lib": __version__,
         "models": models,
         **settings,
         "window_seconds": window_seconds,
-        "format": format,
         "channel_order": layout.order,
         "normalisation": layout.normalisation,
         "channels": layout.channels if isinstance(layout.channels, str) else ",".join(map(str, layout.channels)),

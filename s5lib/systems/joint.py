@@ -10,17 +10,29 @@ import torch
 from s5lib.errors import ConfigError
 from s5lib.interfaces import JointModel
 from s5lib.systems.base import System, check_output
+from s5lib.systems.calibration import Calibration, choose
 from s5lib.systems.source import Source
 
 __all__ = ["Joint"]
 
 
 class Joint(System):
-    """From a recording to its labelled sources, with a joint model; labels cannot be given to it."""
+    """From a recording to its labelled sources, with a joint model; labels cannot be given to it.
 
-    def __init__(self, joint_model: JointModel, labels: Sequence[str], device: str = "cpu"):
+    ``calibration`` decides which slots are sources; without one, the likeliest of each is taken.
+    """
+
+    def __init__(
+        self,
+        joint_model: JointModel,
+        labels: Sequence[str],
+        device: str = "cpu",
+        *,
+        calibration: Calibration | None = None,
+    ):
         super().__init__(joint_model.config, labels, device)
         self.joint_model = joint_model.eval().to(self.device)
+        self.calibration = calibration
 
     @torch.inference_mode()
     def find_sources(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
@@ -39,11 +51,11 @@ class Joint(System):
             output[0].float() for output in self.joint_model(torch.from_numpy(mixture)[None].to(self.device))
         )
         probabilities = check_output("joint model", logits.softmax(-1).cpu().numpy())
-        probability, classes = probabilities.max(-1).tolist(), probabilities.argmax(-1).tolist()
+        classes = choose(probabilities, self.labels, self.calibration).tolist()
         waveforms = check_output("joint model", waveforms.cpu().numpy())
         slots = sorted(range(len(classes)), key=classes.__getitem__)
         return [
-            Source(self.labels[classes[k]], probability[k], waveforms[k])
+            Source(self.labels[classes[k]], float(probabilities[k, classes[k]]), waveforms[k])
             for k in slots
             if classes[k] < len(self.labels)
         ]

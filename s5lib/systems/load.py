@@ -8,7 +8,7 @@ from typing import Any
 from s5lib.errors import CheckpointError, ConfigError, nearest
 from s5lib.models import accelerate, load_model
 from s5lib.systems.base import System
-from s5lib.systems.calibration import Calibration, find_calibration
+from s5lib.systems.calibration import Calibration, find_calibration, with_threshold
 from s5lib.systems.iterative import Iterative
 from s5lib.systems.joint import Joint
 from s5lib.systems.tag_separate import TagThenSeparate
@@ -29,6 +29,7 @@ def load_system(
     precision: str = "float32",
     compiled: bool = False,
     calibration: Calibration | str | Path | None = "auto",
+    threshold: float | None = None,
 ) -> System:
     """Load a system from its checkpoints, s5lib's own or official ones.
 
@@ -44,6 +45,8 @@ def load_system(
         compiled: whether torch.compile generates code for the networks.
         calibration: of the tagger's decisions: ``"auto"``: what 's5lib calibrate' has left beside the tagger, if any;
             None: none; a file, or a calibration.
+        threshold: the least probability of a source; takes the place of the calibration's bias of silence.  None: a
+            source has to be likelier than silence.
 
     Raises:
         ConfigError: there is no such system, or the checkpoints given are not those that it needs.
@@ -61,12 +64,13 @@ def load_system(
             if headers[kind]["kind"] != kind:
                 raise CheckpointError(f"{path} holds a {headers[kind]['kind']}; expected a {kind}.")
     if system == "joint":
-        return Joint(models["joint_model"], headers["joint_model"]["labels"], device)
+        decision = with_threshold(calibration if isinstance(calibration, Calibration) else None, threshold)
+        return Joint(models["joint_model"], headers["joint_model"]["labels"], device, calibration=decision)
     if len(models) == 2:
         _check_pair(tagger, separator, models, headers)
     labels = headers["separator" if "separator" in headers else "tagger"]["labels"]
     two = models.get("tagger"), models.get("separator"), labels, device
-    calibration = find_calibration(calibration, tagger)
+    calibration = with_threshold(find_calibration(calibration, tagger), threshold)
     if calibration is not None:
         calibration.biases(labels)  # refuses one of other labels
     if system == "iterative":

@@ -1,24 +1,27 @@
 """What inference leaves on disk, per recording: ``NAME_I_LABEL.wav`` for each source, and ``NAME.json`` last.
 
+``NAME_remainder.wav``, if it is asked for, is what the sources leave of the recording's reference channel.
+
 The JSON lists the sources with their files, so that nothing has to be guessed from file names; it is written when all
 files of the recording are in place.  See :mod:`s5lib.systems.records`.
 
 Formats: ``float``, 32-bit floating point WAV, holds whatever a system gives; ``pcm24`` (WAV) and ``flac`` hold 24 bits
 up to full scale.  What is louder would be clipped there, so all sources of such a recording are made softer by one
-factor, which keeps their balance; the JSON has it as ``gain``, and :func:`read_sources` takes it off again.
+factor, which keeps their balance; the JSON has it as ``gain``, and :func:`read_sources` takes it off again.  ``mp3``
+loses what is hard to hear, for listening alone.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from s5lib.audio import ActivityDetector, AudioWriter, decibel, open_audio
+from s5lib.audio import ActivityDetector, AudioWriter, Resampling, can_encode, decibel, open_audio
 from s5lib.audio.writing import FORMATS as AUDIO_FORMATS
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.provenance import commit, scratch_folder, stamp_output
@@ -37,8 +40,8 @@ from s5lib.version import __version__
 
 __all__ = ["FORMATS", "SourceWriter", "file_label", "read_record", "read_sources", "write_sources"]
 
-FORMATS = ("float", "pcm24", "flac")
-"""Formats of sources: 32-bit WAV, 24-bit WAV, 24-bit FLAC."""
+FORMATS = ("float", "pcm24", "flac", "mp3")
+"""Formats of sources: 32-bit WAV, 24-bit WAV, 24-bit FLAC, MP3."""
 
 _LOUDEST = 1 - 2**-20  # below full scale, so that no rounding reaches it
 _BLOCK = 1 << 18  # samples copied at a time
@@ -52,6 +55,8 @@ class _Part:
     probability: float
     detector: ActivityDetector
     path: Path
+    peak: float = 0.0
+    """of what is written"""
 
 
 class SourceWriter:
@@ -62,22 +67,40 @@ class SourceWriter:
     Args:
         folder: made where it is missing.
         name: of the recording.
-        sample_rate: in Hz.
+        sample_rate: of the sources, in Hz.
         format: one of :data:`FORMATS`.
+        written_rate: of the files, in Hz; None: that of the sources.
+        written_samples: of each file, where ``written_rate`` is another; by default as many as resampling gives.
 
     Raises:
         ConfigError: there is no such format.
-        DataError: ``name`` is none that a file can have, the folder cannot be written into, or its file ``NAME.json``
-            is not one of s5lib.
+        DataError: ``name`` is none that a file can have, the format has no such sampling rate, the folder cannot be
+            written into, or its file ``NAME.json`` is not one of s5lib.
     """
 
-    def __init__(self, folder: str | Path, name: str, sample_rate: int, format: str = "float"):
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str,
+        sample_rate: int,
+        format: str = "float",
+        *,
+        written_rate: int | None = None,
+        written_samples: int | None = None,
+    ):
         folder = Path(folder)
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
         if not name.strip(".") or Path(name).name != name or "\0" in name:
             raise DataError(f"{name!r} cannot be a part of file names: a recording's name has no '/' in it. Rename it.")
         self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
+        self._resampling = Resampling(sample_rate, written_rate or sample_rate)
+        self._written_samples = written_samples
+        if not can_encode(format, self._resampling.target_rate):
+            raise DataError(
+                f"{name}: no {format} file with {self._resampling.target_rate} Hz can be written here. Choose "
+                "--sample_rate model or another --format."
+            )
         self._parts: list[_Part] = []
         self._num_samples = 0
         self._held = contextlib.ExitStack()
@@ -120,45 +143,95 @@ class SourceWriter:
             waveform.tofile(stream)
 
     def finish(
-        self, order: Callable[[list], list] = list, mixture_energy: float | None = None, **details: Any
+        self,
+        order: Callable[[list], list] = list,
+        mixture_energy: float | None = None,
+        reference: Callable[[int, int], np.ndarray] | None = None,
+        **details: Any,
     ) -> dict[str, Any]:
         """Put the files into place, then the JSON, and return what is in it.
 
         Args:
             order: gives the sources, of which it sees ``label`` and ``probability``, in the order of their numbers.
             mixture_energy: sum of squares of the mixture's reference channel; gives the sources' level relative to it.
+            reference: gives ``[stop - start]`` of that channel at the rate of the files; what the sources leave of it
+                is then written, too.
             details: further entries of the JSON.
 
         Raises:
             DataError: something cannot be written, or a file that s5lib has not written has the name of a source.
         """
         parts = order(self._parts)
+        rate = self._resampling.target_rate
+        size = min(self._resampling.length(self._num_samples), self._written_samples or 2**63)
         ending = AUDIO_FORMATS[self.format][0]
-        peak = max((part.detector.peak for part in parts), default=0.0)
-        gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
-        record = {
-            WRITTEN_BY: f"s5lib {__version__}",
-            "name": self.name.encode("utf-8", "backslashreplace").decode(),
-            "sample_rate": self.sample_rate,
-            "duration": round(self._num_samples / self.sample_rate, 4),
-            **details,
-            "gain": gain,
-            "sources": [],
-            "files": {},
-        }
-        path = record_path(self.folder, self.name)
+        stem, path = file_stem(self.name), record_path(self.folder, self.name)
         with _told(self.folder):
-            for index, part in enumerate(parts):
-                file = f"{file_stem(self.name)}_{index}_{file_label(part.label)}.{ending}"
-                with AudioWriter(self._scratch / file, self.sample_rate, 1, self._num_samples, self.format) as stream:
-                    for samples in _blocks(part.path):
+            signals = [self._resampled(part, size) for part in parts]
+            left = self._remainder(signals, reference, size) if reference is not None else None
+            peak = max([part.peak for part in parts] + ([left[1]] if left else []), default=0.0)
+            gain = 1.0 if self.format == "float" or peak <= _LOUDEST else _LOUDEST / peak
+            files = {f"{stem}_{i}_{file_label(part.label)}.{ending}": signals[i] for i, part in enumerate(parts)}
+            entries = [_entry(part, file, mixture_energy) for part, file in zip(parts, files, strict=True)]
+            remainder = {}
+            if left:
+                files[f"{stem}_remainder.{ending}"] = left[0]
+                remainder = {"remainder": {"file": f"{stem}_remainder.{ending}", "peak_dbfs": decibel(left[1] ** 2)}}
+            for file, signal in files.items():
+                with AudioWriter(self._scratch / file, rate, 1, size, self.format) as stream:
+                    for start in range(0, size, _BLOCK):
+                        samples = _read(signal, start, min(start + _BLOCK, size))
                         stream.write(samples if gain == 1.0 else samples * np.float32(gain))
-                record["sources"].append(_entry(part, file, mixture_energy))
-                record["files"][file] = stamp_output(self._scratch / file)
+            record = {
+                WRITTEN_BY: f"s5lib {__version__}",
+                "name": self.name.encode("utf-8", "backslashreplace").decode(),
+                "sample_rate": rate,
+                "duration": round(size / rate, 4),
+                **details,
+                "gain": gain,
+                "sources": entries,
+                **remainder,
+                "files": {file: stamp_output(self._scratch / file) for file in files},
+            }
             earlier, written = owned_files(path), record["files"]
             check_targets(self._scratch, self.folder, written, earlier)
             commit(self._scratch, path, record, written, earlier)
         return record
+
+    def _resampled(self, part: _Part, size: int) -> Path:
+        """Return the file with the samples of a source as they are to be written, and note its peak."""
+        if self._resampling.rate == self._resampling.target_rate:
+            part.peak = part.detector.peak
+            return part.path
+        path = part.path.with_suffix(".resampled")
+        with path.open("wb") as stream:
+            for start in range(0, size, _BLOCK):
+                stop = min(start + _BLOCK, size)
+                piece = self._resampling.piece(
+                    lambda first, last: _read(part.path, first, last)[None], start, stop, self._num_samples
+                )[0]
+                part.peak = max(part.peak, float(np.abs(piece).max()))
+                piece.tofile(stream)
+        return path
+
+    def _remainder(
+        self, signals: Sequence[Path], reference: Callable[[int, int], np.ndarray], size: int
+    ) -> tuple[Path, float]:
+        """Return a file with what those of ``signals`` leave of the reference, and its peak."""
+        path, peak = self._scratch / "remainder.raw", 0.0
+        with path.open("wb") as stream:
+            for start in range(0, size, _BLOCK):
+                stop = min(start + _BLOCK, size)
+                rest = np.asarray(reference(start, stop), np.float64)
+                for signal in signals:
+                    rest = rest - _read(signal, start, stop)
+                peak = max(peak, float(np.abs(rest).max()))
+                rest.astype(np.float32).tofile(stream)
+        return path, peak
+
+
+def _read(path: Path, start: int, stop: int) -> np.ndarray:
+    return np.fromfile(path, np.float32, stop - start, offset=4 * start)
 
 
 def _entry(part: _Part, file: str, mixture_energy: float | None) -> dict[str, Any]:
@@ -168,7 +241,7 @@ def _entry(part: _Part, file: str, mixture_energy: float | None) -> dict[str, An
         "file": file,
         "active": part.detector.segments(),
         "level_dbfs": decibel(part.detector.active_power()),
-        "peak_dbfs": decibel(part.detector.peak**2),
+        "peak_dbfs": decibel(part.peak**2),
     }
     if mixture_energy is not None:
         entry["level_to_mixture_db"] = decibel(part.detector.energy / mixture_energy) if mixture_energy > 0 else None
@@ -190,12 +263,6 @@ class _told:
             raise DataError(
                 f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder."
             ) from error
-
-
-def _blocks(path: Path) -> Iterator[np.ndarray]:
-    with open(path, "rb") as stream:
-        while len(samples := np.fromfile(stream, np.float32, _BLOCK)):
-            yield samples
 
 
 def write_sources(

@@ -162,7 +162,7 @@ def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:
         folder, file = os.path.split(path)
         stem = os.path.splitext(file)[0]
         is_own = False
-        for number in re.finditer(r"_(?=[0-9]+_)", stem):
+        for number in re.finditer(r"_(?=[0-9]+_|remainder$)", stem):
             record = os.path.join(folder, f"{stem[: number.start()]}.json")
             if record not in listed:
                 try:

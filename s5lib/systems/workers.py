@@ -58,6 +58,10 @@ class Job:
     made_by: str
     """what goes into each JSON about models and settings, as JSON"""
     plugins: tuple[str, ...] = ()
+    sample_rate: str = "model"
+    """of the files: that of the ``"model"``, or the recording's ``"own"``"""
+    remainder: bool = False
+    """whether to write what the sources leave of the reference channel"""
     layout: ChannelLayout | None = None
     """how the recordings' channels become those of the models; None: they must have as many"""
 
@@ -205,14 +209,21 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
         seen = max(seen, stop)
         return samples
 
-    with SourceWriter(task.folder, task.name, system.sample_rate, job.format) as writer:
+    own = job.sample_rate == "own" and recording.info.sample_rate != system.sample_rate
+    written = {"written_rate": recording.info.sample_rate, "written_samples": recording.info.frames} if own else {}
+    with contextlib.ExitStack() as held:
+        writer = held.enter_context(SourceWriter(task.folder, task.name, system.sample_rate, job.format, **written))
         for block in system.stream(read, recording.num_samples, task.labels):
             writer.add(block)
         if not stamp.is_state_of(split_entry(os.path.abspath(task.path))[0]):
             raise DataError(f"{task.path} was changed while it was read. Run again when it is complete.")
+        reference = recording
+        if job.remainder and own:
+            reference = held.enter_context(open_audio(task.path, layout=recording.layout))
         return writer.finish(
             lambda parts: system.in_order(parts, task.labels),
             mixture_energy=energy,
+            reference=(lambda start, stop: reference.read(start, stop)[0]) if job.remainder else None,
             recording=recording_text(task.path),
             recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",

@@ -19,7 +19,7 @@ import soundfile
 import torch
 
 import s5lib
-from s5lib.audio import ChannelLayout
+from s5lib.audio import ChannelLayout, open_audio
 from s5lib.bin.main import main
 from s5lib.errors import DataError
 from s5lib.models import save_checkpoint
@@ -94,11 +94,70 @@ def test_any_format_rate_length_and_both_numbers_of_channels(models, tmp_path, c
     path = record(tmp_path / file, seconds, rate, channels)
     assert main(["infer", path, *models[channels], "--out", str(tmp_path / "out")]) == 0
     found = listed(tmp_path / "out", "a")
-    samples = -(-soundfile.info(path).frames * RATE // rate)
-    labels, waveforms = read_sources(tmp_path / "out", "a", samples)
+    frames = soundfile.info(path).frames
+    labels, waveforms = read_sources(tmp_path / "out", "a", frames)
     assert labels == ["Dog", "Rain"] and np.isfinite(waveforms).all()
-    assert found["recording"] == path and found["duration"] == pytest.approx(samples / RATE, abs=1e-4)
-    assert f"{file}, " in capsys.readouterr().out
+    assert found["recording"] == path and found["duration"] == pytest.approx(frames / rate, abs=1e-4)
+    assert found["sample_rate"] == rate and f"{file}, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 4), (44100, 1), (48000, 2), (22050, 4)])
+def test_sources_and_remainder_are_the_recording(models, tmp_path, rate, channels):
+    path = record(tmp_path / "a.wav", 0.7, rate, channels, subtype="FLOAT")
+    reference = np.atleast_2d(soundfile.read(path, dtype="float32")[0].T).T
+    reference = reference[:, 0] if channels != 2 else reference.mean(1)
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), "--remainder"]) == 0
+    labels, sources = read_sources(tmp_path / "out", "a", len(reference))
+    remainder, written_rate = soundfile.read(tmp_path / "out/a_remainder.wav", dtype="float32")
+    assert labels == ["Dog", "Rain"] and written_rate == rate
+    np.testing.assert_allclose(sources.sum(0) + remainder, reference, atol=1e-6)
+    assert main(["infer", str(tmp_path / "out"), *models[4], "--out", str(tmp_path / "again")]) == 1  # all are its own
+
+
+def test_sample_rate_of_the_models(models, tmp_path):
+    path = record(tmp_path / "a.wav", 0.5, 48000)
+    more = ["--sample_rate", "model", "--remainder"]
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), *more]) == 0
+    _, sources = read_sources(tmp_path / "out", "a", 4000)
+    remainder, rate = soundfile.read(tmp_path / "out/a_remainder.wav", dtype="float32")
+    with open_audio(path, RATE) as audio:
+        np.testing.assert_allclose(sources.sum(0) + remainder, audio.read()[0], atol=1e-6)
+    assert rate == RATE == listed(tmp_path / "out", "a")["sample_rate"]
+
+
+def test_without_out_the_folder_is_called_separated(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record("a.wav", 0.2)
+    assert main(["infer", "a.wav", *models[4]]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "separated"]
+    assert main(["infer", ".", *models[4], "--out", "other"]) == 0  # what is in it is no input
+    assert sorted(path.name for path in (tmp_path / "other").glob("*.json")) == ["a.json"]
+
+
+def test_threshold(models, tmp_path, monkeypatch, capsys):
+    forward = M2DTagger.forward
+    monkeypatch.setattr(M2DTagger, "forward", lambda model, mixture: forward(model, mixture) / 10)  # less sure
+    path, out = record(tmp_path / "a.wav", 0.3), tmp_path / "out"
+    command = ["infer", path, *models[4], "--out", str(out)]
+    assert main([*command, "--threshold", "0.95"]) == 0
+    assert listed(out, "a")["sources"] == [] and listed(out, "a")["made_by"]["calibration"]["threshold"] == 0.95
+    assert main([*command, "--threshold", "0.1"]) == 0
+    assert "the calibration changed" in capsys.readouterr().out and len(listed(out, "a")["sources"]) == 2
+    assert main([*command, "--threshold", "0.1"]) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert main([*command, "--threshold", "0.1", "--labels", "Dog"]) == 1
+    assert "--threshold" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, "--threshold", "40"])
+
+
+def test_mp3_is_to_listen_to(models, tmp_path, capsys):
+    path = record(tmp_path / "a.wav", 0.5, 44100)
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), "--format", "mp3"]) == 0
+    assert soundfile.info(tmp_path / "out/a_0_Dog.mp3").samplerate == 44100
+    path = record(tmp_path / "b.wav", 0.5, 96000)
+    assert main(["infer", path, *models[4], "--out", str(tmp_path / "out"), "--format", "mp3"]) == 1
+    assert "--sample_rate model" in capsys.readouterr().out
 
 
 def test_long_recordings_from_python_are_those_from_files(models, tmp_path):

@@ -91,6 +91,9 @@ class TestStale:
         [
             (["--channel_order", "WXYZ"], "channel order"),
             (["--normalisation", "fuma"], "normalisation"),
+            (["--remainder"], "remainder"),
+            (["--sample_rate", "model"], "sample rate"),
+            (["--threshold", "0.2"], "calibration"),
             (["--channels", "3,1,2,0"], "channels"),
             (["--format", "flac"], "format"),
             (["--window", "3"], "window seconds"),

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torch import nn
 
 from s5lib.data import DataDirectory, Recording
@@ -15,7 +18,7 @@ from s5lib.evaluation.calibration_gain import describe_gain, gain_report
 from s5lib.evaluation.tuning import tune_calibration
 from s5lib.interfaces import ModelConfig
 from s5lib.systems import Calibration, TagThenSeparate
-from s5lib.systems.calibration import calibration_file, decide, find_calibration
+from s5lib.systems.calibration import calibration_file, decide, find_calibration, with_threshold
 
 LABELS, RATE, SAMPLES, SCENES = ["Cough", "Dog", "Speech"], 8000, 800, 24
 CONFIG = ModelConfig(num_classes=3, num_sources=2, num_channels=1, sample_rate=RATE)
@@ -153,6 +156,36 @@ class TestFile:
         with pytest.raises(ConfigError, match="no tagger predicts labels"):
             find_calibration("FILE", None)
         assert find_calibration("auto", None) is None
+
+
+class TestThreshold:
+    SLOTS = np.array([[0.1, 0.35, 0.05, 0.5], [0.6, 0.3, 0.1, 0.0]])
+
+    @pytest.mark.parametrize(
+        ("threshold", "found"), [(0.0, ["Cough", "Dog"]), (0.3, ["Cough", "Dog"]), (0.5, ["Cough"]), (0.7, []), (1, [])]
+    )
+    def test_takes_the_place_of_silence(self, threshold, found):
+        for silence in (-9.0, 0.0, 9.0):
+            decided = decide(self.SLOTS, LABELS, Calibration(silence=silence, threshold=threshold))
+            assert [label for label, _ in decided] == found
+
+    def test_biases_of_classes_choose_and_probabilities_are_the_taggers_own(self):
+        favoured = Calibration(classes=(("Dog", 3.0),), threshold=0.25)
+        assert decide(self.SLOTS, LABELS, favoured) == [("Dog", 0.3), ("Dog", 0.35)]
+
+    @given(arrays(float, (3, 4), elements=st.floats(0, 1)), st.floats(0, 1), st.floats(0, 1))
+    def test_a_higher_one_finds_no_more(self, slots, one, other):
+        low, high = (decide(slots, LABELS, Calibration(threshold=p)) for p in sorted((one, other)))
+        assert set(high) <= set(low) and all(p >= max(one, other) for _, p in high)
+
+    def test_none_changes_nothing(self):
+        assert with_threshold(None, None) is None and with_threshold(Calibration(1.0), None) == Calibration(1.0)
+        assert "threshold" not in Calibration(1.0).as_json() and with_threshold(None, 0.2).as_json()["threshold"] == 0.2
+
+    @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+    def test_is_a_probability(self, threshold):
+        with pytest.raises(ConfigError, match="--threshold"):
+            with_threshold(None, threshold)
 
 
 class TestSearch:

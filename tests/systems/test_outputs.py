@@ -7,11 +7,15 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from s5lib.errors import ConfigError, DataError
-from s5lib.systems import Source
+from s5lib.evaluation.estimate_files import list_estimates
+from s5lib.systems import Source, outputs
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.outputs import SourceWriter, read_sources, write_sources
+from s5lib.systems.records import separate_own_outputs
 from s5lib.systems.streaming import Block
 
 RATE = 8000
@@ -111,3 +115,84 @@ def test_a_damaged_json_is_told(tmp_path, spoil, message):
     (tmp_path / "a.json").write_text(json.dumps(record))
     with pytest.raises(DataError, match=message):
         read_sources(tmp_path, "a", 1000)
+
+
+def tones(rate, samples):
+    """Two sources well below half of any rate used here, so that resampling changes nothing but the rate."""
+    time = np.arange(samples) / rate
+    ramp = np.minimum(1, np.minimum(np.arange(samples), np.arange(samples)[::-1]) / (0.05 * rate))
+    return [(ramp * np.sin(2 * np.pi * f * time)).astype(np.float32) for f in (440, 1100)]
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100, 48000, 96000])
+def test_files_at_another_rate_than_the_sources(tmp_path, rate, monkeypatch):
+    monkeypatch.setattr(outputs, "_BLOCK", 1000)  # pieces join without a seam
+    frames = 3 * rate // 4 + 1
+    with SourceWriter(tmp_path, "a", RATE, written_rate=rate, written_samples=frames) as writer:
+        samples = -(-frames * RATE // rate)
+        sources = [Source(label, 0.5, w) for label, w in zip(("Dog", "Rain"), tones(RATE, samples), strict=True)]
+        writer.add(Block(samples, sources))
+        record = writer.finish()
+    labels, waveforms = read_sources(tmp_path, "a", frames)
+    assert labels == ["Dog", "Rain"] and record["sample_rate"] == rate
+    assert record["duration"] == pytest.approx(frames / rate, abs=1e-4)
+    edge = rate // 10
+    np.testing.assert_allclose(waveforms[:, edge:-edge], np.stack(tones(rate, frames))[:, edge:-edge], atol=0.01)
+    peaks = 20 * np.log10(np.abs(waveforms).max(1))
+    np.testing.assert_allclose([entry["peak_dbfs"] for entry in record["sources"]], peaks, atol=0.01)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rate=st.sampled_from([8000, 11025, 44100, 48000]),
+    format=st.sampled_from(["float", "pcm24", "flac"]),
+    count=st.integers(0, 3),
+    level=st.sampled_from([1e-3, 0.1, 5.0]),
+    frames=st.integers(1, 5000),
+    seed=st.integers(0, 99),
+)
+def test_sources_and_remainder_add_up_to_the_reference(tmp_path, rate, format, count, level, frames, seed):
+    random = np.random.default_rng(seed)
+    reference = (level * random.standard_normal(frames)).astype(np.float32)
+    samples = -(-frames * RATE // rate)
+    with SourceWriter(tmp_path, "a", RATE, format, written_rate=rate, written_samples=frames) as writer:
+        noise = (level * random.standard_normal((count, samples))).astype(np.float32)
+        writer.add(Block(samples, [Source("Dog", 0.5, waveform) for waveform in noise]))
+        record = writer.finish(reference=lambda start, stop: reference[start:stop])
+    _, sources = read_sources(tmp_path, "a", frames)
+    file = record["remainder"]["file"]
+    remainder, written_rate = soundfile.read(tmp_path / file, dtype="float32")
+    assert written_rate == rate and file.startswith("a_remainder.") and file in record["files"]
+    total = sources.sum(0, dtype=np.float64) + remainder / record["gain"]
+    step = 2.0**-23 / record["gain"] * (count + 1) if format != "float" else 0
+    np.testing.assert_allclose(total, reference, atol=1e-6 * max(level, 0.01) * 10 + step)
+    assert np.abs(remainder).max() < 1 or format == "float"  # nothing is clipped
+
+
+def test_a_remainder_is_not_separated_again_and_goes_with_its_recording(tmp_path):
+    with SourceWriter(tmp_path, "a", RATE) as writer:
+        writer.add(Block(1000, two()))
+        writer.finish(reference=lambda start, stop: np.zeros(stop - start))
+    (tmp_path / "b_remainder.wav").write_bytes(b"somebody else's")
+    files = [str(path) for path in tmp_path.glob("*.wav")]
+    others, own = separate_own_outputs(files)
+    assert others == [str(tmp_path / "b_remainder.wav")] and len(own) == 3
+    write_sources(str(tmp_path), "a", two(), RATE)
+    assert not (tmp_path / "a_remainder.wav").exists() and (tmp_path / "b_remainder.wav").exists()
+    estimates = list_estimates(tmp_path, ["a", "b"], ["Dog", "Rain"])
+    assert [file.label for file in estimates["a"]] == ["Dog", "Rain"] and estimates["b"] == []
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 48000])
+def test_mp3_is_of_the_same_length_and_sounds_alike(tmp_path, rate):
+    waves = tones(rate, rate)
+    write_sources(str(tmp_path), "a", [Source("Dog", 1.0, w / 2) for w in waves], rate, "mp3")
+    _, waveforms = read_sources(tmp_path, "a", rate)
+    error = ((waveforms - np.stack(waves) / 2) ** 2).mean()
+    assert 10 * np.log10((np.stack(waves) ** 2).mean() / 4 / error) > 20
+
+
+@pytest.mark.parametrize(("format", "rate"), [("mp3", 96000), ("flac", 768000)])
+def test_a_rate_that_a_format_does_not_have(tmp_path, format, rate):
+    with pytest.raises(DataError, match=f"no {format} file with {rate} Hz.*--sample_rate"):
+        SourceWriter(tmp_path, "a", RATE, format, written_rate=rate)

@@ -8,7 +8,7 @@ import torch
 
 from s5lib.errors import ConfigError, DataError
 from s5lib.interfaces import JointModel, ModelConfig, Separator, Tagger
-from s5lib.systems import Iterative, Joint, TagThenSeparate
+from s5lib.systems import Calibration, Iterative, Joint, TagThenSeparate
 from s5lib.systems.iterative import scaled_by_share
 
 LABELS = ["Bell", "Dog", "Rain"]
@@ -146,6 +146,13 @@ def test_joint_system_gives_its_slots_in_the_order_of_the_labels_without_silence
     np.testing.assert_array_equal(two[0].waveform, -mixture[0])
     one = Joint(ScriptedJoint(logits({SILENCE: 0.7}, {1: 0.6})), LABELS)(mixture, 8000)
     assert [source.label for source in one] == ["Dog"]
+
+
+def test_joint_system_with_a_threshold(mixture):
+    answer = logits({2: 0.35, SILENCE: 0.6}, {0: 0.6})
+    assert [source.label for source in Joint(ScriptedJoint(answer), LABELS)(mixture, 8000)] == ["Bell"]
+    found = Joint(ScriptedJoint(answer), LABELS, calibration=Calibration(threshold=0.3))(mixture, 8000)
+    assert [(source.label, round(source.probability, 2)) for source in found] == [("Bell", 0.6), ("Rain", 0.35)]
 
 
 def test_joint_system_takes_no_labels(mixture):
