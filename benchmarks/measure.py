@@ -1,4 +1,4 @@
-"""Run one function in a process of its own and tell its time and its memory; shared by the benchmarks.
+"""Run one function in its own process and return its time and memory; shared by the benchmarks.
 
 Time is the processor's, of one thread: what would pass on an idle machine, little disturbed by other processes.
 Memory is how far the process's resident size rose above what it was once the inputs were made (only Linux lets the

@@ -94,11 +94,11 @@ class PermutationInvariant(Aligner):
 
 
 class ClassAware(Aligner):
-    """``ca``: by label alone; scores are not used.  Inside a class, at random or in the order given.
+    """``ca``: by label, without scores; at random or in order inside a class.
 
     Args:
-        order: ``"random"``, a mapping drawn anew at each call, as the paper's CA-SDR loss has it; or ``"given"``, the
-            i-th reference of a class with its i-th estimate.
+        order: ``"random"``, drawn at each call like in the paper's CA-SDR loss; or ``"given"``, the i-th reference of a
+            class with its i-th estimate.
         seed: a number, or a ``numpy.random.Generator`` to draw from.
 
     Raises:

@@ -1,7 +1,7 @@
 """Assignment for a batch of tensors, on their device: static shapes, and no value is copied to the host.
 
-That a score is finite is checked where looking costs nothing, on the CPU outside ``torch.compile``.  On a GPU a NaN
-score leaves some permutation inside the allowed pairs, and the caller's loss, gathered from the same values, is NaN.
+Scores are checked to be finite where that is free, on the CPU outside ``torch.compile``.  On a GPU, a NaN score gives
+some allowed permutation, and the caller's loss, gathered from the same values, is NaN.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_batch(score: Tensor, labels: Tensor) -> None:
     """Refuse what is not ``score [B, K, K]`` with integer ``labels [B, K]``, or not finite.
 
     Raises:
-        DataError: says which, with the shape or the place.
+        DataError: one of these, with the shape or the place.
     """
     if score.ndim != 3 or score.shape[1] != score.shape[2] or labels.shape != score.shape[:2]:
         raise DataError(
@@ -48,7 +48,7 @@ def check_batch(score: Tensor, labels: Tensor) -> None:
 
 
 def same_class(labels: Tensor) -> Tensor:
-    """Return ``[B, K, K]``: whether two slots have one class; a silent slot goes with itself alone.
+    """Return ``[B, K, K]``: whether two slots have one class; a silent slot only matches itself.
 
     >>> same_class(torch.tensor([[4, 4, -1]])).int().tolist()
     [[[1, 1, 0], [1, 1, 0], [0, 0, 1]]]

@@ -1,13 +1,12 @@
-"""Calibrate a tagger's decisions: when is a slot silent, which classes are named too often or too seldom?
+"""Calibrate a tagger's decisions about silence and classes.
 
   s5lib calibrate --data_dir data/mini/valid --tagger exp/mini/tagger/model.safetensors \\
       --separator exp/mini/separator/model.safetensors
 
-Tunes a bias of silence and, where that gains more, of single classes, for the CA-PI-SDRi of tagger and separator
-together on a validation set (never on the set that you report), and keeps them beside the tagger, in
-model.calibration.json.  's5lib infer' uses them from then on; '--calibration none' leaves them out.  Says what is
-gained, as measured on recordings that were held out, and whether that can be chance.  Nothing is changed where nothing
-is gained.
+Tunes a bias of silence and, if that gains more, of single classes, for the CA-PI-SDRi of tagger and separator on a
+validation set (never on the set that you report), and writes them to model.calibration.json next to the tagger.
+'s5lib infer' then uses them, unless '--calibration none' is given.  Reports the gain on held-out recordings and
+whether it can be chance; without a gain, nothing is changed.
 """
 
 from __future__ import annotations
@@ -28,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_dir", required=True, help="data directory with references: the validation set")
     parser.add_argument("--tagger", required=True, metavar="FILE", help="checkpoint of the tagger")
     parser.add_argument("--separator", required=True, metavar="FILE", help="checkpoint of the separator")
-    parser.add_argument("--out", metavar="FILE", help="the calibration (default: beside the tagger, where it is found)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="the calibration (default: next to the tagger, where 's5lib infer' finds it)"
+    )
     parser.add_argument("--silence_only", action="store_true", help="try no biases of single classes")
     parser.add_argument("--folds", type=integer(2), default=5, help="of the cross-validation (default: 5)")
     add_shared(parser, "plugin", "ngpu", seed="of the assignment to folds (default: 0)")

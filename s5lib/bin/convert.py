@@ -1,9 +1,9 @@
-"""Turn an official checkpoint into one of s5lib: weights in safetensors, and a header in JSON; no pickle is left.
+"""Convert an official checkpoint to s5lib's format: safetensors with a JSON header, no pickle.
 
   s5lib convert resunetk.ckpt resunetk.safetensors
 
-The model is recognised by the names of its parameters, and nothing in the file is run.  Every command that takes a
-checkpoint takes the official ones too; a converted file loads faster, is smaller and can be shared without worries.
+The model is recognised by its parameter names; no code in the file is run.  All commands accept official checkpoints
+directly; a converted file is smaller, loads faster and is safe to share.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     if target.suffix != ".safetensors":
         raise CheckpointError(f"OUT is {target}; expected a name that ends in .safetensors.")
     if target.exists():
-        raise CheckpointError(f"{target} is there already: delete it, or choose another name.")
+        raise CheckpointError(f"{target} already exists: delete it, or choose another name.")
     model, header = load_official_model(args.source)
     labels = args.labels or header["labels"]
     save_checkpoint(

@@ -1,6 +1,6 @@
-"""Say what is installed, which devices there are, and which plugins or components do not load, and why.
+"""Report installed packages, devices, and plugins or components that do not load, with the reason.
 
-Exits with status 1 when something does not load, so that a script can ask.
+Exits with status 1 if something does not load.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Fetch the DCASE 2026 Task 4 set and complete it with the clips that it takes from FSD50K, EARS and others.
+"""Download the DCASE 2026 Task 4 set and add the clips that come from FSD50K, EARS and others.
 
   s5lib fetch --data_root /data/dcase26 --nj 8
   s5lib fetch --data_root /data/dcase26 --semhear_path /data/BinauralCuratedDataset --ears_path /data/EARS --nj 8
 
-DATA_ROOT gets dev_set/, to train and to score with.  A call that was interrupted goes on where it stopped.  What was
-downloaded may be deleted afterwards.  Before anything is fetched, the room on the disk is checked.
+Writes DATA_ROOT/dev_set, for training and scoring.  Checks disk space first; resumes if interrupted.  The downloaded
+archives may be deleted afterwards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run a system on recordings: which sources are there, and what does each sound like alone?
+"""Separate recordings into labelled sources.
 
   s5lib infer party.wav --tagger exp/mini/tagger/model.safetensors --separator exp/mini/separator/model.safetensors \\
       --out separated
@@ -6,12 +6,11 @@
   s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --remainder --format flac
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
 
-Recordings are of any length and rate, and of any format that libsndfile or, if it is installed, ffmpeg reads.  Each
-source is written as OUT/NAME_I_LABEL.wav and listed in OUT/NAME.json: label, probability, when it is active, how loud
-it is, models and settings.  With --data_dir, OUT gets a folder for each kind of labels.  Recordings that are finished
-already are not done again.
+Recordings may have any length and rate, and any format that libsndfile or (if installed) ffmpeg reads.  Sources are
+written to OUT/NAME_I_LABEL.wav and described in OUT/NAME.json: label, probability, activity, level, models, settings.
+With --data_dir, OUT has a folder for each kind of labels.  Finished recordings are skipped.
 
---system iterative tags the separated sources again and separates them with the labels so found, in rounds.
+--system iterative tags and separates repeatedly.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_dir", help="data directory whose recordings are the input")
     parser.add_argument("--tagger", metavar="FILE", help="checkpoint of the tagger; not needed where labels are given")
     parser.add_argument("--separator", metavar="FILE", help="checkpoint of the separator")
-    parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, in place of the two")
+    parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, instead of both")
     parser.add_argument(
         "--system",
         choices=("tag_separate", "iterative", "joint"),

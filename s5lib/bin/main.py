@@ -1,4 +1,4 @@
-"""``s5lib COMMAND``: finds the command's module, hands it its arguments, shows errors as one message.
+"""``s5lib COMMAND``: imports and runs the command's module, and shows errors as one message.
 
 A command is a module with ``add_arguments(parser)`` and ``run(args)``; its docstring is its help.  Only the module of
 the command that was asked for is imported, so that listing and help need no torch.
@@ -37,7 +37,7 @@ COMMANDS = {
     "fetch": ("s5lib.bin.fetch", "download the DCASE 2026 set and complete it"),
     "validate": ("s5lib.bin.validate", "check a data directory, and fix it"),
     "describe": ("s5lib.bin.describe", "show a model's parameters, operations and speed"),
-    "convert": ("s5lib.bin.convert", "turn an official checkpoint into one of s5lib"),
+    "convert": ("s5lib.bin.convert", "convert an official checkpoint to s5lib's format"),
     "plugins": ("s5lib.bin.plugins", "list components and their options"),
     "new-plugin": ("s5lib.bin.new_plugin", "write a package with a component of your own"),
     "doctor": ("s5lib.bin.doctor", "report what is installed and what does not load"),

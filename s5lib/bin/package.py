@@ -5,8 +5,8 @@
   s5lib package --check Suzuki_NTT_task4_1.zip
   s5lib package --check Suzuki_NTT_task4_1.zip --data_dir data/mini/test
 
-The package is checked against every rule before it is put in its place.  --check lists all violations of anybody's
-package, and unpacks nothing to the disk; the exit status is 1 where there are any.
+The package is checked against every rule before it is moved into place.  --check lists all violations of any package,
+without unpacking it to disk; the exit status is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         if given := [f"--{name}" for name, value in making.items() if value is not None]:
             raise ConfigError(
-                f"--check has no use for {', '.join(given)}: give either --check, or what makes a package."
+                f"--check does not go with {', '.join(given)}: give either --check, or what makes a package."
             )
         violations = check_package(Path(args.check), Rules.of(args.data_dir) if args.data_dir else Rules())
         for violation in violations:

@@ -3,9 +3,9 @@
   s5lib plane --out plane.md \\
     --system tagger_100 separator_50 exp/p/RESULTS_100_50.jsonl exp/p/RESULTS_50.jsonl --system ...
 
---system, once for each: names of its tagger and its separator, its scores with predicted labels, and the separator's
-with oracle labels, as written by 's5lib score'.  Reports how well CA-PI-SDRi follows either axis while the other is
-held fixed, and writes --out, with the picture beside it (.png).
+Give --system once per system: names of tagger and separator, the system's scores with predicted labels, the
+separator's with oracle labels, from 's5lib score'.  Reports how well CA-PI-SDRi follows either axis while the other is
+fixed, and writes --out and a picture next to it (.png).
 """
 
 from __future__ import annotations

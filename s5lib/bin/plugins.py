@@ -1,4 +1,4 @@
-"""List taggers, separators, joint models and aligners, built in or of installed plugins.
+"""List taggers, separators, joint models and aligners, from s5lib and from plugins.
 
 s5lib plugins                       all of them
 s5lib plugins separator             those of one kind

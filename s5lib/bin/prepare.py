@@ -3,10 +3,10 @@
   s5lib prepare --corpus mini --data_dir data/mini --dump_dir dump/mini
   s5lib prepare --corpus dcase26 --data_root /data/dcase26 --data_dir data/dcase26 --dump_dir dump/dcase26
 
-The corpus `mini` is made by the library itself.  Any other one is a folder of the layout of the DCASE 2026 development
-set, with the names of its folders as class labels.  Test mixtures and validation scenes that the corpus brings are
-used; where it has none they are drawn in the paper's proportions (section 4.1): of 5 mixtures, 2 have same-class
-sources (DupSet: 2 or 3 sources), 3 have distinct ones (NoDupSet: 1, 2 or 3).
+The library generates the corpus `mini`.  Any other corpus is a folder in the layout of the DCASE 2026 development set,
+with its folder names as class labels.  If it has no test mixtures or validation scenes, they are drawn in the paper's
+proportions (section 4.1): of 5 mixtures, 2 have same-class sources (DupSet: 2 or 3 sources), 3 have distinct ones
+(NoDupSet: 1, 2 or 3).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", default="mini", help="mini, or a name of your own for the tree at --data_root")
     parser.add_argument("--data_root", help="folder that holds the corpus; of mini: where it is made")
     parser.add_argument("--data_dir", required=True, help="where the data directories are written")
-    parser.add_argument("--dump_dir", required=True, help="where audio that is made is written")
+    parser.add_argument("--dump_dir", required=True, help="where rendered audio is written")
     parser.add_argument(
         "--duration", type=seconds, metavar="SECONDS", help="of a drawn scene (default: the corpus's own, else 10)"
     )

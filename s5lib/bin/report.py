@@ -4,8 +4,8 @@
   s5lib report exp/mini exp/other --title "Two losses"        # side by side
   s5lib report exp/mini/RESULTS_pi.jsonl --data_dir data/mini/test --scenes test_00003
 
-The page needs nothing but itself: pictures and sound are in it, no network is used, and it works without scripts, too.
-What an experiment lacks is left out, with a sentence that says so.
+The page is self-contained, with pictures and sound, uses no network and works without scripts.  Missing parts of an
+experiment are left out with a note.
 """
 
 from __future__ import annotations

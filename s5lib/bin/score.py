@@ -1,11 +1,11 @@
 """Score separated sources: CA-PI-SDRi and its variants, label accuracies, and floors that need no separation.
 
-What 's5lib infer --data_dir' has written:
+Output of 's5lib infer --data_dir':
 
   s5lib score --data_dir data/mini/test --infer_dir exp/mini/infer/test --out exp/mini/RESULTS.md
 
-What any system has written, as files NAME_I_LABEL.wav, against a data directory or a folder that holds
-soundscape/NAME.wav and oracle_target/NAME_I_LABEL.wav:
+Output of any system, as files NAME_I_LABEL.wav, against a data directory or a folder with soundscape/NAME.wav and
+oracle_target/NAME_I_LABEL.wav:
 
   s5lib score --data_dir data/mini/test --estimates separated --out RESULTS.md
   s5lib score --references dev_set/synthesized/test --estimates separated --out RESULTS.md
@@ -14,8 +14,8 @@ Is it better than another system, on the same scenes?
 
   s5lib score --data_dir data/mini/test --infer_dir exp/a/infer/test --compare exp/b/infer/test --out RESULTS.md
 
-Prints the table and writes it to --out, with the scores of each recording beside it (.jsonl).  A mixture without files
-counts as one in which nothing was found.
+Prints the table, writes it to --out, and writes each recording's scores next to it (.jsonl).  A mixture without files
+counts as one without predictions.
 """
 
 from __future__ import annotations

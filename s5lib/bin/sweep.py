@@ -5,9 +5,8 @@
   s5lib sweep plane     --recipe egs/dcase26_s5      # Fig. 5: many systems by accuracy and separation
   s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, refined, one label at a time, joint
 
-'s5lib sweep EXPERIMENT --help' lists the options of each.  Before training, the time it takes is estimated by trials.
-The same command, given again, continues with what is not done yet.  If a run fails, the others go on; the exit status
-is 1.
+'s5lib sweep EXPERIMENT --help' lists an experiment's options.  The training time is estimated by trials first.  The
+same command resumes a sweep.  If a run fails, the others continue; the exit status is then 1.
 """
 
 from __future__ import annotations

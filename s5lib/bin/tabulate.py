@@ -3,8 +3,8 @@
   s5lib tabulate ca_pi=exp/a/RESULTS.jsonl ca_pi=exp/b/RESULTS.jsonl ca=exp/c/RESULTS.jsonl ca=exp/d/RESULTS.jsonl \\
       --figures pi_sdri --out losses.md
 
-NAME=FILE.jsonl: the scores of one run, as written by 's5lib score'; runs of one name differ in their seed.  Writes
---out, and a picture beside it (.png).
+NAME=FILE.jsonl: the scores of one run, from 's5lib score'; runs with one name differ in their seed.  Writes --out and a
+picture next to it (.png).
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
   s5lib validate data/test
   s5lib validate data/test --fix
 
-With --fix lines are sorted, repeated ones and unusable recordings dropped, lengths written anew; the files as they were
-are kept in DIR/.backup, those of later times in DIR/.backup.2 and so on.  Exit status 0: all is well (or was fixed);
-1: something is wrong.
+--fix sorts lines, drops repeated ones and unusable recordings, and rewrites lengths; the original files are kept in
+DIR/.backup, then DIR/.backup.2 and so on.  Exit status 0: no problems, or all fixed; 1: problems.
 """
 
 from __future__ import annotations

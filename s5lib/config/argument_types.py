@@ -1,4 +1,4 @@
-"""Types of command-line values, one per kind: each rejects what no command can use and says what is expected."""
+"""Types of command-line values: each rejects what no command can use and says what is expected."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ positive_int = integer(1)
 process_count = integer(1, 4096)
 """Processes or threads; the limit keeps a typing error from filling the process table."""
 seed = integer(0, 2**32 - 1)
-"""What NumPy and Lightning both take."""
+"""Seeds that both NumPy and Lightning accept."""
 
 
 def typed(annotation: Any) -> Callable[[str], Any]:
-    """Return the type of values that an option is declared with, as a field of a dataclass is.
+    """Return the argparse type for values of a declared type, such as a dataclass field's.
 
     >>> typed(tuple[int, ...])("8,16")
     (8, 16)

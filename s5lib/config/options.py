@@ -18,7 +18,7 @@ from s5lib.untrusted import shown
 __all__ = ["REQUIRED", "Option", "fill", "options_of"]
 
 REQUIRED = inspect.Parameter.empty
-"""The default of an option that has none."""
+"""Stands for the default of a required option."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def options_of(target: type) -> list[Option]:
 
 
 def fill(values: Mapping[str, Any], options: list[Option], owner: str) -> dict[str, Any]:
-    """Return ``values`` converted to the types of ``options``; ``owner`` is who the messages speak of.
+    """Return ``values`` converted to the types of ``options``; ``owner`` is named in messages.
 
     Raises:
         ConfigError: an option is unknown, is missing or has a value of another type.
@@ -99,7 +99,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _strings_below_fields(target: type) -> dict[str, str]:
-    """Read the string literals that stand below fields, base classes first; none where there is no source."""
+    """Read the string literals below fields, base classes first; none without source code."""
     import ast  # only help texts need it
 
     helps = {}

@@ -1,4 +1,4 @@
-"""The argument parser of every command: options from the command line and YAML, wrong ones answered in one line."""
+"""The argument parser of every command: options from the command line and YAML; wrong ones are reported in one line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
         self, args: list[str] | None = None, namespace: Any = None, **more: Any
     ) -> tuple[Any, list[str]]:
         """Look for unknown options first: argparse would complain about what their values leave missing."""
-        if self._subparsers is None:  # with sub-commands, theirs look
+        if self._subparsers is None:  # with sub-commands, their parsers look
             for word in args or []:
                 if word == "--":
                     break

@@ -39,8 +39,8 @@ def describe_type(annotation: Any) -> str:
 def convert(value: Any, annotation: Any) -> Any:
     """Return ``value`` as an instance of ``annotation``.
 
-    Known are int, float, bool, str, Literal, Optional and other unions, tuples and lists of these; a value of any
-    other type has to be an instance of it already.
+    Supports int, float, bool, str, Literal, Optional and other unions, tuples and lists of these; values of any other
+    type must already be instances of it.
 
     >>> convert("1e-3", float), convert("32,64", tuple[int, ...]), convert("none", int | None)
     (0.001, (32, 64), None)

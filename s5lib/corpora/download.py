@@ -95,7 +95,7 @@ def require_space(folder: str | os.PathLike, needed: int, purpose: str) -> None:
 
 
 def with_size(file: RemoteFile) -> RemoteFile:
-    """Ask the server for the size of a file; a server that does not tell leaves it as it is.
+    """Ask the server for the size of a file; if the server does not say, it stays as it is.
 
     Raises:
         DataError: the server does not have the file, or does not answer.

@@ -43,7 +43,7 @@ class Preparation:
     data_dir: Path
     dump_dir: Path
     duration: float | None = None
-    """of drawn scenes, in s; None: the corpus's own where its metadata tell one, else 10"""
+    """of drawn scenes, in s; None: as in the corpus's metadata, else 10"""
     scene_options: dict = field(default_factory=dict)
     """further options of :class:`s5lib.scenes.DrawSettings`, for the scenes drawn here and in training"""
     max_sources: int = 3

@@ -3,7 +3,7 @@
 ::
 
     wav.scp           ID PATH                     the mixtures
-    labels            ID [LABEL LABEL ...]        nothing after the ID: no target.  Not there: nobody knows
+    labels            ID [LABEL LABEL ...]        nothing after the ID: no target.  No such file: unknown
     src1.scp ...      ID PATH                     dry references in the labels' order; only IDs that have so many
     utt2num_samples   ID NUMBER                   length of the mixture
 

@@ -20,7 +20,7 @@ __all__ = ["Aligner", "Assignment"]
 class Assignment:
     """Which estimate belongs to which reference.
 
-    ``pairs`` holds ``(reference, estimate)`` indices, sorted by reference; what is in no pair is unmatched.
+    ``pairs`` holds ``(reference, estimate)`` indices, sorted by reference; the rest is unmatched.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -31,8 +31,8 @@ class Assignment:
 class Aligner(ABC):
     """Chooses pairs of references and estimates; serves the losses and the metrics alike.
 
-    An aligner sees detached scores and labels and gives indices; the caller gathers its live values by them, so that
-    no gradient is lost.
+    An aligner maps detached scores and labels to indices; the caller gathers its live values by them, so that no
+    gradient is lost.
     """
 
     @abstractmethod
@@ -60,7 +60,7 @@ class Aligner(ABC):
         Returns:
             ``[B, K]`` long tensor: the estimate of each reference.
 
-        This plain form calls :meth:`align` per item; an aligner may give a faster one of the same result.
+        This default calls :meth:`align` per item; aligners may override it with a faster equivalent.
         """
         import torch
 

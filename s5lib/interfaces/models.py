@@ -11,14 +11,14 @@ __all__ = ["JointModel", "Model", "Separator", "Tagger"]
 
 
 class Model(nn.Module):
-    """What the three kinds have in common: a configuration, and a choice of the layers that train."""
+    """The common base: a configuration, and the choice of trainable layers."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
 
     def set_trainable(self, layers: str) -> None:
-        """Let only ``layers`` train; what is frozen stays in eval mode, whatever :meth:`train` is called with.
+        """Train only ``layers``; frozen layers stay in eval mode, whatever :meth:`train` is called with.
 
         Every model knows ``"all"``; a model with a pre-trained part names more (M2D: ``"head"``, ``"last2"``).
 
@@ -26,7 +26,7 @@ class Model(nn.Module):
             ConfigError: the model has no such choice.
         """
         if layers != "all":
-            raise ConfigError(f"{type(self).__name__} has no layers {layers!r} to train apart; it knows 'all' alone.")
+            raise ConfigError(f"{type(self).__name__} cannot train layers {layers!r}; it only knows 'all'.")
         self.requires_grad_(True)
 
 
@@ -44,19 +44,19 @@ class Tagger(Model):
 
 
 class Separator(Model):
-    """Gives the sources that a query asks for."""
+    """Extracts the sources of a query."""
 
     def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``.
 
         A query's row is the one-hot vector of the slot's class; a row of zeros is a silent slot, whose waveform is
-        exactly zero.  Rows may be equal: then each slot gives another source of that class.
+        exactly zero.  With equal rows, each slot gives a different source of that class.
         """
         raise NotImplementedError
 
 
 class JointModel(Model):
-    """Gives labels and sources at once."""
+    """Predicts labels and sources together."""
 
     def forward(self, mixture: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``mixture [B, M, T]`` to ``(logits [B, K, C + 1], waveforms [B, K, T])``; class C is silence."""

@@ -1,8 +1,8 @@
 """SDR as a training loss, under any aligner; the paper's CA-PI-SDR, CA-SDR and PI-SDR differ only in the aligner.
 
-How it stays cheap: one pass over the waveforms gives the Gram matrix, from which come all SDRs; the aligner sees these
-and returns indices; the chosen SDRs are already there.  The gradient of a residual's energy, ``2 (e - s)``, is
-written down instead of recorded, so that between forward and backward nothing is kept but the inputs.
+One pass over the waveforms computes the Gram matrix and from it all SDRs; the aligner picks among them.  The gradient
+of a residual's energy, ``2 (e - s)``, is written out instead of recorded by autograd, so that only the inputs are kept
+for the backward pass.
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ class AlignedSDRLoss(nn.Module):
     Finite for every finite input, and so is its gradient: a residual counts at least 1e-10 of the target's energy (an
     SDR of 100 dB, reached by a perfect prediction).  A target that is silent (energy up to 1e-20) although its slot
     has a label has no SDR: it counts as a silent slot.  Sums are taken in float64 from inputs of any float dtype, also
-    under autocast; the result has the prediction's dtype, at least float32.  For K up to 4 no value is read back from
-    a GPU.
+    under autocast; the result has the prediction's dtype, at least float32.  For K up to 4 nothing waits for a GPU.
 
     Raises:
         ConfigError: an option has an unknown value.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Labels: TypeAlias = Sequence[Hashable] | np.ndarray | Tensor
     Waveforms: TypeAlias = np.ndarray | Tensor
     Signals: TypeAlias = Waveforms | Sequence[Waveforms | Sequence[float]]
-    """What users may give: an array or a tensor, or a list of waveforms."""
+    """What users may pass: an array, a tensor, or a list of waveforms."""
 
 __all__ = ["check_energies", "check_plain", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
 
@@ -87,7 +87,7 @@ def check_same_kind(estimated_labels: list[Hashable], reference_labels: list[Has
     """Refuse names on one side with indices on the other: no pair would ever match.
 
     Raises:
-        DataError: says which side has which.
+        DataError: names on one side, indices on the other.
     """
     kinds = [{isinstance(label, str) for label in labels} for labels in (estimated_labels, reference_labels)]
     if all(kinds) and kinds[0].isdisjoint(kinds[1]):
@@ -139,7 +139,7 @@ def checked_waveforms(estimates: Signals, references: Signals, mixture: Signals)
     """Return ``estimates [E, T]``, ``references [R, T]`` and ``mixture [T]``, all arrays or all tensors of one device.
 
     Raises:
-        DataError: a shape, a dtype or a device is not what it must be.
+        DataError: a shape, dtype or device is invalid.
     """
     given = {"estimates": estimates, "references": references, "mixture": mixture}
     values = {name: _stacked(name, value) for name, value in given.items()}

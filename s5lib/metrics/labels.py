@@ -1,4 +1,4 @@
-"""Accuracy of labels alone (arXiv 2601.22504, section 4.2)."""
+"""Accuracy of labels (arXiv 2601.22504, section 4.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["label_accuracy"]
 
 
 def label_accuracy(estimated_labels: Labels, reference_labels: Labels) -> LabelAccuracy:
-    """Compare the labels of one mixture; their order does not matter, their number does, equation (6).
+    """Compare the labels of one mixture as multisets, equation (6).
 
     Args:
         estimated_labels: the labels predicted, one for each source, names or class indices; silence left out.

@@ -1,7 +1,7 @@
 """The metrics as torchmetrics: states that add up over batches and processes, usable in a ``MetricCollection``.
 
-All are updated by one scene or by a batch of fixed slots as in training; in a collection by keywords, since the
-accuracies take labels alone.  Where no scene has a value, ``compute`` gives NaN, since a tensor cannot be None.
+Update them with one scene, or with a batch of fixed slots as in training; use keywords in a collection, since
+accuracies take only labels.  ``compute`` returns NaN if no scene has a value, since a tensor cannot be None.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SERIAL = count()
 def _scenes(
     estimates: Any, estimated_labels: Any, references: Any, reference_labels: Any, mixture: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the scenes of an update: the one given, or those of a batch, without their silent slots."""
+    """Yield the scene of an update, or the scenes of a batch without silent slots."""
     if getattr(mixture, "ndim", 1) < 2:
         yield estimates, estimated_labels, references, reference_labels, mixture
         return
@@ -60,7 +60,7 @@ def _scenes(
 
 
 class _Ratio(Metric):
-    """A sum over scenes divided by another one; what they are, the metrics say."""
+    """A ratio of two sums over scenes, which subclasses define."""
 
     full_state_update = False
     higher_is_better = True
@@ -71,8 +71,8 @@ class _Ratio(Metric):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        # A MetricCollection takes two metrics for one, and updates only the first, if after the first batch their
-        # states have equal names and values: CA-PI-SDRi and CA-SDRi often have.  So no two share a state's name.
+        # A MetricCollection merges metrics whose states have equal names and values after the first batch, as often
+        # CA-PI-SDRi and CA-SDRi, and updates only one of them.  So no two metrics share a state's name.
         serial = next(_SERIAL)
         self._above, self._below = f"above_{serial}", f"below_{serial}"
         for name in (self._above, self._below):

@@ -1,6 +1,6 @@
 """The result of a metric for one scene, and sums of such results.
 
-Results add up to totals that keep counts apart from their ratio, so that no mean of means is taken by mistake:
+Results add up to totals that keep counts instead of ratios, so that no mean of means is taken by mistake:
 accuracies come from summed counts, and a scene without a value is left out of the mean instead of counting 0 dB.
 """
 
@@ -31,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class FalsePrediction:
-    """A reference that was missed (false negative), or an estimate of nothing (false positive)."""
+    """A missed reference (false negative), or an estimate without a reference (false positive)."""
 
     index: int
     """Among the references, or among the estimates."""
@@ -54,7 +54,7 @@ class LabelAccuracy:
     fn: int = 0
     """False negatives: sources that were missed."""
     fp: int = 0
-    """False positives: predictions of nothing."""
+    """False positives: predicted labels without a source."""
     correct: int = 0
     """Mixtures with all labels right, including silent ones found silent."""
     mixtures: int = 0
@@ -91,7 +91,7 @@ class SceneScore:
     """A metric's result for one scene; ``sum(scores)`` or ``a + b`` is a :class:`ScoreTotal`."""
 
     value: float | None
-    """In dB; None where there is no source on either side, which is not 0 dB."""
+    """In dB; None, not 0 dB, without a source on either side."""
     pairs: tuple[Pair, ...] = ()
     tp: int = 0
     fn: int = 0

@@ -21,7 +21,7 @@ __all__ = ["MAX_SDR", "SceneSDR"]
 MAX_SDR = 150.0
 """In dB: about the most that float32 samples can hold; the SDR of a copy of the reference, instead of infinity."""
 
-_CLOSE = 1e-6  # of the energies: of a smaller residual (60 dB), inner products have lost digits that matter
+_CLOSE = 1e-6  # of the energies: for smaller residuals (60 dB), inner products lose digits that matter
 
 
 class SceneSDR:

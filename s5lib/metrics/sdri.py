@@ -1,6 +1,6 @@
 """CA-PI-SDRi and its variants: SDR improvement of labelled sources (arXiv 2601.22504, section 3.3).
 
-They differ in the aligner alone, which chooses the pairs of estimates and references.
+They differ only in the aligner, which pairs estimates with references.
 """
 
 from __future__ import annotations
@@ -37,36 +37,19 @@ def aligned_sdri(
     penalty_fn: Penalty = 0.0,
     penalty_fp: Penalty = 0.0,
 ) -> SceneScore:
-    """Score one scene with any aligner, equations (5) to (12); the other functions are this one with their aligner.
+    """Score one scene with any aligner, equations (5) to (12); see :func:`ca_pi_sdri` for the other arguments.
 
     Args:
-        estimates: ``[E, T]``, one row for each estimated source: an array, a tensor of any device, or a list of
-            waveforms ``[T]``; any float dtype; E may be 0.
-        estimated_labels: E names or class indices.
-        references: ``[R, T]``, the true sources; R may be 0.
-        reference_labels: R names or class indices.
-        mixture: ``[T]``, the mixture's reference channel.
         aligner: ``"ca_pi"``, ``"ca"``, ``"pi"``, a plugin's name, or an aligner.
-        pairing: what the pairs maximise: ``"sdri"`` as in equation (10), or ``"sdr"`` as the public DCASE 2026
-            baseline does, which differs where a class has fewer estimates than references.
-        penalty_fn: P_FN in dB for each missed reference: a number, or a function of its waveform ``[T]``.
-        penalty_fp: P_FP in dB for each estimate of nothing: a number, or a function of its waveform ``[T]``.
-
-    Returns:
-        Value: the mean over pairs and false predictions in dB, None if there is no source on either side.
-
-    Raises:
-        ConfigError: ``pairing`` is unknown, or a penalty is not a finite number.
-        DataError: a shape, a dtype, a number of labels or a sample is not what it must be, or a reference is silent.
     """
     scene = LabelledScene(estimates, estimated_labels, references, reference_labels, mixture)
     return scene.score(aligner, pairing=pairing, penalty_fn=penalty_fn, penalty_fp=penalty_fp)
 
 
 class LabelledScene:
-    """One scene whose SDRs are computed once, for several scores of it: the waveforms are what takes the time.
+    """One scene whose SDRs, which take the time, are computed once for several scores.
 
-    For arguments and errors see :func:`aligned_sdri`.
+    See :func:`ca_pi_sdri` for arguments and errors.
 
     Attributes:
         mixture_sdr: ``[R]``, in dB: the SDR of the mixture against each reference.
@@ -101,7 +84,7 @@ class LabelledScene:
         penalty_fn: Penalty = 0.0,
         penalty_fp: Penalty = 0.0,
     ) -> SceneScore:
-        """Score the scene with an aligner; see :func:`aligned_sdri`."""
+        """Score the scene with an aligner; see :func:`ca_pi_sdri`."""
         if pairing not in ("sdri", "sdr"):
             raise ConfigError(f"pairing is {pairing!r}. {nearest(pairing, ['sdri', 'sdr'])}")
         sdr, reference_labels, estimated_labels = self._sdr, self._reference_labels, self._estimated_labels
@@ -140,7 +123,25 @@ def ca_pi_sdri(
 ) -> SceneScore:
     """CA-PI-SDRi, the metric of DCASE 2026 task 4, of one scene: the best pairs inside each class, equation (12).
 
-    For arguments, result and errors see :func:`aligned_sdri`.
+    Args:
+        estimates: ``[E, T]``, one row for each estimated source: an array, a tensor of any device, or a list of
+            waveforms ``[T]``; any float dtype; E may be 0.
+        estimated_labels: E names or class indices.
+        references: ``[R, T]``, the true sources; R may be 0.
+        reference_labels: R names or class indices.
+        mixture: ``[T]``, the mixture's reference channel.
+        pairing: what the pairs maximise: ``"sdri"`` as in equation (10), or ``"sdr"`` like the public DCASE 2026
+            baseline; they differ where a class has fewer estimates than references.
+        penalty_fn: P_FN in dB for each missed reference: a number, or a function of its waveform ``[T]``.
+        penalty_fp: P_FP in dB for each false positive: a number, or a function of its waveform ``[T]``.
+
+    Returns:
+        The score; its ``value`` is the mean over pairs and false predictions in dB, None without a source on either
+        side.
+
+    Raises:
+        ConfigError: ``pairing`` is unknown, or a penalty is not a finite number.
+        DataError: a shape, dtype, number of labels or sample is invalid, or a reference is silent.
 
     >>> references = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
     >>> estimates = np.array([[0.0, 0.9, 0.0, 0.0], [0.9, 0.0, 0.0, 0.0]])
@@ -176,7 +177,7 @@ def ca_sdri(
     """CA-SDRi, the metric of DCASE 2025 task 4, of one scene: pairs by label alone, meant for distinct labels.
 
     Where a class occurs several times, its sources go together in the order given, or at random (``order="random"``,
-    drawn from ``seed``): that is the ambiguity which CA-PI-SDRi removes.  For the rest see :func:`aligned_sdri`.
+    drawn from ``seed``), an ambiguity that CA-PI-SDRi removes.  See :func:`ca_pi_sdri` for the rest.
 
     >>> references = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     >>> score = ca_sdri(0.9 * references[::-1], ["Cough", "Speech"], references, ["Speech", "Cough"], references.sum(0))

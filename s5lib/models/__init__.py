@@ -1,6 +1,6 @@
 """The models: M2D tagger, ResUNetK and ResUNet separators, their checkpoints.  Importing this package loads no torch.
 
-Models are made by :func:`s5lib.plugins.create`; one file holds one model.
+Create models with :func:`s5lib.plugins.create`; each has its own file.
 """
 
 from typing import TYPE_CHECKING

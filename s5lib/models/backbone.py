@@ -20,7 +20,7 @@ _PARTS = re.compile(r"^(cls_token|pos_embed|norm_stats|patch_embed\.|blocks\.|no
 
 
 def _backbone_state(path) -> dict[str, Tensor]:
-    """Read the encoder's weights; what published files hold beside them (decoder, heads) is left out."""
+    """Read the encoder's weights without the decoder and heads that published files contain."""
     names = {_PREFIX.sub("", name): tensor for name, tensor in read_tensors(path).items()}
     return {name: tensor for name, tensor in names.items() if _PARTS.match(name)}
 
@@ -37,7 +37,7 @@ def is_backbone(path: str | Path) -> bool:
 
 
 def load_backbone(tagger: nn.Module, path: str | Path) -> None:
-    """Give the backbone of an M2D tagger M2D's published weights; the head stays as it is.
+    """Load M2D's published weights into the backbone of an M2D tagger; the head is not changed.
 
     Files without ``norm_stats``, the statistics of the log-mel energies, leave the tagger's own.
 

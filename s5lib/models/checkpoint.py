@@ -41,7 +41,7 @@ FORMAT = 1
 def save_checkpoint(
     path: str | Path, model: nn.Module, kind: str, name: str, distribution: str, version: str, labels: Sequence[str]
 ) -> None:
-    """Write ``model``'s weights and what is needed to build it again.
+    """Write ``model``'s weights and what is needed to rebuild it.
 
     Args:
         path: of the file, ``.safetensors``; folders above it are made, an older file is replaced at the end.
@@ -52,7 +52,7 @@ def save_checkpoint(
         labels: of the classes, in the order of their indices.
 
     Raises:
-        CheckpointError: ``labels`` are not as many as the model has classes, or the file cannot be written.
+        CheckpointError: the number of ``labels`` differs from the number of classes, or the file cannot be written.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
     config: Any = model.config
@@ -106,7 +106,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is no safetensors file, or is damaged ({error}).") from error
+        raise CheckpointError(f"{path} is not a safetensors file, or is damaged ({error}).") from error
     if "s5lib" not in metadata:
         raise CheckpointError(
             f"{path} is a safetensors file, but has no s5lib header: 's5lib convert {path} OUT' makes a checkpoint of "
@@ -192,7 +192,7 @@ def model_labels(path: str | Path) -> list[str]:
 
 
 def _refuse_files(options: Sequence[Option], header: Mapping[str, Any], path: str | Path) -> None:
-    """A header is data from anybody: no option of it may make a component read a file of this machine."""
+    """Refuse options in a header, which is untrusted, that would make a component read a file of this machine."""
     for option in options:
         value = header["config"].get(option.name)
         if option.names_file and value and not (isinstance(value, str) and re.fullmatch("[A-Za-z0-9+/]+=*", value)):

@@ -51,5 +51,5 @@ def check_query(query: Tensor, batch: int, config: ModelConfig, values: bool = T
         classes = row.nonzero().flatten().tolist()
         raise DataError(
             f"query of slot {slot} (batch item {item}) has values {row[classes].tolist()} for classes {classes}; "
-            "expected a single 1, or zeros for a silent slot. Give each source a slot of its own."
+            "expected a single 1, or zeros for a silent slot. Give each source its own slot."
         )

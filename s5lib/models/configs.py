@@ -76,7 +76,7 @@ class M2DConfig(ModelConfig):
     dropout: float = 0.0
     """Probability of dropout before each of the head's layers, in training."""
     input_channels: int | None = None
-    """How many of the mixture's channels are listened to, the first ones; 1: the reference channel; None: all."""
+    """Number of the mixture's channels to use, from the first; 1: the reference channel; None: all."""
 
     def __post_init__(self):
         _require_positive(
@@ -129,7 +129,7 @@ class M2DConfig(ModelConfig):
 
 @dataclass(frozen=True)
 class ResUNetConfig(ModelConfig):
-    """Options of the separator :class:`s5lib.models.resunet.ResUNet`, which is asked for one label at a time.
+    """Options of the separator :class:`s5lib.models.resunet.ResUNet`, queried one label at a time.
 
     >>> ResUNetConfig(n_fft=1000)
     Traceback (most recent call last):
@@ -145,7 +145,7 @@ class ResUNetConfig(ModelConfig):
     condition_size: int = 512
     """Width of the query's embedding."""
     query: Literal["onehot", "text"] = "onehot"
-    """What a label is to the network: a number, or its text (needs sentencepiece), so that labels can be added."""
+    """Whether a label is a number, or its text (needs sentencepiece), so that labels can be added."""
     labels: tuple[str, ...] = ()
     """Of the classes, for ``query=text``; a recipe fills them in from the corpus."""
     text_size: int = 64
@@ -156,7 +156,7 @@ class ResUNetConfig(ModelConfig):
 
     @property
     def query_size(self) -> int:
-        """Width of what the network gets for one slot."""
+        """Width of the network's input for one slot."""
         return self.text_size if self.query == "text" else self.num_classes
 
     def __post_init__(self):
@@ -202,11 +202,11 @@ class ResUNetConfig(ModelConfig):
 
 @dataclass(frozen=True)
 class ResUNetKConfig(ResUNetConfig):
-    """Options of the separator :class:`s5lib.models.resunetk.ResUNetK`, which is asked for all labels at once."""
+    """Options of the separator :class:`s5lib.models.resunetk.ResUNetK`, queried by all labels at once."""
 
     slot_order: Literal["class", "given"] = "class"
-    """How the network sees a query's slots: sorted by class, so that a set of labels is one question, answered the same
-    in whatever order it is asked; or as they are given, as the official checkpoint was trained."""
+    """The order in which the network sees a query's slots: sorted by class, so that the answer does not depend on their
+    order; or as given, like in the training of the official checkpoints."""
 
     def __post_init__(self):
         super().__post_init__()

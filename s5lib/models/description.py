@@ -20,12 +20,12 @@ _RUNS = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What one forward pass of a model costs."""
+    """The cost of one forward pass of a model."""
 
     trainable: int
-    """Number of parameters that train."""
+    """Number of trainable parameters."""
     frozen: int
-    """Number of parameters that do not."""
+    """Number of frozen parameters."""
     bytes: int
     """Size of parameters and buffers."""
     macs: int
@@ -37,7 +37,7 @@ class Cost:
 
     @property
     def real_time_factor(self) -> float:
-        """Time of computing over duration; below 1 is faster than the recording sounds."""
+        """Computing time divided by duration; below 1 is faster than real time."""
         return self.elapsed / self.seconds
 
 

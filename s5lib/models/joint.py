@@ -1,9 +1,8 @@
 """A joint model: the separators' residual U-Net without a query, and a label for each of its slots.
 
-Which slot gives which source is open, and the training has to allow it (permutation-invariant training, Yu et al.,
-https://arxiv.org/abs/1607.00325).  A label is read off the separated slot itself, beside the mixture, so that what a
-slot sounds like and what it is called cannot come apart; the labels' gradient reaches the separation, too, which is
-what teaches a slot that has no source to be silent.
+Slots may give the sources in any order, which needs permutation-invariant training (Yu et al.,
+https://arxiv.org/abs/1607.00325).  A label is predicted from the separated slot and the mixture, so that sound and
+label belong together; the labels' gradient also reaches the separation and teaches slots without a source to be silent.
 """
 
 from __future__ import annotations

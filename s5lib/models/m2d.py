@@ -1,7 +1,7 @@
 """The paper's tagger: an M2D backbone on every channel, then a head with one softmax output per slot (section 3.1).
 
 The channels are folded into the batch; their features, averaged over time, are put side by side for the head.  Give it
-the published weights of M2D (:func:`s5lib.models.load_backbone`) unless the data are plenty: it is pre-trained.
+the published weights of M2D (:func:`s5lib.models.load_backbone`) unless there are plenty of data.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class TrackHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``[B, features]`` to logits ``[B, num_sources, num_outputs]``."""
         norm = self.m2d_out_norm
-        if self.training and len(features) == 1:  # one example has no variance: an epoch's last batch must not stop it
+        if (
+            self.training and len(features) == 1
+        ):  # one example has no variance; the last batch of an epoch must not fail
             x = F.batch_norm(features, norm.running_mean, norm.running_var, eps=norm.eps)
         else:
             x = norm(features)
@@ -101,13 +103,13 @@ class M2DTagger(Tagger):
         return self.classify(self.features(mixture))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Map what :meth:`features` gives to ``logits [B, K, C + 1]``."""
+        """Map the output of :meth:`features` to ``logits [B, K, C + 1]``."""
         return self.head(features)
 
     def set_trainable(self, layers: str) -> None:
-        """Make ``layers`` train: ``"head"``, ``"lastN"`` (head, last N blocks, final normalisation) or ``"all"``.
+        """Train only ``layers``: ``"head"``, ``"lastN"`` (head, last N blocks, final normalisation) or ``"all"``.
 
-        What is frozen stays in eval mode, whatever :meth:`train` is called with, and its gradients are not computed.
+        Frozen layers stay in eval mode, whatever :meth:`train` is called with, and get no gradients.
 
         Raises:
             ConfigError: ``layers`` is none of these.

@@ -4,8 +4,8 @@ With a network output ``(a, b, c)`` for each bin, the mixture's bin is multiplie
 angle of ``tanh(b) + i tanh(c)`` (Kong et al., "Decoupling magnitude and phase estimation with deep ResUNet for music
 source separation", https://arxiv.org/abs/2109.05418, section 3).
 
-The gradient is written out: it needs the network's output alone, where automatic differentiation would keep ten
-tensors of that size; these would be a good part of the time and the memory of a training step.
+The gradient is written out, from the network's output alone; automatic differentiation would keep ten tensors of that
+size, a good part of a training step's time and memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The checkpoints of the public DCASE 2026 Task 4 baseline: ``resunetk.ckpt``, ``m2dat_1c.ckpt``, ``m2dat_4c.ckpt``.
 
-They are recognised by the names of their parameters, and the sizes are read off the shapes.  What the networks compute
-but never train (transforms), and what they hold but never use, is left out.
+They are recognised by their parameter names; sizes follow from the shapes.  Fixed transforms and unused weights are
+left out.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _tagger_config(state: Mapping[str, Tensor]) -> M2DConfig:
 
 
 def _count(names: Iterable[str], pattern: str) -> int:
-    """Return how many blocks there are; their numbers say nothing, since a file may leave a billion out."""
+    """Return the number of blocks, by counting them: a file may skip a billion numbers."""
     return len({found[1] for found in (re.match(pattern, name) for name in names) if found})
 
 

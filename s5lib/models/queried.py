@@ -101,7 +101,7 @@ class QueriedUNet(Separator):
             self.text.set_labels(labels)
 
     def query_vectors(self, query: Tensor) -> Tensor:
-        """Map one-hot rows ``[B, K, C]`` to what the network gets for each slot, ``[B, K, config.query_size]``."""
+        """Map one-hot rows ``[B, K, C]`` to the network's input for each slot, ``[B, K, config.query_size]``."""
         return query if self.text is None else self.text(query)
 
     def separate_slots(self, mixture: Tensor, vectors: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""ResUNet: the residual U-Net asked for one label at a time (Kong et al., https://arxiv.org/abs/2305.07447).
+"""ResUNet: the residual U-Net queried by one label at a time (Kong et al., https://arxiv.org/abs/2305.07447).
 
 Slots of the same class get the same waveform, because nothing distinguishes them; :mod:`s5lib.models.resunetk`, which
 sees the whole query, solves this.  For comparison, and for data where no two sources share a class.
@@ -16,7 +16,7 @@ __all__ = ["ResUNet"]
 
 
 class ResUNet(QueriedUNet):
-    """Gives each slot's source in a pass of its own, all of them as one batch."""
+    """Extracts each slot's source in its own pass, all passes in one batch."""
 
     def __init__(self, config: ResUNetConfig):
         super().__init__(config, slots=1)

@@ -1,6 +1,6 @@
-"""The paper's separator (section 3.2): a residual U-Net that is asked for all labels at once.
+"""The paper's separator (section 3.2): a residual U-Net queried by all labels at once.
 
-Slots may ask for the same class; which of that class's sources each gives is then open, and the loss has to allow it
+Slots with the same class give its sources in any order, which the loss must allow
 (:class:`s5lib.losses.AlignedSDRLoss`).
 
 The network sees the slots sorted by class (:mod:`s5lib.models.slots`), which takes far less training; for numbers see
@@ -20,7 +20,7 @@ __all__ = ["ResUNetK"]
 
 
 class ResUNetK(QueriedUNet):
-    """Gives all sources of a query in one pass; parameter names are those of the official checkpoint."""
+    """Extracts all sources of a query in one pass; parameter names are those of the official checkpoint."""
 
     config: ResUNetKConfig
 

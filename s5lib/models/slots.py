@@ -1,6 +1,6 @@
 """Slots in the order of their classes: for networks whose slots are numbered, although a query's labels are a set.
 
-Shown the labels in any order, such a network has up to K! questions to learn where it needs but one.
+With labels in arbitrary order, such a network would have to learn up to K! queries instead of one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def sort_slots(query: Tensor, places: Tensor | None = None) -> tuple[Tensor, Ten
 
     Args:
         query: one-hot rows, zeros for a silent slot.
-        places: ``[C]`` integers from 0 to C - 1, where a class comes if not by its number.
+        places: ``[C]`` integers from 0 to C - 1, the place of each class; by default its number.
 
     >>> import torch
     >>> query = torch.eye(3)[[2, 0, 2]][None]

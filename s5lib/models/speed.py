@@ -1,10 +1,9 @@
 """Optional ways to make a model faster; those without a price are always on.
 
 Always on, because the values are the same: one Fourier transform for all channels, fused attention, normalisations
-folded where they are fixed; on the CPU, channels last and Winograd's convolutions for wide layers.  By choice:
-bfloat16, which rounds (below 1 % of the output) and pays off only where the hardware has matrix units for it;
-torch.compile, which takes a minute at the start and a C++ compiler on the CPU; and keeping freed memory, which concerns
-the whole process.
+folded if they are fixed; on the CPU, channels last and Winograd's convolutions for wide layers.  Optional: bfloat16,
+which rounds (below 1 % of the output) and only pays off with matrix units; torch.compile, which takes a minute at the
+start and, on the CPU, a C++ compiler; and keeping freed memory, which concerns the whole process.
 """
 
 from __future__ import annotations
@@ -70,9 +69,8 @@ def _tell_if_slow() -> None:
 def keep_freed_memory() -> bool:
     """Let the process keep the memory of freed tensors for the next ones; return whether the system can do that.
 
-    By default glibc gives a large tensor's memory back when it is freed, and the system then has to clear every page of
-    the next one: up to half of the time of an operation that does little with it.  For programs that run models again
-    and again on the CPU; elsewhere than on Linux with glibc nothing happens.
+    By default, glibc returns a freed tensor's memory, and the system clears every page of the next one, up to half of
+    the time of a cheap operation.  For programs that run models repeatedly on the CPU; does nothing without glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -44,7 +44,7 @@ def _sentencepiece():
 
 
 def train_tokenizer(labels: Sequence[str]) -> str:
-    """Return a tokenizer of the labels' pieces, base64: it cuts any other text too, down to bytes where it must.
+    """Return a tokenizer of the labels' pieces in base64; it also splits any other text, down to bytes if needed.
 
     Raises:
         ConfigError: sentencepiece is not installed.
@@ -66,7 +66,7 @@ def train_tokenizer(labels: Sequence[str]) -> str:
 
 
 class LabelText(nn.Module):
-    """Query vectors from one-hot rows, by way of the labels' pieces."""
+    """Maps one-hot rows to query vectors through the labels' pieces."""
 
     shares: Tensor
     places: Tensor

@@ -38,7 +38,9 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is no safetensors file, or is damaged ({printable(str(error))}).") from error
+            raise CheckpointError(
+                f"{path} is not a safetensors file, or is damaged ({printable(str(error))})."
+            ) from error
     content = unpickle(path)
     for name in _NESTS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):

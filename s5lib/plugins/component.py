@@ -165,7 +165,7 @@ def check_capabilities(
         duplicate_labels: whether several sources of one class have to be distinguished.
 
     Raises:
-        ConfigError: the component cannot do it; the message has what it supports and what is asked.
+        ConfigError: the component does not support a size.
     """
     can, who = component.spec.capabilities, f"{kind} {_short_name(component)}"
     if num_sources is not None and can.max_sources is not None and num_sources > can.max_sources:
@@ -176,7 +176,7 @@ def check_capabilities(
         raise ConfigError(f"{who} works at {_either(can.sample_rates)} Hz, the recipe has {sample_rate} Hz.")
     if duplicate_labels and not can.duplicate_labels:
         raise ConfigError(
-            f"{who} does not tell sources of one class apart, but the recipe has scenes with several. "
+            f"{who} does not separate sources of one class, but the recipe has scenes with several. "
             "Choose another one, or leave such scenes out."
         )
 

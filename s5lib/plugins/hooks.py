@@ -1,7 +1,7 @@
 """The hooks that a plugin may implement, as functions of these names in its module.  All return a list of specs.
 
-A plugin needs no decorator: every function whose name starts with ``s5lib_`` is taken as a hook, so that a misspelt
-one is found instead of being passed over in silence.
+A plugin needs no decorator: every function named ``s5lib_*`` counts as a hook, so that misspelt ones are reported
+instead of ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Specifications:
 
     @_hookspec
     def s5lib_joint_models(self) -> list[ComponentSpec]:
-        """List models that give labels and sources at once."""
+        """List models that predict labels and sources together."""
         raise NotImplementedError
 
     @_hookspec

@@ -26,7 +26,7 @@ _log = logging.getLogger("s5lib.plugins")
 
 @dataclass
 class Plugin:
-    """One plugin: where it comes from and, once loaded, what it gives or why it does not load."""
+    """One plugin: its origin and, once loaded, its components or why it does not load."""
 
     namespace: str
     source: str

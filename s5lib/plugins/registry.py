@@ -1,7 +1,7 @@
 """Finds components by kind and name among built-ins, installed plugins and those named by the user.
 
-Installed plugins are only imported when they are needed: the name of a built-in asks none of them, ``acme/bsrnn`` asks
-those called acme, and only a bare name that no built-in has, or a listing, asks all.
+Installed plugins are imported only when needed: none for a built-in's name, those called acme for ``acme/bsrnn``, and
+all for a listing or for a bare name that no built-in has.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENTRY_POINT_GROUP = "s5lib"
 PLUGINS_VARIABLE = "S5LIB_PLUGINS"
 """Names plugins for this process and its children, separated as in PATH; :func:`register_plugin` adds to it."""
 DISABLE_AUTOLOAD = "S5LIB_DISABLE_PLUGIN_AUTOLOAD"
-"""Set to anything but 0 or nothing, installed plugins are left alone; those named explicitly still load."""
+"""If set and not 0, installed plugins are ignored, except those named explicitly."""
 
 
 class Registry:

@@ -11,7 +11,7 @@ __all__ = ["ShapeGuard"]
 class ShapeGuard:
     """A forward hook; compares the output's shapes with the contract in :mod:`s5lib.interfaces.models`.
 
-    Only shapes are looked at, which the host knows without waiting for a device.
+    Only shapes are checked, which the host knows without waiting for a device.
     """
 
     def __init__(self, owner: str, kind: str, config: ModelConfig):

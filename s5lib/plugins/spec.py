@@ -24,7 +24,7 @@ _REFERENCE = re.compile(r"[^\W\d][\w.-]*:[^\W\d]\w*")  # package.module:Class
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a component can do; ``None`` is "any".  The recipe asks before it loads weights or data."""
+    """What a component supports; ``None`` is "any".  Checked before weights or data are loaded."""
 
     max_sources: int | None = None
     """The most slots K that the component can be built with."""
@@ -35,9 +35,9 @@ class Capabilities:
     sample_rates: tuple[int, ...] | None = None
     """The sampling rates that it accepts, in Hz."""
     within_class: bool = True
-    """Of an aligner: whether it only pairs equal labels."""
+    """Aligners: whether only equal labels are paired."""
     optimal: bool = True
-    """Of an aligner: whether no other choice has a larger sum of scores."""
+    """Aligners: whether the sum of scores is always the largest possible."""
 
     def __post_init__(self):
         if self.max_sources is not None and self.max_sources < 1:
@@ -58,7 +58,7 @@ class ComponentSpec:
     'bsrnn'
 
     Raises:
-        ValueError: a name or reference is not of the form that it must have, or the contract is a newer one.
+        ValueError: a malformed name or reference, or a newer version of the contract.
     """
 
     name: str

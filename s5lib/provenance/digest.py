@@ -1,4 +1,4 @@
-"""What tells one file from another: the SHA-256 of its content.
+"""Identifies files by the SHA-256 of their content.
 
 A file is read once.  Its digest is kept with the state that the file system reports (size, times of change of content
 and of entry, inode); as long as that state is the same, the file is not read again.  The time of change of the entry

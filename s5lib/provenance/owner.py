@@ -40,7 +40,7 @@ class Owner:
 
     @property
     def is_local(self) -> bool:
-        """Whether this machine can tell if the process runs."""
+        """Whether this machine can see if the process runs."""
         return self.machine == _machine()
 
     @property

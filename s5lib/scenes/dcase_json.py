@@ -85,7 +85,7 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
         if direct is not None:
             direct = _numbers(direct, 2, 1e4) or arguments.reject("direct_range_ms", "[before, after] in ms")
     if room is None and not groups[2]:
-        scene.fail("neither a room nor 'bg_events'; nothing tells how many channels the scene has")
+        scene.fail("neither a room nor 'bg_events'; the number of channels is unknown")
     targets, interferences, noises = groups
     return SceneDescription(duration, int(rate), ref_db, targets, interferences, noises, room, direct)
 

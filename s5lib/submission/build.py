@@ -34,8 +34,8 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         rules: with the names of the evaluation set's recordings: each has to be in ``infer_dir``.
 
     Raises:
-        ConfigError: ``name`` is none that a package has.
-        DataError: a recording or a file is missing, was made by another system, or is against the rules.
+        ConfigError: ``name`` is not a valid package name.
+        DataError: a recording or file is missing, was made by another system, or violates a rule.
     """
     if not NAME_PATTERN.fullmatch(name):
         raise ConfigError(
@@ -127,7 +127,7 @@ def _count_parameters(made_by: dict) -> int:
     """Return the number of parameters of all models.
 
     Raises:
-        DataError: a model's file is not the one any more that made the estimates.
+        DataError: a model's file has changed since it made the estimates.
         CheckpointError: it cannot be loaded.
     """
     from s5lib.models import load_model
@@ -136,7 +136,7 @@ def _count_parameters(made_by: dict) -> int:
     for kind, model in made_by["models"].items():
         path = Path(model["file"])
         if not path.is_file():
-            raise DataError(f"the {kind} {path}, whose parameters have to be counted, is not there any more.")
+            raise DataError(f"the {kind} {path}, whose parameters have to be counted, no longer exists.")
         if file_digest(path) != model["sha256"]:
             raise DataError(f"the {kind} {path} has changed since the inference: run the inference again.")
         count += sum(parameter.numel() for parameter in load_model(path)[0].parameters())

@@ -17,14 +17,14 @@ from s5lib.untrusted import is_number, parse_json
 
 __all__ = ["check_package"]
 
-_CLIPPED_RUN = 3  # so many samples in a row at full scale are no chance
+_CLIPPED_RUN = 3  # this many samples in a row at full scale mean clipping
 _EVAL, _DEV = "eval_results.json", "dev_set_test_results.json"
 
 
 def check_package(path: str | Path, rules: Rules | None = None) -> list[Violation]:
-    """Return everything in the zip file ``path`` that is against the rules, nothing where all is well.
+    """Return all violations in the zip file ``path``.
 
-    Whatever the file holds: nothing is written to the disk, and no more is read than a package can have.
+    Nothing is written to disk, and no more is read than a valid package can have.
     """
     return _Check(Package(path), rules or Rules()).run()
 
@@ -52,7 +52,7 @@ class _Check:
         name = self.package.path.name
         if self.package.path.suffix != ".zip" or not NAME_PATTERN.fullmatch(self.folder):
             self.report(
-                name, "is no name of a package; expected AUTHOR_AFFILIATION_task4_N.zip, such as Suzuki_NTT_task4_1.zip"
+                name, "is not a package name; expected AUTHOR_AFFILIATION_task4_N.zip, such as Suzuki_NTT_task4_1.zip"
             )
 
     def _check_members(self) -> set[str]:
@@ -222,7 +222,7 @@ class _Check:
 
 
 def _clipped(samples: np.ndarray) -> int | None:
-    """Return where samples stay at full scale for a while; None where they do not."""
+    """Return where several samples in a row are at full scale; None if nowhere."""
     full = np.concatenate([[0], (np.abs(samples) >= 1 - 2**-14).astype(int), [0]])
     edges = np.flatnonzero(np.diff(full)).reshape(-1, 2)
     long = edges[(edges[:, 1] - edges[:, 0]) >= _CLIPPED_RUN]

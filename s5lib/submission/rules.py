@@ -51,7 +51,7 @@ CHALLENGE_LABELS = (
 
 @dataclass(frozen=True)
 class Violation:
-    """Something in a package that is against the rules."""
+    """A violation of the rules."""
 
     where: str
     """file or entry"""

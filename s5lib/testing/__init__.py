@@ -10,7 +10,7 @@ or as one test per check in pytest::
     def test_contract(check):
         check()
 
-Models are built small (a quarter of a second of three sources), with the options that are given.
+Models are built small (a quarter of a second of three sources), with the given options.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _ALIGNER_CHECKS = (
 
 
 def check_tagger(component: str | Component, **options: Any) -> Report:
-    """Check a tagger; ``options`` are its own, and sizes such as ``num_sources`` where the usual ones do not suit.
+    """Check a tagger; ``options`` are its options, or sizes such as ``num_sources`` if the defaults do not suit.
 
     Raises:
         ConformanceError: any check failed; the message is the report.
@@ -89,7 +89,7 @@ def check_joint_model(component: str | Component, **options: Any) -> Report:
 
 
 def check_aligner(component: str | Component, **options: Any) -> Report:
-    """Check an aligner against all assignments there are; see :func:`check_tagger`.
+    """Check an aligner against all possible assignments; see :func:`check_tagger`.
 
     >>> print(check_aligner("ca_pi"))
     aligner ca_pi: 7 checks passed, 0 skipped, 0 failed

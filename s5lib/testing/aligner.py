@@ -84,7 +84,7 @@ def check_against_all_assignments(subject: AlignerSubject) -> None:
 
 
 def check_tensors(subject: AlignerSubject) -> None:
-    """A torch tensor that needs a gradient gives the same as the numpy array of its values, and stays as it was."""
+    """A tensor that requires a gradient gives the same result as an array, and is not changed."""
     import torch
 
     for score, references, estimates in subject.scenes():

@@ -1,4 +1,4 @@
-"""Checks that what a component declares is true: its options, its numbers of sources and channels, its rates."""
+"""Checks a component's declarations: its options, numbers of sources and channels, sampling rates."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def check_odd_lengths(subject: Subject) -> None:
 
 
 def check_batch_invariance(subject: Subject) -> None:
-    """An item gives the same in a batch as alone."""
+    """An item gives the same result alone and in a batch."""
     model, mixture = subject.model(), subject.mixture(3)
     together = subject.infer(model, mixture)
     for item in range(3):
@@ -44,7 +44,7 @@ def check_batch_invariance(subject: Subject) -> None:
 
 
 def check_repeatable(subject: Subject) -> None:
-    """In eval mode the same input gives the same output, and is left as it was."""
+    """In eval mode, equal inputs give equal outputs and are not changed."""
     model, mixture, query = subject.model(), subject.mixture(), subject.query()
     before = mixture.clone(), query.clone()
     first = subject.infer(model, mixture, query)
@@ -86,7 +86,7 @@ def check_duplicate_labels(subject: Subject) -> None:
     require(bool(waveforms.isfinite().all()), "waveforms are not finite for equal labels")
     if not subject.component.spec.capabilities.duplicate_labels:
         return
-    if torch.equal(waveforms[:, 0], waveforms[:, 1]):  # as they may at the start, if a last layer starts at zero
+    if torch.equal(waveforms[:, 0], waveforms[:, 1]):  # as they may at first, if a last layer starts at zero
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(2)
             for parameter in model.parameters():

@@ -16,7 +16,7 @@ class Skipped(Exception):
 
 
 class ConformanceError(AssertionError):
-    """A component does not keep its contract; the message has every check that failed."""
+    """A component breaks its contract; the message lists every failed check."""
 
 
 def require(holds: bool, message: str) -> None:

@@ -27,7 +27,7 @@ class Subject:
     Args:
         kind: ``tagger``, ``separator`` or ``joint_model``.
         component: its name, or what :func:`s5lib.plugins.find` returns.
-        options: of the component, also ``num_sources`` and the other sizes where the usual ones do not suit.
+        options: of the component, also ``num_sources`` and other sizes if the defaults do not suit.
     """
 
     def __init__(self, kind: str, component: str | Component, options: dict[str, Any]):
@@ -41,7 +41,7 @@ class Subject:
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """The options that models are built with: three sources of four channels at 32 kHz where it can do that."""
+        """The options that models are built with: three sources, four channels and 32 kHz if supported."""
         can = self.component.spec.capabilities
         sizes = {
             "num_classes": CLASSES,

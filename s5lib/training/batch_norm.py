@@ -1,9 +1,9 @@
-"""Batch normalisation by the mixtures of a whole step, however many processes share it.
+"""Batch normalisation over the mixtures of a whole step, on any number of processes.
 
-Each process by itself would normalise by its own mixtures, so that the same step gives other gradients on two devices
-than on one.  Here sums are added up over the processes, in the forward pass and (as they depend on all mixtures) in the
-backward pass: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167, with the batch being the step's.
-torch.nn.SyncBatchNorm does the same, on GPUs alone and not for layers that extend batch normalisation.
+If each process normalised over its own mixtures, a step would have other gradients on two devices than on one.  Here
+sums are added up over the processes, in the forward pass and (as they depend on all mixtures) in the backward pass, as
+in Ioffe and Szegedy, https://arxiv.org/abs/1502.03167, with the step as the batch.  torch.nn.SyncBatchNorm does the
+same, but only on GPUs and not for layers that extend batch normalisation.
 """
 
 from __future__ import annotations

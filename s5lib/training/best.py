@@ -26,7 +26,7 @@ class BestWeights(lightning.Callback):
         folder: for the files, ``step_N.safetensors``.
         monitor: name of the validation's figure.  Larger is better, except for ``valid_loss``.
         keep: how many.
-        patience: validations in a row without a new best one, after which the run ends; 0: it does not.
+        patience: validations in a row without a new best one after which the run ends; 0: never.
     """
 
     def __init__(self, folder: Path, monitor: str, keep: int, patience: int = 0):
@@ -102,5 +102,5 @@ def _name(step: int) -> str:
 
 
 def _order(value: float) -> float:
-    """What is not a number is worse than any."""
+    """NaN is worse than any number."""
     return math.inf if math.isnan(value) else value

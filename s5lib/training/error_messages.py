@@ -1,7 +1,7 @@
 """Errors around a run, as messages for the person who has to fix them.
 
-Memory, disk, recordings and the processes that mix scenes fail with errors of the libraries that noticed; here they
-become one message: what happened, which option or file it is about, and what is kept of the work.
+Failures of memory, disk, recordings and data workers surface as errors of various libraries; here each becomes one
+message: what happened, which option or file is concerned, and which progress is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def in_plain_words(settings: TrainSettings, resume_file: Path, on_gpu: bool) -> 
 
     Args:
         settings: of the run, for what to lower.
-        resume_file: what the same command goes on from, if there is one by then.
+        resume_file: from which the same command resumes, if it exists by then.
         on_gpu: whether the model is on a GPU.
     """
     try:
@@ -37,7 +37,7 @@ def in_plain_words(settings: TrainSettings, resume_file: Path, on_gpu: bool) -> 
         if found is None or (isinstance(error, S5Error) and found is error):
             raise
         if resume_file.exists() and not isinstance(error, S5Error | MemoryError):
-            found = type(found)(f"{found} {resume_file} is whole: the same command goes on from there.")
+            found = type(found)(f"{found} {resume_file} is intact: the same command resumes from it.")
         raise found from None
 
 
@@ -75,7 +75,7 @@ def _memory(error: Exception, settings: TrainSettings, on_gpu: bool) -> S5Error 
 
 
 def _worker(error: Exception) -> S5Error | None:
-    """Tell of a mixing process that is no more."""
+    """Report a data worker that has died."""
     text = str(error)
     if not isinstance(error, RuntimeError) or "DataLoader worker" not in text:
         return None
@@ -88,19 +88,19 @@ def _worker(error: Exception) -> S5Error | None:
     signal = re.search(r"killed by signal: ([\w ]+)", text)
     return S5Error(
         f"a process that mixes scenes{f' ({numbers[1]})' if numbers else ''} was "
-        f"lost{f' (signal: {signal[1].strip()})' if signal else ''}: ended by someone, or by the system for want of "
-        "memory, then lower --num_workers."
+        f"killed{f' (signal: {signal[1].strip()})' if signal else ''} by someone, or by the system for lack of "
+        "memory; then lower --num_workers."
     )
 
 
 def _system(error: Exception) -> S5Error | None:
-    """Tell of a full disk, a folder that has gone, and the like."""
+    """Report a full disk, a missing folder, and the like."""
     if not isinstance(error, OSError):
         return None
     what = f"{error.filename}: " if error.filename else "a file of the experiment: "
-    return DataError(f"{what}{error.strerror or _first_sentence(str(error))}. What was there before is kept.")
+    return DataError(f"{what}{error.strerror or _first_sentence(str(error))}. Earlier files are kept.")
 
 
 def _first_sentence(text: str) -> str:
-    line = text.strip().splitlines()[0] if text.strip() else "no more is known"
+    line = text.strip().splitlines()[0] if text.strip() else "cause unknown"
     return re.split(r"\. (?=[A-Z])", line)[0].rstrip(".")

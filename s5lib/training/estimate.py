@@ -19,8 +19,8 @@ _SHORT, _LONG = 2, 12  # steps of the trials
 def estimate_seconds(run: Run) -> dict[str, float]:
     """Return the seconds that each step of ``run`` would take, from two short trials of it in a temporary folder.
 
-    Their difference is the time of an optimiser step; what the shorter one takes beside its steps, a validation above
-    all, is counted for each validation.  A trial of its own comes first, for what is slow only once.
+    Their difference gives the time of an optimiser step; the rest of the shorter one, mostly a validation, counts once
+    per validation.  A warm-up trial comes first.
 
     Raises:
         ConfigError, DataError: as :func:`s5lib.training.fit.fit`.

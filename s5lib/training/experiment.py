@@ -29,7 +29,7 @@ _FREE = {"keep_models", "num_workers", "save_interval", "tensorboard_scenes"}
 
 
 class Experiment:
-    """A folder with ``config.yaml`` (what was asked), the run's files, and at its end ``model.safetensors``."""
+    """A folder with ``config.yaml`` (the options), the run's files and, once finished, ``model.safetensors``."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -39,7 +39,7 @@ class Experiment:
 
     @property
     def finished(self) -> bool:
-        """Whether the final model is there, whole."""
+        """Whether the final model exists and is intact."""
         if not self.model_file.exists():
             return False
         try:

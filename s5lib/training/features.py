@@ -6,8 +6,8 @@ structured arrays that are mapped into memory and not read as a whole::
     FOLDER/key.json              what the features are a function of: backbone, precision, corpus, scenes, seed
     FOLDER/00000.npy ...         labels [K] int64 and features [F] float32 of 256 mixtures each, in order
 
-A shard is there as a whole or not at all, so that a filling that was killed goes on with the next one.  Shards of
-another key are deleted, and it is said what has changed.  A larger pool keeps a smaller one's shards.
+Shards are complete or missing, so that an interrupted run resumes with the next one.  Shards with another key are
+deleted, and the log says what changed.  A larger pool keeps a smaller one's shards.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
 
 
 def backbone_key(model: nn.Module, precision: str) -> dict:
-    """Return what says which function of a mixture the features are: the weights that do not train, and options."""
+    """Return what determines the features of a mixture: frozen weights and options."""
     digest = hashlib.sha256()
     kept = [(n, p) for n, p in model.named_parameters() if not p.requires_grad] + list(model.named_buffers())
     for name, tensor in sorted(kept, key=lambda item: item[0]):

@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 
 def fit(run: Run) -> Path:
-    """Train and return the path of the final model; what is finished already is not done again.
+    """Train and return the path of the final model; finished work is not repeated.
 
     Raises:
         ConfigError: an option is wrong, or the experiment folder holds a run with other options.
-        DataError: the corpus or the validation set is not what it must be.
+        DataError: the corpus or the validation set is invalid.
     """
     final = Experiment(run.expdir)
     processes = find_processes(run.ngpu, run.num_processes, run.num_nodes)
@@ -141,7 +141,7 @@ def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:
         if name in sizes and value != sizes[name]:
             raise ConfigError(
                 f"{component}: {name} is {value!r}, but {sizes[name]!r} in the corpus ({run.data_dir}). "
-                "Leave it out: what the corpus says is taken."
+                "Leave it out: the corpus determines it."
             )
     return {**sizes, **run.component_options}
 

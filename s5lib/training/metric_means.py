@@ -1,8 +1,7 @@
 """Validation metrics as sums and counts, so that their means do not depend on the number of processes.
 
-The mean of the processes' means would be another number where they have different counts, and a process without any
-scene has no mean at all.  Sums and counts of all figures are added up over the processes once, in a fixed order of
-names; what follows is a division.
+Averaging the processes' means would weigh them wrongly, and a process without scenes has none.  Sums and counts are
+added up over the processes once, in a fixed order of names, and then divided.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class _Training(lightning.LightningModule):
 
     @property
     def all_figures(self) -> tuple[str, ...]:
-        """The names of what a validation gives."""
+        """The names of a validation's metrics."""
         return ("valid_loss", *self.measured)
 
     def on_validation_epoch_start(self) -> None:
@@ -75,7 +75,7 @@ class _Training(lightning.LightningModule):
         raise NotImplementedError
 
     def estimates(self, batch: dict) -> tuple[Tensor, Tensor | None]:
-        """Return what the model makes of a batch, to be shown.
+        """Return the model's output for a batch, for display.
 
         Returns:
             classes ``[B, K]``, with the number of classes or -1 for a silent slot, and waveforms ``[B, K, T]``, if any.

@@ -21,8 +21,8 @@ __all__ = ["Guard"]
 class Guard(lightning.Callback):
     """Ends a run whose loss or gradient is not finite, before it touches the weights, and writes ``bad_batch.json``.
 
-    The bound is infinity and not a number to be chosen: the clipped gradient (``clip``) bounds a step however large the
-    loss is, so that only what is not finite does harm for good.
+    There is no threshold to choose: gradient clipping (``clip``) bounds every step, so that only non-finite values do
+    lasting harm.
 
     Args:
         folder: where to write, for :func:`s5lib.training.replay.replay`.
@@ -88,7 +88,7 @@ class Guard(lightning.Callback):
         return (
             f"step {trainer.global_step}: {found.rstrip('.')}. It was on the scenes "
             f"{', '.join(scene['id'] for scene in scenes)}. Write them as audio to look for broken recordings: "
-            f"python -m s5lib.training.replay {self.folder / name} --out bad_batch. If they are sound, begin anew in "
+            f"python -m s5lib.training.replay {self.folder / name} --out bad_batch. If they are fine, start again in "
             "another --expdir with a lower --lr, with --warmup_steps, or with --precision float32."
         )
 

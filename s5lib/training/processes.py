@@ -1,7 +1,7 @@
 """The processes that share a run, and this one's place among them.
 
-Three things start processes: this library (by Lightning, which starts the command again for every further device of
-the machine), torchrun, and Slurm's srun.  What they leave in the environment says which it was.
+Processes are started by this library (Lightning starts the command again for every further device), by torchrun, or by
+Slurm's srun; the environment shows which.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def find_processes(
 
     Args:
         ngpu: GPUs per machine; 0 is the CPU.
-        num_processes: processes per machine; None is one per GPU, or what has started us says.
-        num_nodes: machines; None is 1, or what has started us says.
+        num_processes: processes per machine; None is one per GPU, or as torchrun or srun says.
+        num_nodes: machines; None is 1, or as torchrun or srun says.
         environ: the environment variables.
 
     Raises:
-        ConfigError: the options contradict each other, or what torchrun or srun has started.
+        ConfigError: the options contradict each other, torchrun or srun.
 
     >>> find_processes(num_processes=2, environ={"LOCAL_RANK": "1"})
     Processes(per_node=2, num_nodes=1, rank=1, starter='s5lib')
@@ -99,7 +99,7 @@ def find_processes(
     per_node, nodes = asked or 1, num_nodes or 1
     if nodes > 1 and not {"MASTER_ADDR", "NODE_RANK"} <= environ.keys():
         raise ConfigError(
-            f"--num_nodes {nodes}: nothing says how the machines find each other. Start the command by torchrun or by "
+            f"--num_nodes {nodes}: the machines cannot find each other. Start the command with torchrun or "
             "srun, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each machine (see the guide to several devices)."
         )
     node = int(environ.get("NODE_RANK", 0)) if nodes > 1 else 0

@@ -34,7 +34,7 @@ def replay(path: str | Path) -> Iterator[tuple[str, dict, Scene]]:
         The scene's id, its metadata as in the challenge's files, and the scene: mixture, dry sources, labels.
 
     Raises:
-        DataError: the file is none of these, or the corpus has changed so that a scene cannot be drawn.
+        DataError: not such a file, or the corpus has changed so that a scene cannot be drawn.
     """
     advice = "A training run that stops at a bad loss writes bad_batch.json."
     batch = json_record(path, advice=advice)

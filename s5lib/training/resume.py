@@ -1,10 +1,10 @@
 """Stopping anywhere and resuming: the state of a run between two steps, in one file.
 
-Three things together make a resumed run end with the same weights, to the bit, as one that was never stopped:
+Three things make a resumed run end with the same weights, to the bit, as one that was never stopped:
 
 * the scenes of a step are a function of its number (:class:`s5lib.training.data.StepSampler`);
 * so is the random state that a step begins with (:class:`StepRandomness`): dropout needs no saved generator;
-* the file holds the state between two steps, and whether the validation due at this point is still to come.
+* the file holds the state between two steps, and whether a validation is due.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ResumePoint(lightning.Callback):
     """Saves the whole training state at an interval, when a signal asks the run to end, and when scenes cannot be read.
 
     A signal (SIGINT, SIGTERM) is noticed at the end of the step or of the validation's batch under way; a second SIGINT
-    ends the run at once.  To be the last of the callbacks, so that it saves what the others have noted of a step.
+    ends the run at once.  Must be the last callback, so that it saves what the others noted of a step.
 
     Args:
         path: of the file.
@@ -174,7 +174,7 @@ class ResumePoint(lightning.Callback):
                 raise Stopped(self._signal)
 
     def on_exception(self, trainer, pl_module, exception):
-        """Save what was done until scenes could not be read; other processes, if any, know nothing of the error."""
+        """Save the progress until scenes could not be read; other processes do not see the error."""
         if isinstance(exception, Exception) and self._between and trainer.world_size == 1 and not self._last:
             try:
                 self.save(trainer)

@@ -61,5 +61,5 @@ def settings_of(run: Run) -> dict[str, TrainSettings]:
 
 
 def default_settings(kind: str) -> dict:
-    """Return the training's options for ``kind`` where nothing is said."""
+    """Return the default training options for ``kind``."""
     return asdict(TrainSettings(**_DEFAULTS.get(kind, {})))

@@ -19,7 +19,7 @@ class TrainSettings:
     accumulate: int = 1
     """parts in which a device computes its share of a step, one after the other: less memory, the same gradient"""
     sync_batchnorm: bool = False
-    """batch normalisation by a step's mixtures on all devices, instead of each device's own"""
+    """batch normalisation over the mixtures of all devices, instead of each device's own"""
     max_steps: int = 250000
     """optimiser steps of the run"""
     lr: float = 1e-4
@@ -35,39 +35,39 @@ class TrainSettings:
     clip: float = 0.5
     """largest norm of the gradient; 0: do not clip"""
     layers: str = "all"
-    """which layers train: all, or what the model names, as head or last2 of m2d"""
+    """trainable layers: all, or a choice that the model names, such as head or last2 of m2d"""
     tagger_cache: int = 0
     """for a tagger with a frozen backbone: number of mixtures whose features are computed once and then reused in turn;
     0: every mixture is new"""
     aligner: str = "ca_pi"
-    """who pairs estimates and references in the loss: ca_pi, ca, pi or a plugin's; a joint model's default is pi"""
+    """pairs estimates and references in the loss: ca_pi, ca, pi or a plugin's; default for joint models: pi"""
     average: Literal["active", "slots"] = "active"
     """the loss is the mean over the active slots (eq. 3 of the paper) or over all slots (the public baseline)"""
     label_weight: float = 1.0
-    """of a joint model: how many dB of SDR one nat of the labels' cross-entropy counts"""
+    """joint models: dB of SDR per nat of the labels' cross-entropy"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """arithmetic of the forward pass; losses are computed in float32"""
     valid_interval: int = 1000
     """steps between two validations"""
     monitor: str = "auto"
-    """the figure of the validation that chooses the best checkpoints: source_accuracy or mixture_accuracy of a tagger,
+    """validation metric that selects the best checkpoints: source_accuracy or mixture_accuracy of a tagger,
     pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: the first of source_accuracy,
     ca_pi_sdri and pi_sdri that there is"""
     keep_best: int = 1
-    """how many of the best checkpoints are kept, and averaged for the final model"""
+    """number of best checkpoints to keep, and to average into the final model"""
     early_stopping: int = 0
-    """validations in a row without a better one, after which the run ends; 0: it goes on to max_steps"""
+    """stop after this many validations in a row without improvement; 0: never"""
     keep_models: int = 0
-    """how many models are kept for good, in the folder ``steps``, at equal distances over the run; 0: none"""
+    """number of models to keep from the whole run, equally spaced, in the folder ``steps``; 0: none"""
     save_interval: int = 1000
     """steps between two checkpoints to resume from"""
     tensorboard_scenes: int = 2
-    """validation scenes whose spectrograms and sounds (of a tagger: labels) TensorBoard gets at each validation"""
+    """validation scenes shown in TensorBoard: spectrograms and audio, or a tagger's labels"""
     num_workers: int = 1
-    """processes that mix scenes; 0: the training process mixes itself"""
+    """data workers, which mix scenes; 0: mix in the training process"""
     render_device: Literal["workers", "cpu", "cuda"] = "workers"
-    """where scenes are convolved and added: workers, one by one in the mixing processes; cpu, there too, but a batch at
-    a time; cuda, a batch at a time on the GPU that trains, for which the mixing processes only read sounds"""
+    """where scenes are rendered: workers, one by one in the data workers; cpu, there too, but in batches; cuda, in
+    batches on the GPU that trains, while data workers only read sounds"""
 
     def __post_init__(self) -> None:
         for field in fields(self):

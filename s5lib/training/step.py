@@ -100,7 +100,7 @@ class Step:
         trainer.strategy.barrier()
 
     def _load(self, model, weights) -> int | None:
-        """Give ``model`` its weights; return after how many steps the training goes on, None where it is new."""
+        """Load the weights of ``model``; return the number of steps already done, None for a new training."""
         resume_file = self.experiment.resume_file
         first_step = resume_step(resume_file) if resume_file.exists() else None
         # A resumed training replaces them again, but cached features are identified by the weights they were made with.
@@ -141,7 +141,7 @@ class Step:
             callbacks.append(ValidationScenes(settings.tensorboard_scenes, self.labels))
         if settings.keep_models:
             callbacks.append(Snapshots(folder / "steps", settings.max_steps, settings.keep_models, save))
-        # The last one: the point holds what the others have done by then.
+        # Last, because it saves what the others have done by then.
         callbacks.append(
             ResumePoint(
                 self.experiment.resume_file, settings.save_interval, settings.valid_interval, settings.max_steps

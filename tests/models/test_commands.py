@@ -35,7 +35,7 @@ def test_convert_then_load(official, tmp_path, capsys):
     ("target", "labels", "message"),
     [
         ("a.json", [], "ends in .safetensors"),
-        ("official.ckpt.safetensors", [], "is there already"),
+        ("official.ckpt.safetensors", [], "already"),
         ("b.safetensors", ["a", "b"], "2 labels were given for a model of 18 classes"),
     ],
 )

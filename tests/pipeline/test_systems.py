@@ -118,4 +118,4 @@ def test_a_separator_for_distinct_labels_is_warned_of(prepared, configs, tmp_pat
     small = ("n_fft=256", "hop_length=128", "channels=[4, 8]", "condition_size=8")
     assert main([*command, *(word for option in small for word in ("--separator_conf", option))]) == 0
     captured = capsys.readouterr()
-    assert ("does not tell sources of one class apart" in captured.out + captured.err) is warned
+    assert ("does not separate sources of one class" in captured.out + captured.err) is warned

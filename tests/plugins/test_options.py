@@ -168,7 +168,7 @@ def test_capabilities_are_checked_before_anything_is_loaded(component):
     for sizes, message in (
         ({"num_channels": 2}, "separator acme/it takes 1 or 4 channels, the recipe has 2"),
         ({"sample_rate": 16000}, "separator acme/it works at 32000 Hz, the recipe has 16000 Hz"),
-        ({"duplicate_labels": True}, "separator acme/it does not tell sources of one class apart"),
+        ({"duplicate_labels": True}, "separator acme/it does not separate sources of one class"),
     ):
         with pytest.raises(ConfigError, match=message):
             plugins.check_capabilities("separator", component, **sizes)

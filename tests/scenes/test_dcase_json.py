@@ -104,7 +104,7 @@ def spoil(metadata, group, **changes):
         (lambda m: {**m, "config": {**m["config"], "sr": 8000.5}}, "'sr' is 8000.5"),
         (lambda m: {**m, "config": {**m["config"], "duration": 0}}, "'duration' is 0, expected a number above 0"),
         (lambda m: {**m, "fg_events": {}, "int_events": 5}, "'int_events' is 5, expected a list"),
-        (lambda m: {"config": m["config"]}, "nothing tells how many channels"),
+        (lambda m: {"config": m["config"]}, "number of channels"),
     ],
 )
 def test_bad_metadata(metadata, corpus, change, message):

@@ -166,7 +166,7 @@ def test_all_faults_are_listed_and_the_status_is_1(tmp_path, content, capsys):
 def test_wrong_name(tmp_path, content, name):
     renamed = {key.replace(NAME, name): part for key, part in content.items()}
     (line,) = told(write(tmp_path / f"{name}.zip", renamed))
-    assert "is no name of a package; expected AUTHOR_AFFILIATION_task4_N.zip" in line
+    assert "expected AUTHOR_AFFILIATION_task4_N.zip" in line
 
 
 def test_folder_of_another_name(tmp_path, content):
@@ -264,7 +264,7 @@ def test_labels_are_those_of_the_official_checkpoints():
     ("arguments", "message"),
     [
         ("--name x", "--infer_dir, --scores, --out, --data_dir is missing"),
-        ("--check a.zip --out b", "--check has no use for --out"),
+        ("--check a.zip --out b", "--check does not go with --out"),
         ("--check a.zip --data_dir nowhere", "nowhere is neither a data directory"),
     ],
 )

@@ -1,4 +1,4 @@
-"""FLAC (RFC 9639): the last frame tells how long a stream is, and whether it is whole.
+"""FLAC (RFC 9639): the last frame shows how long a stream is, and whether it is complete.
 
 A frame carries its number, and a checksum at its end.  So the frame that ends with the file, where there is one, gives
 the length that an encoder which could not seek back has left out of the header, and its absence shows that the file was

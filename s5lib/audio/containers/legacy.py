@@ -1,6 +1,6 @@
 """Old formats that say how long they are: NIST SPHERE, Creative VOC, Amiga 8SVX, AVR, Psion WVE.
 
-IRCAM, PAF and PVF do not say: of these, a truncated file cannot be told from a shorter one.
+IRCAM, PAF and PVF do not say: a truncated one looks like a shorter one.
 """
 
 from __future__ import annotations

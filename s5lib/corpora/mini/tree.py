@@ -89,7 +89,7 @@ def _write_stamp(root: Path, seed: int, jobs: list[Job]) -> None:
 
 
 def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
-    """Tell whether ``target`` is the corpus asked for; raise a DataError if it is something else."""
+    """Return whether ``target`` is the corpus asked for; raise a DataError if it is something else."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
