@@ -22,7 +22,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.provenance import Fingerprint, Stamps, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.scenes.corpus import metadata_files
-from s5lib.untrusted import json_record
+from s5lib.untrusted import json_record, shown
 
 __all__ = ["Preparation", "prepare"]
 
@@ -144,7 +144,7 @@ def _used(request: Preparation, root: str) -> list[str]:
 def _compare(old: dict, new: dict, folder: Path) -> None:
     # Where things lie does not matter: what is missing there is made, and a moved repository goes on.
     changes = Fingerprint({key: value for key, value in new.items() if key not in _PLACES}).changes_since(old)
-    different = [f"{change.name} was {change.before}, now {change.now}" for change in changes]
+    different = [f"{change.name} was {shown(change.before)}, now {shown(change.now)}" for change in changes]
     if different:
         raise ConfigError(
             f"{folder} was prepared with other options: {'; '.join(different)}. Choose another --data_dir (run.sh: "

@@ -24,6 +24,7 @@ from pathlib import Path
 from s5lib.data.paths import portable_path, resolve_path
 from s5lib.data.tables import c_order, line_problem, read_table, split_labels, write_table
 from s5lib.errors import DataError, nearest
+from s5lib.untrusted import shown
 
 __all__ = ["DataDirectory", "Recording"]
 
@@ -74,8 +75,8 @@ class DataDirectory:
         labels = _read_beside(path / "labels", wavs, empty_values=True)
         lengths = _read_beside(path / "utt2num_samples", wavs)
         for key, value in (lengths or {}).items():
-            if not re.fullmatch(r"0*[1-9][0-9]{0,17}", value):
-                raise DataError(f"{path / 'utt2num_samples'}: ID {key!r}: {value!r} is not a number of samples.")
+            if not re.fullmatch(r"0{0,9}[1-9][0-9]{0,17}", value):
+                raise DataError(f"{path / 'utt2num_samples'}: ID {shown(key)}: {shown(value)} is not a number of samples.")
         sources = _read_sources(path, labels)
         recordings = (
             Recording(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s5lib.provenance.digest import file_digest
-from s5lib.untrusted import parse_json, to_json
+from s5lib.untrusted import parse_json, shown, to_json
 
 __all__ = ["Change", "Fingerprint", "problem_of", "stamp_output"]
 
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     def __str__(self) -> str:
         if _is_digest(self.before) or _is_digest(self.now):
             return f"the {self.name} changed"
-        return f"{self.name} was {self.before!r}, now {self.now!r}"
+        return f"{self.name} was {shown(self.before)}, now {shown(self.now)}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -100,13 +101,13 @@ def mutate_json(content: bytes, generator: np.random.Generator) -> bytes:
         parent, key = places[generator.integers(len(places))] if places else (document, 0)
         kind = generator.integers(4)
         if kind < 2:
-            parent[key] = _VALUES[generator.integers(len(_VALUES))]
+            parent[key] = copy.deepcopy(_VALUES[generator.integers(len(_VALUES))])
         elif kind == 2 and parent is not document:
             del parent[key]
         elif isinstance(parent, list):
-            parent.append(parent[key])
+            parent.append(copy.deepcopy(parent[key]))
         else:
-            parent[f"{key}x"] = parent[key]
+            parent[f"{key}x"] = copy.deepcopy(parent[key])
     text = json.dumps(document[0], ensure_ascii=bool(generator.random() < 0.5)) if document else ""
     return text.replace(json.dumps(_DEEP), "[" * 10**5 + "]" * 10**5).encode("utf-8", "surrogatepass")
 
