@@ -76,7 +76,8 @@ class DataDirectory:
         lengths = _read_beside(path / "utt2num_samples", wavs)
         for key, value in (lengths or {}).items():
             if not re.fullmatch(r"0{0,9}[1-9][0-9]{0,17}", value):
-                raise DataError(f"{path / 'utt2num_samples'}: ID {shown(key)}: {shown(value)} is not a number of samples.")
+                place = f"{path / 'utt2num_samples'}: ID {shown(key)}"
+                raise DataError(f"{place}: {shown(value)} is not a number of samples.")
         sources = _read_sources(path, labels)
         recordings = (
             Recording(
