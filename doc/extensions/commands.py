@@ -11,7 +11,7 @@ from docutils.parsers.rst import Directive
 from s5lib.bin.main import COMMANDS, build_parser
 
 COMMAND_LINE = re.compile(r"\s*(s5lib|egs/|python) ?")
-CODE = re.compile(r"``(.+?)``|'(s5lib [^']+)'|((?<![\w-])--[a-z]\w*|\b[A-Z]{3,}/[A-Z_./]+\b)")
+CODE = re.compile(r"``(.+?)``|`([^`]+)`|'(s5lib [^']+)'|((?<![\w-])--[a-z]\w*|\b[A-Z]{3,}/[A-Z_./]+\b)")
 
 
 class Commands(Directive):
