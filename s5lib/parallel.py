@@ -15,13 +15,31 @@ from typing import TypeVar
 
 from s5lib.errors import ConfigError, DataError
 
-__all__ = ["over_dask", "over_processes"]
+__all__ = ["check_shared_memory", "over_dask", "over_processes"]
 
 DASK_TIMEOUT = "10s"
 """How long a scheduler may take to answer."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def check_shared_memory(instead: str) -> None:
+    """Check that processes can be started that share semaphores and memory with this one.
+
+    Args:
+        instead: the option that does without.
+
+    Raises:
+        ConfigError: the machine does not let them.
+    """
+    try:
+        multiprocessing.get_context().Lock()
+    except OSError as error:
+        raise ConfigError(
+            f"processes cannot be started: /dev/shm cannot be written ({error.strerror}). Mount it writable (docker "
+            f"run --shm-size=1g), or give {instead}."
+        ) from error
 
 
 def over_processes(
@@ -47,14 +65,8 @@ def over_processes(
         Exception: whatever ``work`` raises; what has not begun by then is not done.
     """
     context = multiprocessing.get_context(start_method)
-    try:
-        pool = ProcessPoolExecutor(processes, context, partial(_begin, initializer, initargs))
-    except OSError as error:  # of the semaphores that the processes share
-        raise ConfigError(
-            f"--nj: processes cannot be started: /dev/shm cannot be written ({error.strerror}). Mount it writable "
-            "(docker run --shm-size=1g), or give --nj 1."
-        ) from error
-    with pool:
+    check_shared_memory("--nj 1")
+    with ProcessPoolExecutor(processes, context, partial(_begin, initializer, initargs)) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for future in as_completed(futures):

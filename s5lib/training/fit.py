@@ -13,6 +13,7 @@ from s5lib.config.options import fill, options_of
 from s5lib.data import CorpusDescription, DataDirectory, DrawnScenes, RecordedScenes
 from s5lib.data.identity import corpus_digest, read_stamps, recordings_digest
 from s5lib.errors import ConfigError
+from s5lib.parallel import check_shared_memory
 from s5lib.plugins import check_capabilities, find
 from s5lib.provenance.files import atomic_write, no_empty_folders
 from s5lib.scenes import Corpus, DrawSettings
@@ -43,6 +44,8 @@ def fit(run: Run) -> Path:
     settings = settings_of(run)
     for name, step in settings.items():
         _check_shares(name, step, processes)
+        if step.num_workers:
+            check_shared_memory("--num_workers 0")
         if step.render_device == "cuda" and not run.ngpu:
             raise ConfigError(f"step {name}: --render_device cuda needs a GPU that trains; choose --ngpu 1 or more.")
     scenes = DrawSettings(

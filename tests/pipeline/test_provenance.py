@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -260,3 +261,37 @@ def test_started_twice_the_result_is_that_of_one_run(models, tmp_path):
     assert sum("12 of 12 recordings are finished already" in text for text in told) == 1
     assert main([*command[3:], str(tmp_path / "lone")]) == 0
     assert content(tmp_path / "out") == content(tmp_path / "lone")
+
+
+@pytest.mark.parametrize("what", ["recording", "model", "out"])
+def test_a_dask_worker_with_files_of_its_own_is_noticed(models, tmp_path, monkeypatch, capsys, what):
+    """Dask with one worker, which sees other files under the same paths."""
+    path, model = record(tmp_path / "in/a.wav"), Path(models[1].partition("=")[2])
+    there = {"recording": Path(path), "model": model, "out": tmp_path / "out"}[what]
+    kept = tmp_path / "kept"
+
+    def over_another_machine(work, items, address):
+        if what == "out":
+            results = [work(item) for item in items]
+            shutil.move(there, kept)
+        else:
+            shutil.copy(there, kept)
+            there.write_bytes(there.read_bytes()[:-4] + b"\0\0\0\1")
+            results = [work(item) for item in items]
+            shutil.copy(kept, there)
+        yield from results
+
+    monkeypatch.setattr("s5lib.systems.workers.over_dask", over_another_machine)
+    assert main(["infer", path, *models, "--out", str(tmp_path / "out"), "--dask", "there:1"]) == 1
+    told = capsys.readouterr().out
+    assert ("must be on a file system that all machines share" if what == "out" else "sees another file") in told
+    assert not list((tmp_path / "out").glob("*.json"))
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_commands_at_random_moments(tmp_path):
+    script = Path(__file__).parents[1] / "faults/kill_commands.py"
+    command = [sys.executable, str(script), "--kills", "20", "--folder", str(tmp_path / "kills")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout)["kills"] == 20

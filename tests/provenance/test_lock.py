@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -13,6 +15,7 @@ import time
 import pytest
 
 from s5lib.errors import ConfigError
+from s5lib.parallel import over_processes
 from s5lib.provenance import folder_lock
 from s5lib.provenance.owner import Owner
 
@@ -129,3 +132,41 @@ def test_a_damaged_lock_file_stops_nobody(tmp_path):
     with folder_lock(tmp_path, wait=False):
         pass
     assert os.listdir(tmp_path) == []
+
+
+def test_a_machine_without_shared_memory_is_reported(monkeypatch):
+    def read_only(*arguments):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(multiprocessing.context.BaseContext, "Lock", read_only)
+    with pytest.raises(ConfigError, match=r"/dev/shm cannot be written \(Read-only file system\).*--nj 1"):
+        list(over_processes(str, [1, 2], 2))
+
+
+def wait_for_ever(path):
+    with open(path, "w") as stream:
+        stream.write(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    child = os.fork()
+    if not child:
+        list(over_processes(wait_for_ever, [tmp_path / "a", tmp_path / "b"], 2))
+    files = [tmp_path / "a", tmp_path / "b"]
+    while not all(file.exists() and file.read_text() for file in files):
+        time.sleep(0.01)
+    workers = [int(file.read_text()) for file in files]
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    deadline = time.monotonic() + 10
+    while any(os.path.exists(f"/proc/{worker}") and not is_dead(worker) for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_dead(process):
+    """Whether a process has ended, although nobody has asked how."""
+    with contextlib.suppress(OSError), open(f"/proc/{process}/stat") as stream:
+        return stream.read().rpartition(")")[2].split()[0] == "Z"
+    return True
