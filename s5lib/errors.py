@@ -35,6 +35,9 @@ class Interrupted(SystemExit):
     """A signal has ended a command, whose state is saved; the process's exit status."""
 
 
+_MOST_LISTED = 20
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return a sentence with the choices and, where one is close to ``name``, a suggestion.
 
@@ -42,6 +45,8 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     "Known: ca, ca_pi, pi. Did you mean 'ca_pi'?"
     >>> nearest("x", [])
     'There are none.'
+    >>> nearest("x", [f"file_{n}" for n in range(400)])[-30:]
+    'file_18, file_19 and 380 more.'
     """
     choices = [str(choice) for choice in choices]
     if not choices:
@@ -49,4 +54,5 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     folded = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
     hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
-    return f"Known: {', '.join(choices)}.{hint}"
+    more = f" and {len(choices) - _MOST_LISTED} more" if len(choices) > _MOST_LISTED else ""
+    return f"Known: {', '.join(choices[:_MOST_LISTED])}{more}.{hint}"
