@@ -35,6 +35,7 @@ EXTRAS = {
     "text": ["sentencepiece>=0.2"],
     "dask": ["distributed>=2024.1"],
     "sofa": ["sofar>=1.1"],
+    "wandb": ["wandb>=0.17"],
     "test": [
         "pytest>=8",
         "pytest-timeout>=2.3",

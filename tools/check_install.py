@@ -26,6 +26,7 @@ PURPOSES = {
     "text": "labels as text",
     "dask": "sharded jobs beyond one machine",
     "sofa": "writing and verifying SOFA files",
+    "wandb": "training logs on Weights & Biases",
     "test": "running the tests",
     "doc": "building the documentation",
 }

@@ -14,8 +14,9 @@ Is it better than another system, on the same scenes?
 
   s5lib score --data_dir data/mini/test --infer_dir exp/a/infer/test --compare exp/b/infer/test --out RESULTS.md
 
-Prints the table, writes it to --out, and writes each recording's scores next to it (.jsonl).  A mixture without files
-counts as one without predictions.
+Prints the table, writes it to --out, and writes each recording's scores next to it (.jsonl).  --json prints all means
+as JSON instead; --csv FILE writes the recordings' scores as a table, too.  A mixture without files counts as one without
+predictions.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each false positive (default: 0)"
     )
-    add_shared(parser, nj="threads (default: 2)")
+    parser.add_argument("--csv", metavar="FILE.csv", help="write a row for each recording, too")
+    add_shared(parser, json="print the means as JSON, for other programs", nj="threads (default: 2)")
     parser.set_defaults(nj=2)
 
 
@@ -75,14 +77,18 @@ def run(args: argparse.Namespace) -> None:
     """Score what ``args`` name."""
     from s5lib.evaluation import MetricOptions, comparison_text, list_outputs, read_results, score_listed, write_results
     from s5lib.evaluation.estimate_files import known_labels
+    from s5lib.evaluation.exports import plain_summary, write_csv
     from s5lib.evaluation.scoring import check_outputs
     from s5lib.evaluation.significance_text import check_comparable, with_other
     from s5lib.provenance import require_replaceable
+    from s5lib.untrusted import to_json
 
     _check(args)
     out = Path(args.out)
     inputs = [args.compare] if args.compare else []
     require_replaceable({out: b"# ", out.with_suffix(".jsonl"): b'{"id"'}, inputs)
+    if args.csv:
+        require_replaceable({Path(args.csv): b"id,"}, inputs, "--csv")
     options = MetricOptions(args.pairing, args.penalty_fn, args.penalty_fp)
     source = Path(args.data_dir or args.references)
     recordings = _recordings(args)
@@ -112,10 +118,15 @@ def run(args: argparse.Namespace) -> None:
     comparison = ""
     if args.compare:
         others = others or list(score_listed(recordings, other_outputs, options, args.nj))
+        of = {scores.id: scores for scores in others}
+        others = [of[recording.id] for recording in recordings]
         comparison = f"\n{comparison_text(scores, others, systems)}"
         scores = with_other(scores, others)
-    print(write_results(scores, out, f"Results on {source.name}", comparison) + comparison)
-    print(f"written to {args.out}")
+    tables = write_results(scores, out, f"Results on {source.name}", comparison)
+    if args.csv:
+        write_csv(scores, Path(args.csv))
+    print(to_json(plain_summary(scores, others), indent=1) if args.json else tables + comparison)
+    log.info("written to %s%s", args.out, f" and {args.csv}" if args.csv else "")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -125,6 +136,8 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("give what to score: either --infer_dir or --estimates, one of the two.")
     if args.oracle_estimates and not args.estimates:
         raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
+    if args.csv and Path(args.csv).suffix != ".csv":
+        raise ConfigError(f"--csv is {args.csv}; choose a name in .csv.")
     if Path(args.out).suffix == ".jsonl":
         raise ConfigError(f"--out is {args.out}; the table goes there, the .jsonl beside it: choose a name in .md.")
 

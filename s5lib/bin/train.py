@@ -22,6 +22,7 @@ from s5lib.config.argument_types import positive_int, process_count, typed
 from s5lib.config.command_line import assignments, component_options
 from s5lib.config.options import options_of
 from s5lib.errors import ConfigError
+from s5lib.training.run import LOGGERS
 from s5lib.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="machines, each with a process per GPU, started by torchrun or srun (default: 1)",
     )
+    parser.add_argument(
+        "--logger",
+        nargs="*",
+        choices=LOGGERS,
+        default=["tensorboard"],
+        help="where losses and figures go beside history.jsonl; wandb is an extra (default: tensorboard)",
+    )
     group = parser.add_argument_group("training")
     for option in options_of(TrainSettings):
         names = [f"--{option.name}", *(["--nj"] if option.name == "num_workers" else [])]
@@ -111,6 +119,7 @@ def run(args: argparse.Namespace) -> None:
         ngpu=args.ngpu,
         num_processes=args.num_processes,
         num_nodes=args.num_nodes,
+        loggers=tuple(args.logger),
     )
     if args.estimate:
         _print_duration(asked)

@@ -92,6 +92,18 @@ class _Ratio(Metric):
         mean = above.item() / self._units / below.item() if below else math.nan
         return torch.tensor(mean, dtype=torch.float32, device=above.device)
 
+    def plot(self, val: Tensor | Sequence[Tensor] | None = None, ax: Any = None) -> Any:
+        """Draw a value, or several as a line; needs matplotlib.
+
+        Args:
+            val: of :meth:`compute` or ``forward``, or a list of them; None: what :meth:`compute` gives.
+            ax: axes to draw on; None: new ones.
+
+        Returns:
+            The figure and its axes.
+        """
+        return self._plot(val, ax)
+
 
 class _SDRi(_Ratio):
     """Mean in dB of a function of one scene, over the scenes that have a value."""
@@ -169,6 +181,8 @@ class SourceAccuracy(_Ratio):
     >>> metric.compute()
     tensor(0.3333)
     """
+
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
 
     def update(self, estimated_labels: Labels, reference_labels: Labels) -> None:
         """Add one mixture: E and R labels; or a batch: class indices ``[B, K]``, negative for a silent slot.

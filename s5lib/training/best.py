@@ -39,6 +39,11 @@ class BestWeights(lightning.Callback):
         """Value and file name of what is kept, best first; of equal ones the earlier."""
         return [(self.values[step], _name(step)) for step in self._ranked()[: self.keep]]
 
+    @property
+    def best_step(self) -> int | None:
+        """The step of the best validation; None before the first one."""
+        return self._ranked()[0] if self.values else None
+
     def _ranked(self) -> list[int]:
         sign = 1 if self.monitor == "valid_loss" else -1
         return sorted(self.values, key=lambda step: _order(sign * self.values[step]))

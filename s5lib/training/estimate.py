@@ -40,5 +40,5 @@ def _trial(run: Run, name: str, steps: int) -> float:
     with tempfile.TemporaryDirectory(prefix="s5lib-estimate-") as folder:
         since = time.perf_counter()
         own = {name: run.steps[name]} if run.steps else {}
-        fit(dataclasses.replace(run, expdir=Path(folder) / "trial", train_options=options, steps=own))
+        fit(dataclasses.replace(run, expdir=Path(folder) / "trial", train_options=options, steps=own, loggers=()))
         return time.perf_counter() - since

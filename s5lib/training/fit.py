@@ -21,6 +21,7 @@ from s5lib.training.cached_data import require_features
 from s5lib.training.error_messages import in_plain_words
 from s5lib.training.experiment import Experiment
 from s5lib.training.log_file import log_file
+from s5lib.training.loggers import check_loggers
 from s5lib.training.processes import Processes, find_processes
 from s5lib.training.run import Run, default_settings, settings_of
 from s5lib.training.settings import TrainSettings
@@ -42,6 +43,7 @@ def fit(run: Run) -> Path:
     processes = find_processes(run.ngpu, run.num_processes, run.num_nodes)
     corpus = CorpusDescription.read(run.data_dir)
     settings = settings_of(run)
+    check_loggers(run.loggers)
     for name, step in settings.items():
         _check_shares(name, step, processes)
         if step.num_workers:

@@ -9,7 +9,10 @@ from typing import Any
 from s5lib.config.options import fill, options_of
 from s5lib.training.settings import TrainSettings
 
-__all__ = ["Run", "default_settings", "settings_of"]
+__all__ = ["LOGGERS", "Run", "default_settings", "settings_of"]
+
+LOGGERS = ("tensorboard", "csv", "wandb")
+"""Where losses and figures can go beside ``history.jsonl``."""
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "joint_model": {"aligner": "pi"}
@@ -44,6 +47,8 @@ class Run:
     """processes per machine; None: one per GPU, or one, or as torchrun or srun says"""
     num_nodes: int | None = None
     """machines; None: one, or as torchrun or srun says"""
+    loggers: tuple[str, ...] = ("tensorboard",)
+    """of :data:`LOGGERS`"""
 
 
 def settings_of(run: Run) -> dict[str, TrainSettings]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from s5lib.training.curves import draw_history
 from s5lib.training.data import TrainingData
 from s5lib.training.experiment import Experiment
 from s5lib.training.history import History
+from s5lib.training.loggers import RunSummary, make_loggers
 from s5lib.training.modules import JointTraining, SeparatorTraining, TaggerTraining
 from s5lib.training.nonfinite_guard import Guard
 from s5lib.training.processes import Processes
@@ -90,9 +91,8 @@ class Step:
             self.run.ngpu,
             self.processes,
             self.settings,
-            self.experiment,
             self._callbacks(drawn, best, save),
-            first_step,
+            make_loggers(self.run.loggers, self.experiment.folder, first_step, self.processes.is_main),
         )
         self._optimise(trainer, module, drawn, valid, resumed=first_step is not None)
         if trainer.is_global_zero:
@@ -135,9 +135,13 @@ class Step:
 
     def _callbacks(self, drawn, best, save) -> list[lightning.Callback]:
         folder, settings = self.experiment.folder, self.settings
-        callbacks = [StepRandomness(self.run.seed), Guard(folder, drawn), best, History(folder / "history.jsonl")]
-        callbacks.append(LearningRateMonitor(logging_interval="step"))
-        if settings.tensorboard_scenes:
+        history = folder / "history.jsonl"
+        options = {"name": self.run.component, "seed": self.run.seed, "model": self.component_options}
+        callbacks = [StepRandomness(self.run.seed), Guard(folder, drawn), best, History(history)]
+        callbacks.append(RunSummary({**options, **asdict(settings)}, best, history))
+        if self.run.loggers:
+            callbacks.append(LearningRateMonitor(logging_interval="step"))
+        if settings.tensorboard_scenes and "tensorboard" in self.run.loggers:
             callbacks.append(ValidationScenes(settings.tensorboard_scenes, self.labels))
         if settings.keep_models:
             callbacks.append(Snapshots(folder / "steps", settings.max_steps, settings.keep_models, save))

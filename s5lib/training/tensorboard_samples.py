@@ -51,7 +51,7 @@ class ValidationScenes(lightning.Callback):
         self._shown += len(part["id"])
 
     def _write_scene(self, trainer, part, index, name, reference, estimated, waveforms):
-        board, step = trainer.logger.experiment, trainer.global_step
+        board, step = trainer.logger.experiment, trainer.global_step  # of TensorBoard, the first of the loggers
         rate = trainer.lightning_module.model.config.sample_rate
         mixture = part["mixture"][index, :1].float().cpu().numpy()
         sources = part["sources"][index, : len(reference)].float().cpu().numpy()
@@ -62,12 +62,9 @@ class ValidationScenes(lightning.Callback):
         picture = draw_spectrograms(rows, rate)
         board.add_image(f"scenes/{name}", picture, step, dataformats="HWC")
         for number, (title, samples) in enumerate(rows):
-            title = f"{number} {title}"
-            if number > len(reference):
-                title = f"{number} estimate"  # of whichever label: one tag for the whole run
             if number > len(reference) or not self._references_written:
                 peak = max(1e-9, float(np.abs(samples).max()))  # heard, not measured: quiet sounds are made loud
-                board.add_audio(f"{name}/{title}", torch.from_numpy(0.9 * samples / peak)[None], step, rate)
+                board.add_audio(f"{name}/{number} {title}", torch.from_numpy(0.9 * samples / peak)[None], step, rate)
 
     def on_validation_end(self, trainer, pl_module):
         if not self._rows or not trainer.is_global_zero:

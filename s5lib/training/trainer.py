@@ -7,9 +7,8 @@ import sys
 import warnings
 
 import lightning
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 
-from s5lib.training.experiment import Experiment
 from s5lib.training.processes import Processes
 from s5lib.training.progress import Progress
 from s5lib.training.resume import CheckpointFiles
@@ -34,11 +33,10 @@ def make_trainer(
     ngpu: int,
     processes: Processes,
     settings: TrainSettings,
-    experiment: Experiment,
     callbacks: list[lightning.Callback],
-    first_step: int | None,
+    loggers: list[Logger],
 ) -> lightning.Trainer:
-    """Return the trainer of one step of a run; ``first_step`` is what is done already of a resumed one."""
+    """Return the trainer of one step of a run."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _LIGHTNINGS_ADVICE:
@@ -63,7 +61,6 @@ def make_trainer(
         enable_model_summary=False,
         enable_progress_bar=watched,
         callbacks=[*([Progress()] if watched else []), *callbacks],
-        # What a stopped run has written beyond the point from which it goes on is written again: hide the first time.
-        logger=TensorBoardLogger(experiment.folder, name=None, version="tensorboard", purge_step=first_step),
+        logger=loggers,
         log_every_n_steps=min(10, settings.max_steps),
     )

@@ -1,5 +1,6 @@
 """Scoring of folders: values as the metric's functions give them, files matched exactly, bad ones named."""
 
+import csv
 import json
 import shutil
 from dataclasses import replace
@@ -339,3 +340,31 @@ def test_comparison_with_a_folder_and_with_its_scores_is_the_same(own, capsys):
         texts.append((own / "RESULTS.md").read_text().replace(str(other), "OTHER"))
         assert f"{own / 'estimates'} is ahead by" in capsys.readouterr().out  # three scenes: it can be chance
     assert texts[0] == texts[1] and "| all | 3 | +" in texts[0]
+
+
+def test_json_and_csv(made, tmp_path, capsys):
+    folders = ["--references", str(made / "references"), "--estimates", str(made / "estimates")]
+    out = ["--out", str(tmp_path / "R.md")]
+    assert (
+        main(
+            [
+                "score",
+                *folders,
+                *out,
+                "--json",
+                "--csv",
+                str(tmp_path / "rows.csv"),
+                "--compare",
+                str(made / "estimates"),
+            ]
+        )
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    lines = [json.loads(line) for line in (tmp_path / "R.jsonl").read_text().splitlines()]
+    rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    assert [row["id"] for row in rows] == [line["id"] for line in lines]
+    assert [row["ca_pi_sdri"] for row in rows] == [row["other_ca_pi_sdri"] for row in rows]
+    assert found["comparison"]["ca_pi_sdri"]["equal"] == 3 and found["groups"][0]["mixtures"] == 4
+    assert main(["score", *folders, *out, "--csv", str(tmp_path / "R.md")]) == 1
+    assert ".csv" in capsys.readouterr().err

@@ -2,8 +2,10 @@
 
 import pickle
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torchmetrics import MetricCollection
 
 from s5lib.errors import DataError
@@ -112,6 +114,19 @@ def test_nothing_defined_is_nan():
     metric.update([], [], [], [], torch.zeros(8))
     assert metric.compute().isnan()
     assert SourceAccuracy().compute().isnan()
+
+
+@pytest.mark.parametrize("metric", [CAPISDRi(), CASDRi(), PISDRi(), SourceAccuracy(), MixtureAccuracy()], ids=repr)
+def test_values_can_be_drawn(metric):
+    plt.switch_backend("agg")
+    scene = (torch.eye(2, 8), [3, 4], torch.eye(2, 8) + 0.1, [3, 4], torch.ones(8))
+    metric.update(*((scene[1], scene[3]) if isinstance(metric, SourceAccuracy) else scene))
+    figure, axes = metric.plot()
+    assert isinstance(figure, Figure) and axes.lines[0].get_ydata()[0] == pytest.approx(metric.compute().item())
+    own, _ = plt.subplots()
+    _, axes = metric.plot([metric.compute(), metric.compute() / 2], ax=own.axes[0])
+    assert axes is own.axes[0] and len(axes.lines[0].get_ydata()) == 2
+    plt.close("all")
 
 
 @pytest.mark.parametrize(
