@@ -12,7 +12,7 @@ from s5lib.audio.layout import CHANNEL_ORDERS, NORMALISATIONS, ChannelLayout
 from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
 from s5lib.audio.resampling import Resampling, resample
 from s5lib.audio.store import AudioStore
-from s5lib.audio.writing import AudioWriter, can_encode, encode_audio, write_audio
+from s5lib.audio.writing import AudioWriter, can_encode, data_uri, encode_audio, write_audio
 
 __all__ = [
     "CHANNEL_ORDERS",
@@ -29,6 +29,7 @@ __all__ = [
     "active_segments",
     "can_encode",
     "check_sample_rate",
+    "data_uri",
     "decibel",
     "encode_audio",
     "find_audio_files",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import struct
@@ -13,7 +14,7 @@ import soundfile
 from s5lib.errors import DataError
 from s5lib.provenance.files import atomic_write
 
-__all__ = ["FORMATS", "AudioWriter", "can_encode", "encode_audio", "write_audio"]
+__all__ = ["FORMATS", "AudioWriter", "can_encode", "data_uri", "encode_audio", "write_audio"]
 
 FORMATS = {
     # name: (ending, container and coding as soundfile has them)
@@ -148,3 +149,17 @@ def encode_audio(samples: np.ndarray, sample_rate: int, format: str = "float") -
     with AudioWriter(stream, sample_rate, len(samples), samples.shape[1], format) as writer:
         writer.write(samples)
     return stream.getvalue()
+
+
+def data_uri(samples: np.ndarray, sample_rate: int, format: str = "mp3") -> str:
+    """Return a sound as a ``data:`` address, for web pages.
+
+    Args:
+        samples: ``[M, T]`` or ``[T]``, within -1 to 1.
+        sample_rate: in Hz.
+        format: ``mp3`` (about 8 kB a second; FLAC where MP3 knows no such rate, or libsndfile no MP3), or ``flac16``.
+    """
+    known = format != "mp3" or can_encode("mp3", sample_rate)
+    content = encode_audio(samples, sample_rate, format if known else "flac16")
+    kind = "mpeg" if format == "mp3" and known else "flac"
+    return f"data:audio/{kind};base64,{base64.b64encode(content).decode()}"

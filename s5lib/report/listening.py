@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from s5lib.audio import read_audio
+from s5lib.audio import data_uri, read_audio
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.evaluation import RecordingScores, scene_set
 from s5lib.metrics import SceneScore
 from s5lib.report.charts import minus
 from s5lib.report.experiment import System
-from s5lib.report.spectrogram import audio_uri, mel_picture, spectrogram_chart
+from s5lib.report.spectrogram import mel_picture, spectrogram_chart
 from s5lib.systems.outputs import read_sources
 
 __all__ = ["Clip", "ListeningScene", "choose_scenes", "listening_scene"]
@@ -142,7 +142,8 @@ def listening_scene(
     def clip(title: str, note: str, kind: str, waveform: np.ndarray) -> Clip:
         loud = gain * waveform[:length]
         picture = spectrogram_chart(loud, rate, brightest, f"Spectrogram of {title}, {note}")
-        return Clip(title, note, kind, picture, "" if audio == "none" else audio_uri(loud, rate, audio))
+        sound = "" if audio == "none" else data_uri(loud, rate, "mp3" if audio == "mp3" else "flac16")
+        return Clip(title, note, kind, picture, sound)
 
     labels = list(recording.labels or ())
     rows = [

@@ -1,4 +1,4 @@
-"""Waveforms as pictures and as sound, both inside the page.
+"""Waveforms as pictures inside the page.
 
 The spectrogram has a mel axis and 32 shades, as a PNG with a palette: about 12 kB.
 """
@@ -12,11 +12,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from s5lib.audio import can_encode, encode_audio
-from s5lib.errors import ConfigError, nearest
 from s5lib.report.svg import element
 
-__all__ = ["AUDIO_FORMATS", "audio_uri", "mel_picture", "spectrogram_chart"]
+__all__ = ["AUDIO_FORMATS", "mel_picture", "spectrogram_chart"]
 
 AUDIO_FORMATS = ("mp3", "flac", "none")
 _SHADES, _RANGE_DB = 32, 70.0
@@ -91,20 +89,3 @@ def spectrogram_chart(waveform: np.ndarray, sample_rate: int, peak_power: float,
         parts.append(element("line", x1=x, x2=x, y1=bottom, y2=bottom + 3, class_="zero"))
     parts.append(element("line", x1="0%", x2="0%", y1=top, y2=bottom, class_="playhead"))
     return element("svg", *parts, class_="spectrogram", role="img", aria_label=name, height=bottom + 20)
-
-
-def audio_uri(waveform: np.ndarray, sample_rate: int, kind: str) -> str:
-    """Return ``waveform [T]``, within -1 to 1, as a ``data:`` address.
-
-    Args:
-        kind: ``mp3`` (about 8 kB a second; flac where MP3 knows no such rate, or libsndfile no MP3) or ``flac``
-            (16 bit, without loss).
-
-    Raises:
-        ConfigError: another kind.
-    """
-    if kind not in ("mp3", "flac"):
-        raise ConfigError(f"audio is {kind!r}. {nearest(kind, AUDIO_FORMATS)}")
-    mp3 = kind == "mp3" and can_encode("mp3", sample_rate)
-    data = encode_audio(waveform, sample_rate, "mp3" if mp3 else "flac16")
-    return f"data:audio/{'mpeg' if mp3 else 'flac'};base64,{base64.b64encode(data).decode()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -67,7 +68,8 @@ class System(ABC):
         """
         mixture = self._prepare(waveform, sample_rate)
         blocks = self.stream(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)
-        return self.in_order(concat(blocks), labels)
+        sources = self.in_order(concat(blocks), labels)
+        return [replace(source, sample_rate=self.sample_rate) for source in sources]
 
     def stream(
         self, read: Callable[[int, int], np.ndarray], num_samples: int, labels: Sequence[str] | None = None

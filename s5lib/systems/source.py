@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+import html
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from s5lib.audio.writing import can_encode, data_uri, write_audio
+from s5lib.errors import ConfigError, nearest
+
 __all__ = ["Source"]
+
+_FORMATS = {".wav": "float", ".flac": "flac", ".mp3": "mp3"}
+_LOUDEST = {"flac": 1 - 2**-20, "mp3": 0.9}  # of formats that clip; MP3 overshoots
 
 
 @dataclass(frozen=True)
 class Source:
-    """One separated source."""
+    """One separated source; in a notebook it is shown as a player."""
 
     label: str
     probability: float
     """of the label, as the tagger gives it, 0 to 1; 1.0 for a label that was given"""
     waveform: np.ndarray
     """``[T]``, float32, at the system's sampling rate"""
+    sample_rate: int | None = None
+    """in Hz; None only inside a system, which sets it on all that it returns"""
+
+    def save(self, path: str | os.PathLike[str]) -> float:
+        """Write the waveform; folders above are made.
+
+        Args:
+            path: ends in ``.wav`` (32-bit floats, which hold any level), ``.flac`` (24 bits) or ``.mp3``.
+
+        Returns:
+            The gain it was written with: 1.0, or less where a format that ends at full scale would have clipped it.
+
+        Raises:
+            ConfigError: the ending is another one, the source has no sampling rate, or the format does not know it.
+            DataError: the file cannot be written.
+        """
+        ending = Path(path).suffix.lower()
+        if ending not in _FORMATS:
+            raise ConfigError(f"{path}: no format for {ending or 'a name without ending'}. {nearest(ending, _FORMATS)}")
+        if self.sample_rate is None:
+            raise ConfigError(f"{path}: the source has no sample_rate; dataclasses.replace(source, sample_rate=...).")
+        format = _FORMATS[ending]
+        if not can_encode(format, self.sample_rate):
+            raise ConfigError(f"{path}: {ending[1:]} cannot be written at {self.sample_rate} Hz. Choose .wav or .flac.")
+        gain = min(1.0, _LOUDEST.get(format, np.inf) / max(self._peak(), 1e-9))
+        write_audio(path, self.waveform if gain == 1 else np.float32(gain) * self.waveform, self.sample_rate, format)
+        return gain
+
+    def _peak(self) -> float:
+        return float(np.abs(self.waveform).max(initial=0))
+
+    def _repr_html_(self) -> str | None:
+        """Return a player for notebooks, as loud as can be; None where there is no sampling rate or no sample."""
+        if self.sample_rate is None or not len(self.waveform):
+            return None
+        loudest = self.waveform * np.float32(0.9 / max(self._peak(), 1e-9))
+        title = f"{html.escape(self.label)}, {self.probability:.0%}, {len(self.waveform) / self.sample_rate:.1f} s"
+        return (
+            f"<figure><figcaption>{title}</figcaption>"
+            f'<audio controls preload="metadata" src="{data_uri(loudest, self.sample_rate)}"></audio></figure>'
+        )

@@ -244,3 +244,9 @@ def test_tensors_and_doubles_are_arrays(mixture):
     expected = a_system()(mixture, 8000)[0].waveform
     for waveform in (torch.from_numpy(mixture).requires_grad_(), mixture.astype(np.float64), mixture.tolist()):
         np.testing.assert_allclose(a_system()(waveform, np.int64(8000))[0].waveform, expected, rtol=1e-6)
+
+
+def test_sources_know_their_sampling_rate():
+    system = TagThenSeparate(ScriptedTagger(logits({1: 0.9}, {SILENCE: 0.9})), Gain(), LABELS)
+    (source,) = system(np.ones((4, 4000), np.float32), 16000)
+    assert source.sample_rate == system.sample_rate == 8000 and len(source.waveform) == 2000
