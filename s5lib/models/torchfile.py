@@ -17,7 +17,7 @@ from torch import Tensor
 
 from s5lib.errors import CheckpointError
 from s5lib.models.weights import check_tensor
-from s5lib.untrusted import printable, shown
+from s5lib.untrusted import reason, shown
 
 __all__ = ["read_tensors", "unpickle"]
 
@@ -38,9 +38,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"{path} is not a safetensors file, or is damaged ({printable(str(error))})."
-            ) from error
+            raise CheckpointError(f"{path} is not a safetensors file, or is damaged ({reason(error)}).") from error
     content = unpickle(path)
     for name in _NESTS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):

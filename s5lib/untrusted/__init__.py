@@ -17,7 +17,7 @@ from s5lib.untrusted.documents import (
 )
 from s5lib.untrusted.names import check_file_name, is_file_name, path_below
 from s5lib.untrusted.record import Record, is_number, json_record, yaml_record
-from s5lib.untrusted.text import as_markdown, printable, shown
+from s5lib.untrusted.text import as_markdown, printable, reason, shown
 
 __all__ = [
     "Record",
@@ -35,6 +35,7 @@ __all__ = [
     "read_json_lines",
     "read_text",
     "read_yaml",
+    "reason",
     "shown",
     "to_json",
     "yaml_record",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from s5lib.errors import DataError, S5Error
-from s5lib.untrusted.text import printable, shown
+from s5lib.untrusted.text import reason, shown
 
 __all__ = ["check_members", "damage", "open_tar", "open_zip", "reported"]
 
@@ -40,8 +40,7 @@ def reported(where: object, advice: str = "") -> Iterator[None]:
     except OSError as error:
         raise DataError(f"{error.filename or where}: {error.strerror or error}.{' ' * bool(advice)}{advice}") from None
     except damage as error:
-        reason = printable(str(error), keep="") or type(error).__name__
-        raise DataError(f"{where}: not an archive, or damaged ({reason}).{' ' * bool(advice)}{advice}") from None
+        raise DataError(f"{where}: not an archive, or damaged ({reason(error)}).{' ' * bool(advice)}{advice}") from None
 
 
 def open_zip(source: str | os.PathLike[str] | IO[bytes], where: object, advice: str = "") -> zipfile.ZipFile:

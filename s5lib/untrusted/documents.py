@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import yaml
 
 from s5lib.errors import DataError
-from s5lib.untrusted.text import shown
+from s5lib.untrusted.text import reason, shown
 
 __all__ = [
     "open_regular",
@@ -166,11 +166,11 @@ def parse_yaml(content: bytes | str, where: object, *, error: Raised = DataError
     except yaml.MarkedYAMLError as cause:
         mark = cause.problem_mark or cause.context_mark
         place = f"{where}, line {mark.line + 1}" if mark else where
-        raise error(_message(place, f"not YAML: {shown(cause.problem)[1:-1]}", advice)) from None
+        raise error(_message(place, f"not YAML: {shown(str(cause.problem))[1:-1]}", advice)) from None
     except RecursionError:
         raise error(_message(where, f"nested more than {DEPTH} deep", advice)) from None
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as cause:  # a date that is none, for one
-        raise error(_message(where, f"not YAML: {shown(str(cause))[1:-1]}", advice)) from None
+        raise error(_message(where, f"not YAML: {reason(cause)}", advice)) from None
     _check(document, where, error, advice, infinite=True)
     return document
 

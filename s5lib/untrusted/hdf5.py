@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from s5lib.errors import DataError, S5Error
-from s5lib.untrusted.text import printable
+from s5lib.untrusted.text import reason
 
 __all__ = ["Hdf5", "open_hdf5"]
 
@@ -38,8 +38,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5]:
     except S5Error:
         raise
     except Exception as error:  # the library's many kinds, for damaged bytes
-        reason = printable(str(error), keep="").partition(" (")[0]
-        raise DataError(f"{path}: not an HDF5 file, or damaged ({reason}); copy or fetch it again.") from None
+        raise DataError(f"{path}: not an HDF5 file, or damaged ({reason(error)}); copy or fetch it again.") from None
 
 
 class Hdf5:

@@ -6,7 +6,7 @@ import re
 import reprlib
 from typing import Any
 
-__all__ = ["as_markdown", "printable", "shown"]
+__all__ = ["as_markdown", "printable", "reason", "shown"]
 
 # C0 and C1 controls, which terminals obey; marks that change the direction of text; halves of characters.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -35,6 +35,15 @@ def shown(value: Any) -> str:
     except Exception:  # a foreign object's own repr, or an integer of thousands of digits
         text = f"a {type(value).__name__}"
     return printable(text, keep="")
+
+
+def reason(error: BaseException) -> str:
+    """Return what a library says of foreign bytes, in one short line; the error's type where it says nothing.
+
+    >>> reason(ValueError("bad magic number")), reason(EOFError())
+    ('bad magic number', 'EOFError')
+    """
+    return shown(str(error))[1:-1] or type(error).__name__
 
 
 def as_markdown(text: str) -> str:
