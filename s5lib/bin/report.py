@@ -3,6 +3,7 @@
   s5lib report exp/mini --out report.html
   s5lib report exp/mini exp/other --title "Two losses"        # side by side
   s5lib report exp/mini/RESULTS_pi.jsonl --data_dir data/mini/test --scenes test_00003
+  s5lib report separated                                      # what 's5lib infer' has made of your recordings
 
 The page is self-contained, with pictures and sound, uses no network and works without scripts.  Missing parts of an
 experiment are left out with a note.
@@ -13,11 +14,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from s5lib.errors import ConfigError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
-        "experiments", nargs="+", metavar="EXPDIR|RESULTS.jsonl", help="experiments of the recipe, or results"
+        "experiments",
+        nargs="+",
+        metavar="EXPDIR|RESULTS.jsonl|SEPARATED",
+        help="experiments of the recipe, or results, or a folder of separated recordings",
     )
     parser.add_argument("--out", metavar="FILE.html", help="the page (default: report.html in the first experiment)")
     parser.add_argument(
@@ -38,10 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the page that ``args`` ask for."""
     from s5lib.provenance import require_replaceable
-    from s5lib.report import write_report
+    from s5lib.report import is_separated, write_report, write_separated
 
     first = Path(args.experiments[0])
     out = Path(args.out) if args.out else (first if first.is_dir() else first.parent) / "report.html"
     require_replaceable({out: b"<!DOCTYPE html"}, args.experiments)
+    if len(args.experiments) == 1 and is_separated(first):
+        if args.data_dir:
+            raise ConfigError(f"--data_dir is for experiments; {first} holds separated recordings.")
+        write_separated(first, out, names=args.scenes, audio=args.audio, title=args.title)
+        return
     data_dir = Path(args.data_dir) if args.data_dir else None
     write_report(args.experiments, out, data_dir=data_dir, scenes=args.scenes, audio=args.audio, title=args.title)

@@ -1,5 +1,6 @@
-"""The report: one experiment, or several side by side, as a single self-contained HTML page."""
+"""Self-contained HTML pages: one experiment, or several side by side; or recordings that were separated."""
 
 from s5lib.report.build import write_report
+from s5lib.report.separated import is_separated, write_separated
 
-__all__ = ["write_report"]
+__all__ = ["is_separated", "write_report", "write_separated"]

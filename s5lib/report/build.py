@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import date
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from s5lib.data.directory import DataDirectory
-from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.provenance.files import write_text
+from s5lib.errors import DataError
 from s5lib.report import views
 from s5lib.report.experiment import Experiment, System, read_experiments
 from s5lib.report.listening import ListeningScene, choose_scenes, listening_scene
 from s5lib.report.model_versions import curve_views, made_of
-from s5lib.report.spectrogram import AUDIO_FORMATS
+from s5lib.report.page import check_audio, page, write_page
 from s5lib.systems.records import record_path
-from s5lib.version import __version__
 
 __all__ = ["write_report"]
 
@@ -52,17 +44,9 @@ def write_report(
         DataError: nothing was found, or what was found is damaged.
         ConfigError: ``audio`` is another word, or ``out`` cannot be written.
     """
-    if audio not in AUDIO_FORMATS:
-        raise ConfigError(f"--audio {audio}. {nearest(audio, AUDIO_FORMATS)}")
+    check_audio(audio)
     experiments = read_experiments(paths)
-    text = _render(experiments, data_dir, scenes, audio, title)
-    text = text.encode("utf-8", "replace").decode()  # a folder's name need not be UTF-8
-    try:
-        write_text(out, text)
-    except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another file.") from None
-    log.info("written to %s (%.1f MB)", out, out.stat().st_size / 1e6)
-    return out
+    return write_page(out, _render(experiments, data_dir, scenes, audio, title))
 
 
 def _render(
@@ -70,22 +54,9 @@ def _render(
 ) -> str:
     systems = [system for experiment in experiments for system in experiment.systems]
     listening, silent = _listening(experiments, data_dir, scenes, audio)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("s5lib.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = (Markup(_asset(name)) for name in ("style.css", "script.js"))
-    return environment.get_template("template.html").render(
+    return page(
+        "template.html",
         title=title or f"Report of {', '.join(experiment.name for experiment in experiments)}",
-        version=__version__,
-        today=date.today().isoformat(),
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
         experiments=experiments,
         systems=systems,
         several=len(systems) > 1,
@@ -99,15 +70,6 @@ def _render(
         silent=silent,
         audio=audio,
     )
-
-
-def _asset(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
-
-
-def _hash(text: str) -> str:
-    """Return what the content security policy allows ``text`` by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
 
 
 def _listening(

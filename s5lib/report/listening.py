@@ -19,7 +19,7 @@ from s5lib.report.experiment import System
 from s5lib.report.spectrogram import mel_picture, spectrogram_chart
 from s5lib.systems.outputs import read_sources
 
-__all__ = ["Clip", "ListeningScene", "choose_scenes", "listening_scene"]
+__all__ = ["LONGEST", "Clip", "ListeningScene", "choose_scenes", "clips_of", "listening_scene", "louder"]
 
 LONGEST = 30.0  # seconds that go into the page
 
@@ -136,15 +136,7 @@ def listening_scene(
     outputs = [_read_output(system, name, mixture.shape[1]) for system in systems]
     length = min(mixture.shape[1], int(LONGEST * rate))
     everything = [mixture[0], *references, *(wave for output in outputs for wave in output.waveforms)]
-    gain = 0.9 / max(1e-9, *(float(np.abs(wave[:length]).max(initial=0)) for wave in everything))
-    brightest = max(float(mel_picture(gain * wave[:length], rate).max()) for wave in everything)
-
-    def clip(title: str, note: str, kind: str, waveform: np.ndarray) -> Clip:
-        loud = gain * waveform[:length]
-        picture = spectrogram_chart(loud, rate, brightest, f"Spectrogram of {title}, {note}")
-        sound = "" if audio == "none" else data_uri(loud, rate, "mp3" if audio == "mp3" else "flac16")
-        return Clip(title, note, kind, picture, sound)
-
+    clip, gain = clips_of([wave[:length] for wave in everything], rate, audio)
     labels = list(recording.labels or ())
     rows = [
         (
@@ -158,7 +150,7 @@ def listening_scene(
     return ListeningScene(
         name,
         reason,
-        f"{there or 'no target source'}; {length / rate:.3g} s{whole}; played {_louder(gain)}",
+        f"{there or 'no target source'}; {length / rate:.3g} s{whole}; played {louder(gain)}",
         there or "nothing",
         clip("Mixture", "reference channel", "reference", mixture[0]),
         (*rows, *_false_positives(outputs, clip)),
@@ -166,10 +158,39 @@ def listening_scene(
     )
 
 
-def _louder(gain: float) -> str:
+def clips_of(
+    waveforms: Sequence[np.ndarray], rate: int, audio: str
+) -> tuple[Callable[[str, str, str, np.ndarray], Clip], float]:
+    """Return what makes clips of one scene, and the gain they are played with.
+
+    Args:
+        waveforms: all of the scene, ``[T]``: they share one gain, by which the loudest reaches full scale, and one
+            scale of the spectrograms.
+        rate: in Hz.
+        audio: ``mp3``, ``flac`` or ``none``.
+    """
+    length = max(map(len, waveforms))
+    gain = 0.9 / max(1e-9, *(float(np.abs(wave).max(initial=0)) for wave in waveforms))
+    brightest = max(float(mel_picture(gain * wave, rate).max()) for wave in waveforms)
+
+    def clip(title: str, note: str, kind: str, waveform: np.ndarray) -> Clip:
+        loud = gain * waveform[:length]
+        picture = spectrogram_chart(loud, rate, brightest, f"Spectrogram of {title}, {note}")
+        return Clip(
+            title,
+            note,
+            kind,
+            picture,
+            "" if audio == "none" else data_uri(loud, rate, "mp3" if audio == "mp3" else "flac16"),
+        )
+
+    return clip, gain
+
+
+def louder(gain: float) -> str:
     """Return a gain in words.
 
-    >>> _louder(10.0), _louder(0.5), _louder(1.0)
+    >>> louder(10.0), louder(0.5), louder(1.0)
     ('20 dB louder', '6 dB softer', 'as loud as recorded')
     """
     level = round(20 * float(np.log10(gain)))
