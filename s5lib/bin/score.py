@@ -15,8 +15,8 @@ Is it better than another system, on the same scenes?
   s5lib score --data_dir data/mini/test --infer_dir exp/a/infer/test --compare exp/b/infer/test --out RESULTS.md
 
 Prints the table, writes it to --out, and writes each recording's scores next to it (.jsonl).  --json prints all means
-as JSON instead; --csv FILE writes the recordings' scores as a table, too.  A mixture without files counts as one without
-predictions.
+as JSON instead; --csv FILE also writes the recordings' scores as a table.  A mixture without files counts as one
+without predictions.
 """
 
 from __future__ import annotations
