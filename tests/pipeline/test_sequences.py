@@ -15,21 +15,23 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from s5lib.audio import write_audio
+from s5lib.audio.layout import ChannelLayout
 from s5lib.errors import DataError
 from s5lib.interfaces import ModelConfig
-from s5lib.systems import Source, System, workers
-from s5lib.systems.inference import infer_files
+from s5lib.systems import Source, System, inference, workers
 
 RATE = 8000
 NAMES = ("a", "b", "day1/a", "day1/c")
 OPTIONS = {
     "format": ("float", "flac"),
-    "channel_order": ("WYZX", "WXYZ"),
+    "layout": (ChannelLayout(), ChannelLayout(order="WXYZ"), ChannelLayout(normalisation="n3d")),
+    "remainder": (False, True),
     "labels": (None, ("Dog",), ("Rain", "Dog")),
 }
 
@@ -64,10 +66,12 @@ class Sequences(RuleBasedStateMachine):
         self.options = {name: values[0] for name, values in OPTIONS.items()}
         self.model.write_text("0.5")
         self.lost: set[str] = set()  # recordings whose record somebody has damaged: their sources are nobody's
-        self.usual, workers._load = workers._load, stand_in
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(workers, "_load", stand_in)
+        self.patch.setattr(inference, "model_labels", lambda path: ["Dog", "Rain"])
 
     def teardown(self):
-        workers._load = self.usual
+        self.patch.undo()
         shutil.rmtree(self.folder)
 
     @initialize()
@@ -124,7 +128,7 @@ class Sequences(RuleBasedStateMachine):
         how = {key: value for key, value in self.options.items() if key != "labels"}
         system = {"separator": str(self.model), "tagger": str(self.model)}
         with contextlib.suppress(DataError):  # recordings that were spoilt
-            infer_files([str(self.folder / "in")], out, self.options["labels"], system, **how)
+            inference.infer_files([str(self.folder / "in")], out, self.options["labels"], system, **how)
 
     @rule(at=st.integers(1, 120))
     def run_and_kill(self, at):
@@ -153,6 +157,8 @@ class Sequences(RuleBasedStateMachine):
         fresh = self.folder / "fresh"
         shutil.rmtree(fresh, ignore_errors=True)
         self.infer(fresh)
+        intact = [path for path in (self.folder / "in").rglob("*.wav") if path.read_bytes().startswith(b"RIFF")]
+        assert len(list(fresh.rglob("*.json"))) == len(intact)
         found, expected = content(self.out), content(fresh)
         differing = {name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)}
         for name in self.lost:  # either made again as they were, or left as they are for their owner to remove
