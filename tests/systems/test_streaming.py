@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s5lib.audio import ActivityDetector, active_segments, open_audio, read_audio, resample
+from s5lib.audio import ActivityDetector, ChannelLayout, active_segments, open_audio, read_audio, resample
 from s5lib.errors import DataError
 from s5lib.systems import Source
 from s5lib.systems.streaming import concat, stream
@@ -120,7 +120,7 @@ def test_order_of_channels_and_formats(tmp_path):
     mixture = 0.1 * voices(4000, 4)
     for file, tolerance in (("a.flac", 1e-4), ("a.ogg", 0.2), ("a.aiff", 1e-4), ("a.w64", 1e-4), ("a.caf", 1e-4)):
         soundfile.write(tmp_path / file, mixture.T, 16000)
-        with open_audio(tmp_path / file, 16000, (0, 2, 3, 1)) as recording:
+        with open_audio(tmp_path / file, 16000, ChannelLayout(order="WXYZ")) as recording:
             np.testing.assert_allclose(recording.read(1000, 3000), mixture[[0, 2, 3, 1], 1000:3000], atol=tolerance)
 
 
