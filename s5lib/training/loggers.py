@@ -53,12 +53,30 @@ def make_loggers(names: Sequence[str], folder: Path, first_step: int | None, is_
     return [make(folder, first_step, is_main) for name, make in makers.items() if name in names]
 
 
+class _CountsSteps(Logger):
+    """Files values under the number of steps done, as ``history.jsonl`` does; Lightning counts from 0."""
+
+    done = 0
+    """Kept up to date by :class:`RunSummary`."""
+
+    def log_metrics(self, metrics, step=None):
+        super().log_metrics(metrics, self.done)
+
+
+class _TensorBoard(_CountsSteps, TensorBoardLogger):
+    pass
+
+
+class _CSV(_CountsSteps, CSVLogger):
+    pass
+
+
 def _tensorboard(folder: Path, first_step: int | None, is_main: bool) -> Logger:
-    return TensorBoardLogger(folder, name=None, version="tensorboard", purge_step=first_step, default_hp_metric=False)
+    return _TensorBoard(folder, name=None, version="tensorboard", purge_step=first_step, default_hp_metric=False)
 
 
 def _csv(folder: Path, first_step: int | None, is_main: bool) -> Logger:
-    logger = CSVLogger(folder, name=None, version="csv")
+    logger = _CSV(folder, name=None, version="csv")
     warnings.filterwarnings("ignore", ".*Experiment logs directory.*")  # Lightning begins a file anew; we keep its rows
     path = folder / "csv/metrics.csv"
     if is_main and first_step is not None and path.is_file():
@@ -72,17 +90,20 @@ def _csv(folder: Path, first_step: int | None, is_main: bool) -> Logger:
 def _wandb(folder: Path, first_step: int | None, is_main: bool) -> Logger:
     from lightning.pytorch.loggers import WandbLogger
 
+    class WandB(_CountsSteps, WandbLogger):
+        pass
+
     place = folder / "wandb_run"  # its id, so that a resumed run goes on in the same one
     if is_main and not place.exists():
         write_text(place, uuid4().hex)
     name = "/".join(folder.resolve().parts[-2:])
     project = os.environ.get("WANDB_PROJECT") or "s5lib"
     run_id = place.read_text(encoding="utf-8").strip() if is_main else None
-    return WandbLogger(name=name, project=project, save_dir=folder, id=run_id, resume="allow")
+    return WandB(name=name, project=project, save_dir=folder, id=run_id, resume="allow")
 
 
 class RunSummary(lightning.Callback):
-    """Gives every logger the options of the run and, at its end, the figures of the best validation.
+    """Gives every logger the options of the run, the step, and at the end the figures of the best validation.
 
     Args:
         options: of model and training.
@@ -98,6 +119,17 @@ class RunSummary(lightning.Callback):
             if not isinstance(logger, TensorBoardLogger):  # which wants options and figures together
                 logger.log_hyperparams(self.options)
 
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self._count(trainer, trainer.global_step + 1)
+
+    def on_validation_start(self, trainer, pl_module):
+        self._count(trainer, trainer.global_step)
+
+    @staticmethod
+    def _count(trainer, done: int) -> None:
+        for logger in trainer.loggers:
+            logger.done = done
+
     def on_train_end(self, trainer, pl_module):
         if not trainer.is_global_zero:
             return
@@ -105,7 +137,7 @@ class RunSummary(lightning.Callback):
         figures = {f"final/{name}": row[name] for name in pl_module.all_figures if name in row}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(self.options, figures, step=trainer.global_step)
+                logger.log_hyperparams(self.options, figures)
             else:
-                logger.log_metrics(figures, trainer.global_step)
+                logger.log_metrics(figures)
             logger.save()

@@ -146,7 +146,7 @@ def test_processes_that_do_not_fit_are_told(tiny_data, tmp_path, capsys, monkeyp
         ),
         (["--accumulate", "3"], "choose a multiple of 3"),
         (["--num_processes", "2", "--ngpu", "1"], "--num_processes 2 with --ngpu 1: there is one process per GPU"),
-        (["--num_nodes", "2"], "--num_nodes 2: nothing says how the machines find each other"),
+        (["--num_nodes", "2"], "--num_nodes 2: the machines cannot find each other"),
     ):
         assert main(command(tiny_data, tmp_path / "exp", *more)) == 1
         assert message in capsys.readouterr().err
