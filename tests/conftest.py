@@ -23,6 +23,14 @@ def pytest_make_parametrize_id(val):
     return None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Keep what a test printed as valid text, for the same reason."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 def pytest_collection_finish():
     """Spare the garbage collector what all imports have left: it stays until the end anyway."""
     gc.collect()
