@@ -109,6 +109,8 @@ def _samples(entry: Any, name: str) -> FileSamples | ArraySamples:
     try:
         with open(path, "rb") as file:
             return _open_content(file, name, path)
+    except FileNotFoundError as error:  # removed since
+        raise DataError(f"{path}: no such recording ({error.strerror}).") from error
     except OSError as error:
         raise UnavailableError(f"{path}: cannot be read ({error.strerror}).") from error
 

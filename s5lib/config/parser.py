@@ -12,6 +12,7 @@ import configargparse
 
 from s5lib.config.command_line import NestedYAMLParser, open_config
 from s5lib.errors import nearest
+from s5lib.untrusted import shown
 
 __all__ = ["CommandParser"]
 
@@ -59,11 +60,11 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
 
     def _reject(self, word: str) -> NoReturn:
         if not word.startswith("-"):
-            self.error(f"unexpected argument {word!r}.")
+            self.error(f"unexpected argument {shown(word)}.")
         name = word.partition("=")[0]
         names = [known for known in self._option_string_actions if known.startswith("--")]
         close = difflib.get_close_matches(name.lower().replace("-", "_").replace("__", "--", 1), names, n=1, cutoff=0.6)
-        self.error(f"no option {name!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        self.error(f"no option {shown(name)}." + (f" Did you mean {close[0]!r}?" if close else ""))
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
         follows_sub_command = action.nargs == argparse.PARSER
@@ -74,7 +75,7 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices: Iterable[Any] | None = action.choices
         if choices is not None and value not in choices:
-            raise argparse.ArgumentError(action, f"{value!r} is not a choice. {nearest(value, choices)}")
+            raise argparse.ArgumentError(action, f"{shown(value)} is not a choice. {nearest(value, choices)}")
 
     def error(self, message: str) -> NoReturn:
         """Print one line, not the usage of forty options, and exit with status 2."""

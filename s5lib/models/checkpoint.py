@@ -23,7 +23,7 @@ from s5lib.models.backbone import is_backbone, load_backbone
 from s5lib.models.official import LABELS, is_official, load_official_model, official_state
 from s5lib.models.weights import built_for, load_state
 from s5lib.provenance.files import atomic_write
-from s5lib.untrusted import Record, parse_json, shown, to_json
+from s5lib.untrusted import Record, parse_json, reason, shown, to_json
 
 __all__ = [
     "load_checkpoint",
@@ -106,7 +106,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file, or is damaged ({error}).") from error
+        raise CheckpointError(f"{path} is not a safetensors file, or is damaged ({reason(error)}).") from error
     if "s5lib" not in metadata:
         raise CheckpointError(
             f"{path} is a safetensors file, but has no s5lib header: 's5lib convert {path} OUT' makes a checkpoint of "
@@ -153,7 +153,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
         with safe_open(path, "pt") as file:
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not iterable
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}).") from error
+        raise CheckpointError(f"{path} is damaged ({reason(error)}).") from error
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:

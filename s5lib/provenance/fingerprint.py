@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from s5lib.errors import DataError
 from s5lib.provenance.digest import file_digest
 from s5lib.untrusted import parse_json, shown, to_json
 
@@ -52,10 +53,13 @@ class Fingerprint:
         """Return what differs from what :meth:`as_json` gave for an earlier result.
 
         Args:
-            earlier: anything; what is not a mapping counts as empty.
+            earlier: anything; what is not a mapping of plain values counts as empty.
             defaults: nested in the same way: values that hold where ``earlier`` has none.
         """
-        before = Fingerprint(earlier if isinstance(earlier, Mapping) else {}).as_json()
+        try:
+            before = Fingerprint(earlier if isinstance(earlier, Mapping) else {}).as_json()
+        except DataError:  # NaN or the like, which as_json never gives
+            before = {}
         return list(_changes(before, self.as_json(), Fingerprint(defaults or {}).as_json()))
 
 

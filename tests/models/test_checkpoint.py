@@ -106,7 +106,7 @@ def test_missing_file_names_what_is_beside_it(saved):
 def test_not_a_safetensors_file(content, tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="no safetensors file, or is damaged"):
+    with pytest.raises(CheckpointError, match="safetensors file, or is damaged"):
         load_model(path)
 
 

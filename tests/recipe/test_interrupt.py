@@ -106,7 +106,15 @@ def test_ctrl_c_on_a_terminal(bench):
 
 
 def test_the_real_commands_show_their_progress_bars_through_the_log():
-    program = "import tqdm; from s5lib.bin.main import main; main(['--version']); list(tqdm.tqdm('ab', disable=None))"
+    program = (
+        "import sys, types, tqdm\n"
+        "from s5lib.bin import main\n"
+        "command = types.ModuleType('command', '')\n"
+        "command.add_arguments = lambda parser: None\n"
+        "command.run = lambda args: list(tqdm.tqdm('ab', disable=None)) and None\n"
+        "sys.modules['command'], main.COMMANDS['bar'] = command, ('command', '')\n"
+        "sys.exit(main.main(['bar']))"
+    )
     for variables, bars in (({"S5LIB_PROGRESS": "1", "COLUMNS": "60", "LINES": "9"}, True), ({}, False)):
         environment = {**os.environ, **variables}
         done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)

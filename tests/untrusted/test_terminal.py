@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from s5lib import plugins
 from s5lib.bin.main import main
 from s5lib.data import DataDirectory
 from s5lib.untrusted.terminal import SafeFormatter, safe_output
@@ -93,8 +94,11 @@ def test_a_reader_that_has_enough():
     assert done.stderr == "" and len(done.stdout) == 10
 
 
-def test_a_plugin_that_ends_the_program(tmp_path, capsys):
+def test_a_plugin_that_ends_the_program(tmp_path, capsys, monkeypatch):
     """It ended with status 0 and without output."""
+    monkeypatch.setenv("S5LIB_PLUGINS", "")
+    monkeypatch.setattr(plugins, "_registry", None)
+    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "quitter.py").write_text(
         "import sys\n"
         "from dataclasses import dataclass\n"
