@@ -141,7 +141,7 @@ def _bounded(state: Mapping[str, Tensor], path: str | Path) -> Iterator[None]:
         if threading.get_ident() != thread or item is None:
             return
         count += 1
-        if isinstance(item, Tensor) and not item.is_meta:
+        if isinstance(item, Tensor):
             total += item.nbytes
         if count > 16 * most or total > most_bytes:
             raise CheckpointError(
