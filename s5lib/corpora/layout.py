@@ -96,8 +96,8 @@ def _reference_name(path: Path, found: dict[str, dict], labels: tuple[str, ...] 
             raise DataError(f"{path}: unknown label {label!r}. {nearest(label, labels)}")
         candidates = fitting
     if len(candidates) > 1:
-        told = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in candidates)
-        raise DataError(f"{path}: can be {told}: rename the mixture and its references.")
+        choices = " or ".join(f"number {index} of {name!r}, {label}" for name, index, label in candidates)
+        raise DataError(f"{path}: can be {choices}: rename the mixture and its references.")
     return candidates[0]
 
 

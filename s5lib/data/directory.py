@@ -207,9 +207,9 @@ def _read_sources(path: Path, labels: dict[str, str] | None) -> list[dict[str, s
         table = read_table(file) if slot <= slots[-1] else {}
         needed = {key for key, count in counts.items() if count >= slot}
         for key in sorted(set(table) ^ needed):
-            told = f"has {counts[key]} labels" if key in counts else "is not in wav.scp"
+            has = f"has {counts[key]} labels" if key in counts else "is not in wav.scp"
             found = "a reference" if key in table else "no reference"
-            raise DataError(f"{file}: ID {key!r} {told}, but {found} number {slot}.")
+            raise DataError(f"{file}: ID {key!r} {has}, but {found} number {slot}.")
         tables.append(table)
     return tables
 

@@ -168,8 +168,8 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
     if calibration == Calibration():
         log.info("%s says that plain decisions are best", path)
         return None
-    told = "".join(f", {label} {bias:+g}" for label, bias in calibration.classes)
-    log.info("decisions calibrated by %s: silence %+g%s", path, calibration.silence, told)
+    biases = "".join(f", {label} {bias:+g}" for label, bias in calibration.classes)
+    log.info("decisions calibrated by %s: silence %+g%s", path, calibration.silence, biases)
     return calibration
 
 

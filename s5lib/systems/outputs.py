@@ -74,7 +74,7 @@ class SourceWriter:
 
     Raises:
         ConfigError: there is no such format.
-        DataError: ``name`` is none that a file can have, the format has no such sampling rate, the folder cannot be
+        DataError: ``name`` cannot be a file name, the format has no such sampling rate, the folder cannot be
             written into, or its file ``NAME.json`` is not one of s5lib.
     """
 

@@ -12,7 +12,7 @@ from s5lib.audio import open_audio
 from s5lib.errors import DataError
 
 UNTOLD = {"IRCAM", "PAF", "PVF", "MAT4", "MAT5", "MPC2K", "XI"}
-"""Formats of which a cut file cannot be told from a shorter one, or that nobody keeps recordings in."""
+"""Formats of which a cut file cannot be distinguished from a shorter one, or that nobody keeps recordings in."""
 
 
 def _kinds():

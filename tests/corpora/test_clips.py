@@ -56,7 +56,7 @@ def test_written_clips(tmp_path):
     assert write_clip(job) is None and (tmp_path / "out/a/b.wav").stat().st_mtime_ns == before
 
 
-def test_what_is_left_out_is_told(tmp_path):
+def test_what_is_left_out_is_reported(tmp_path):
     write_wav(tmp_path / "good.wav", np.tile(noise(1), 8))
     write_wav(tmp_path / "quiet.wav", 0.01 * np.tile(noise(1), 8))
     jobs = [ClipJob(str(tmp_path / f"{name}.wav"), str(tmp_path / f"out/{name}.wav")) for name in ("good", "quiet")]

@@ -81,7 +81,7 @@ def test_a_wrong_checksum_is_refused(server, file, tmp_path):
         fetch_files([file], tmp_path)
 
 
-def test_a_full_disk_is_told_before_the_first_byte(server, file, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_the_first_byte(server, file, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**6, 10**6 - 150_000, 150_000))
     with pytest.raises(DataError, match="146.48 KiB free, but fetching 1 files and unpacking them needs 195.31 KiB"):

@@ -76,7 +76,7 @@ def test_fix(folder, capsys):
     assert main(["validate", str(folder)]) == 1
     assert "wav.scp:2: ID 'a' stands after 'c'" in capsys.readouterr().err
     assert main(["validate", str(folder), "--fix"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for part in (
         "wav.scp: sorted",
         "wav.scp:3: dropped: ID 'a' a second time",
@@ -85,7 +85,7 @@ def test_fix(folder, capsys):
         "dropped 'b'",
         "utt2num_samples: written",
     ):
-        assert part in told
+        assert part in printed
     assert [recording.id for recording in DataDirectory.read(folder)] == ["a", "c"]
     assert messages(folder) == []
     assert (folder / ".backup/utt2num_samples").read_text() == "a 5\n"

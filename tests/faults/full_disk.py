@@ -38,11 +38,11 @@ def fill(folder: Path, sizes: range) -> dict[str, int]:
         try:
             expdir = disk / "exp"
             status = os.waitstatus_to_exitcode(os.waitpid(start(command(data, expdir, 0), log, progress), 0)[1])
-            told = log.read_text()
-            message = [line for line in told.splitlines() if "error: " in line]
+            printed = log.read_text()
+            message = [line for line in printed.splitlines() if "error: " in line]
             if status:
-                well = status == 1 and len(message) == 1 and "Traceback" not in told
-                assert well, f"{size} kB, status {status}:\n{told}"
+                well = status == 1 and len(message) == 1 and "Traceback" not in printed
+                assert well, f"{size} kB, status {status}:\n{printed}"
                 assert "No space left on device" in message[0], message[0]
                 name = message[0].partition("error: ")[2].partition(":")[0].removeprefix(str(disk)).replace("/exp/", "")
                 found[name] = found.get(name, 0) + 1

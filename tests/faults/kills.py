@@ -132,10 +132,10 @@ def figures(expdir: Path) -> list[dict]:
 
 def finish(process: int, log: Path) -> None:
     """Wait for a training, which has to end well."""
-    told(os.waitpid(process, 0)[1], log)
+    report(os.waitpid(process, 0)[1], log)
 
 
-def told(status: int, log: Path) -> None:
+def report(status: int, log: Path) -> None:
     code = os.waitstatus_to_exitcode(status)
     assert code == 0, f"a training ended with status {code}:\n{log.read_text()[-3000:]}"
 
@@ -152,7 +152,7 @@ def kill_at(process: int, moment: float, expdir: Path | None, log: Path) -> bool
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
-            told(status, log)
+            report(status, log)
             return False
         if time.monotonic() > moment and (expdir is None or any(expdir.glob("**/.*.part"))):
             os.kill(process, signal.SIGKILL)

@@ -154,7 +154,7 @@ def test_no_value_is_read_by_the_host():
     assert prediction.grad.shape == prediction.shape
 
 
-def test_nan_is_told_on_the_cpu():
+def test_nan_is_reported_on_the_cpu():
     prediction, target, labels = batch(3)
     with torch.no_grad():
         prediction[1, 2, 5] = float("nan")

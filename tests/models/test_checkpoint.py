@@ -90,7 +90,7 @@ def output_of_weights(model):
     return torch.cat([value.flatten().float() for value in model.state_dict().values()])
 
 
-def test_another_label_set_is_told_apart_from_another_component(saved):
+def test_another_label_set_is_distinguished_from_another_component(saved):
     with pytest.raises(CheckpointError, match="or another label set"):
         load_weights(ResUNetK(ResUNetKConfig(**{**SIZES, "num_classes": 3})), saved)
 

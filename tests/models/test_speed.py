@@ -68,16 +68,16 @@ def test_compiled_gives_the_same_values(name):
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "is_told"), [({"amx_bf16": False}, True), ({"amx_bf16": True}, False), ({}, False)]
+    ("capabilities", "is_reported"), [({"amx_bf16": False}, True), ({"amx_bf16": True}, False), ({}, False)]
 )
-def test_bfloat16_without_units_for_it_is_told_once(capabilities, is_told, monkeypatch, caplog):
+def test_bfloat16_without_units_for_it_is_reported_once(capabilities, is_reported, monkeypatch, caplog):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     speed._tell_if_slow.cache_clear()
     model = accelerate(model_of("m2d"), precision="bfloat16")
     with torch.no_grad(), caplog.at_level("WARNING"):
         model(*inputs("m2d"))
         model(*inputs("m2d"))
-    assert caplog.text.count("slower than float32") == int(is_told)
+    assert caplog.text.count("slower than float32") == int(is_reported)
 
 
 def test_unknown_precision():

@@ -387,7 +387,7 @@ def test_files_as_they_are(models, tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.wav")
     files = [entry, *(str(tmp_path / name) for name in ("streamed.wav", "cut.flac", "pipe.wav"))]
     assert main(["infer", *files, *models[4], "--out", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr()
-    assert "cut.flac" in told.out and "pipe.wav" in told.out and "2 of 4 recordings" in told.err
+    printed = capsys.readouterr()
+    assert "cut.flac" in printed.out and "pipe.wav" in printed.out and "2 of 4 recordings" in printed.err
     assert sorted(path.stem for path in (tmp_path / "out").glob("*.json")) == ["streamed", "wav"]
     assert listed(tmp_path / "out", "wav")["duration"] == listed(tmp_path / "out", "streamed")["duration"] == 1

@@ -110,7 +110,7 @@ def test_equal_packages_are_equal_files(prepared, scored, tmp_path):
         (lambda folder: shutil.move(folder / "infer/oracle", folder / "infer/predicted"), ""),
     ],
 )
-def test_what_is_missing_is_told_and_leaves_no_package(prepared, scored, tmp_path, capsys, spoil, message):
+def test_what_is_missing_is_reported_and_leaves_no_package(prepared, scored, tmp_path, capsys, spoil, message):
     shutil.copytree(scored / "infer", tmp_path / "infer")
     shutil.copy(scored / "RESULTS.jsonl", tmp_path)
     if not message:

@@ -164,8 +164,8 @@ def test_two_at_once_end_like_one(corpus_with_test, prepared, tmp_path):
     command[2] += "; from pathlib import Path; sys.exit(prepare(sys.argv[2], Path(sys.argv[3]), '--nj', '2'))"
     command += [str(Path(__file__).parents[1]), str(corpus_with_test), str(tmp_path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [process.communicate()[0] for process in both]
+    printed = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("finished already" in text for text in told) == 1
+    assert sum("finished already" in text for text in printed) == 1
     assert content(tmp_path / "dump") == content(prepared / "dump")
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]

@@ -161,8 +161,8 @@ class TestOthersFiles:
             (folder / name).write_bytes(text)
         infer(take, other, status=1)
         assert {**sounds, **mine} == {p.name: p.read_bytes() for p in folder.iterdir()}
-        told = capsys.readouterr().out
-        assert "take.json is there already" in told and "other_0_Dog.wav is there already" in told
+        printed = capsys.readouterr().out
+        assert "take.json is there already" in printed and "other_0_Dog.wav is there already" in printed
         (folder / "take.json").unlink()
         infer(take, other, status=1)
         assert (folder / "take_0_Dog.wav").exists() and (folder / "precious.wav").read_bytes() == b"mine"
@@ -246,9 +246,9 @@ class TestNames:
         (tmp_path / "out/sub").write_text("a file where a folder should be")
         record(tmp_path / "in/sub/x.wav")
         out = infer(*(tmp_path / f"{name}.wav" for name in ("good", "gone", "bad")), tmp_path / "in", status=1)
-        told = capsys.readouterr()
+        printed = capsys.readouterr()
         assert (out / "good.json").exists()
-        assert all(name in told.out for name in ("gone.wav", "bad.wav", "sub")) and "Traceback" not in told.err
+        assert all(name in printed.out for name in ("gone.wav", "bad.wav", "sub")) and "Traceback" not in printed.err
 
 
 def test_started_twice_the_result_is_that_of_one_run(models, tmp_path):
@@ -256,9 +256,9 @@ def test_started_twice_the_result_is_that_of_one_run(models, tmp_path):
         record(tmp_path / f"in/r{number}.wav", 0.5 + 0.1 * number, seed=number)
     command = [sys.executable, "-m", "s5lib.bin.main", "infer", str(tmp_path / "in"), *models, "--out"]
     both = [subprocess.Popen([*command, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [process.communicate()[0] for process in both]
+    printed = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("12 of 12 recordings are finished already" in text for text in told) == 1
+    assert sum("12 of 12 recordings are finished already" in text for text in printed) == 1
     assert main([*command[3:], str(tmp_path / "lone")]) == 0
     assert content(tmp_path / "out") == content(tmp_path / "lone")
 
@@ -283,8 +283,8 @@ def test_a_dask_worker_with_files_of_its_own_is_noticed(models, tmp_path, monkey
 
     monkeypatch.setattr("s5lib.systems.workers.over_dask", over_another_machine)
     assert main(["infer", path, *models, "--out", str(tmp_path / "out"), "--dask", "there:1"]) == 1
-    told = capsys.readouterr().out
-    assert ("must be on a file system that all machines share" if what == "out" else "sees another file") in told
+    printed = capsys.readouterr().out
+    assert ("must be on a file system that all machines share" if what == "out" else "sees another file") in printed
     assert not list((tmp_path / "out").glob("*.json"))
 
 

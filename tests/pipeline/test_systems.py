@@ -102,7 +102,7 @@ def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, t
         ("", "give at least one checkpoint"),
     ],
 )
-def test_wrong_choices_are_told(prepared, trained, trained_joint, tmp_path, capsys, more, message):
+def test_wrong_choices_are_reported(prepared, trained, trained_joint, tmp_path, capsys, more, message):
     files = {kind: str(trained / kind / "model.safetensors") for kind in ("tagger", "separator")}
     files["joint"] = str(trained_joint / "joint_model/model.safetensors")
     words = [word.format(**files) for word in more.split()]

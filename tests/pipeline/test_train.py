@@ -61,12 +61,12 @@ def test_models_of_the_way_are_kept(prepared, configs, tmp_path):
     assert not torch.equal(next(load_model(first)[0].parameters()), next(final.parameters()))
 
 
-def test_duration_is_told_before_the_start(prepared, configs, tmp_path, capsys):
+def test_duration_is_reported_before_the_start(prepared, configs, tmp_path, capsys):
     assert main(train_command("tagger", prepared, configs, tmp_path, "--estimate")) == 0
-    *_, told = capsys.readouterr().out.splitlines()
+    *_, printed = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        r"about .*\(2 steps of head, 3 steps of finetune; measured on this machine\): [0-9.]+ s", told
-    ), told
+        r"about .*\(2 steps of head, 3 steps of finetune; measured on this machine\): [0-9.]+ s", printed
+    ), printed
     assert not (tmp_path / "tagger").exists()
 
 
@@ -98,7 +98,7 @@ def test_other_options_into_the_same_folder_are_refused(trained, prepared, confi
         (["--init", "nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )
-def test_wrong_options_are_told(prepared, configs, tmp_path, capsys, more, message):
+def test_wrong_options_are_reported(prepared, configs, tmp_path, capsys, more, message):
     assert main(train_command("separator", prepared, configs, tmp_path, *more)) == 1
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # nothing that looks like a run

@@ -105,7 +105,7 @@ def test_a_model_that_returns_another_shape(install, output, shape):
         separator(torch.zeros(2, 4, 50), torch.zeros(2, 3, 5))
 
 
-def test_a_slow_import_is_told(install, caplog, monkeypatch):
+def test_a_slow_import_is_reported(install, caplog, monkeypatch):
     monkeypatch.setattr(loading, "SLOW_SECONDS", 0.01)
     install("acme", "import time; time.sleep(0.02)\n" + LISTED)
     assert "it" in plugins.available("separator")
@@ -132,7 +132,7 @@ def test_ctrl_c_is_not_swallowed(install):
         plugins.available("separator")
 
 
-def test_a_broken_plugin_named_by_the_environment_is_told_not_fatal(monkeypatch, caplog):
+def test_a_broken_plugin_named_by_the_environment_is_reported_not_fatal(monkeypatch, caplog):
     monkeypatch.setenv("S5LIB_PLUGINS", "/nowhere/x.py")
     caplog.set_level(logging.WARNING)
     assert "resunetk" in plugins.available("separator")

@@ -36,7 +36,7 @@ def test_without_a_file():
     assert component_options(["width=8"], "demo", "separator", "resunetk", None) == {"width": 8}
 
 
-def test_what_is_left_out_is_told(tmp_path, caplog):
+def test_what_is_left_out_is_reported(tmp_path, caplog):
     file = tmp_path / "separator.yaml"
     file.write_text(YAML)
     with caplog.at_level("INFO"):

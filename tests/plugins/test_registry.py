@@ -111,7 +111,7 @@ def test_child_processes_see_a_named_plugin(tmp_path):
         ("a.b.py", "no '.' in its stem"),
     ],
 )
-def test_what_cannot_be_named_is_told_at_once(tmp_path, monkeypatch, name, message):
+def test_what_cannot_be_named_is_reported_at_once(tmp_path, monkeypatch, name, message):
     if name.endswith(".py"):
         if name != "missing.py":
             (tmp_path / name).write_text("")

@@ -47,7 +47,7 @@ def holder(folder, seconds):
     return child
 
 
-def test_a_second_one_is_told_who_holds_it(either_kind, tmp_path):
+def test_a_second_one_hears_who_holds_it(either_kind, tmp_path):
     child = holder(tmp_path / "out", 60)
     with (
         pytest.raises(ConfigError, match=f"in use by process {child}") as refused,

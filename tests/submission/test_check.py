@@ -61,14 +61,14 @@ def write(path, content):
     return path
 
 
-def told(path, *rules):
+def problems(path, *rules):
     return [str(violation) for violation in check_package(path, *rules)]
 
 
 def test_a_package_without_fault(tmp_path, content, capsys):
     path = write(tmp_path / f"{NAME}.zip", content)
-    assert told(path) == []
-    assert told(path, Rules(soundscapes={"eval_1": 64, "eval_10": 64})) == []
+    assert problems(path) == []
+    assert problems(path, Rules(soundscapes={"eval_1": 64, "eval_10": 64})) == []
     assert main(["package", "--check", str(path)]) == 0
     assert "no violation" in capsys.readouterr().out
 
@@ -143,9 +143,9 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("spoil", "reason"), SPOILT.values(), ids=SPOILT.keys())
-def test_what_is_wrong_is_told(tmp_path, content, spoil, reason):
+def test_what_is_wrong_is_reported(tmp_path, content, spoil, reason):
     spoil(content)
-    lines = told(write(tmp_path / f"{NAME}.zip", content))
+    lines = problems(write(tmp_path / f"{NAME}.zip", content))
     assert any(reason in line for line in lines), lines
     assert len(lines) <= 5
 
@@ -165,18 +165,18 @@ def test_all_faults_are_listed_and_the_status_is_1(tmp_path, content, capsys):
 )
 def test_wrong_name(tmp_path, content, name):
     renamed = {key.replace(NAME, name): part for key, part in content.items()}
-    (line,) = told(write(tmp_path / f"{name}.zip", renamed))
+    (line,) = problems(write(tmp_path / f"{name}.zip", renamed))
     assert "expected AUTHOR_AFFILIATION_task4_N.zip" in line
 
 
 def test_folder_of_another_name(tmp_path, content):
-    lines = told(write(tmp_path / "Suzuki_NTT_task4_2.zip", content))
+    lines = problems(write(tmp_path / "Suzuki_NTT_task4_2.zip", content))
     assert f"{NAME}: is outside the package's folder; expected everything in Suzuki_NTT_task4_2/" in lines[0]
 
 
 def test_sets_recordings_and_lengths(tmp_path, content):
     path = write(tmp_path / f"{NAME}.zip", content)
-    lines = "\n".join(told(path, Rules(soundscapes={"eval_1": 65, "eval_11": 64})))
+    lines = "\n".join(problems(path, Rules(soundscapes={"eval_1": 65, "eval_11": 64})))
     assert (
         "soundscape 'eval_10' is unknown" in lines
         and "1 soundscapes of the set are missing, the first is 'eval_11'" in lines
@@ -188,7 +188,7 @@ def test_duplicated_member(tmp_path, content):
     path = write(tmp_path / f"{NAME}.zip", content)
     with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate"):
         file.writestr(ONE, wav())
-    assert told(path)[0] == f"{ONE}: is there 2 times (upper and lower case aside)"
+    assert problems(path)[0] == f"{ONE}: is there 2 times (upper and lower case aside)"
 
 
 def test_link(tmp_path, content):
@@ -197,7 +197,7 @@ def test_link(tmp_path, content):
         info = zipfile.ZipInfo(f"{NAME}/eval_out/eval_10_0_Pour.wav")
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         file.writestr(info, "/etc/passwd")
-    assert "is a link or a special file" in told(path)[0]
+    assert "is a link or a special file" in problems(path)[0]
 
 
 def patched(path, offset_in_central, values):
@@ -211,26 +211,26 @@ def patched(path, offset_in_central, values):
 
 def test_encrypted_member(tmp_path, content):
     path = patched(write(tmp_path / f"{NAME}.zip", content), 8, struct.pack("<H", 1))
-    assert any("is encrypted" in line for line in told(path))
+    assert any("is encrypted" in line for line in problems(path))
 
 
 def test_bombs(tmp_path, content):
     content[f"{NAME}/eval_out/eval_10_0_Pour.wav"] = bytes(65 << 20)  # 64 KB in the archive
     path = write(tmp_path / f"{NAME}.zip", content)
     assert path.stat().st_size < 1 << 17
-    assert "a zip bomb?" in told(path)[0]
+    assert "a zip bomb?" in problems(path)[0]
     path = patched(path, 24, struct.pack("<I", 0xFFFFFFF0))  # a size that lies
-    assert any("expected at most" in line for line in told(path))
+    assert any("expected at most" in line for line in problems(path))
 
 
 def test_not_a_zip_and_truncated(tmp_path, content):
     path = tmp_path / f"{NAME}.zip"
     path.write_bytes(b"this is text")
-    assert "is no zip file, or is truncated" in told(path)[0]
+    assert "is no zip file, or is truncated" in problems(path)[0]
     whole = write(path, content).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert "is no zip file, or is truncated" in told(path)[0]
-    assert "is no zip file" in told(tmp_path / "Suzuki_NTT_task4_9.zip")[0]
+    assert "is no zip file, or is truncated" in problems(path)[0]
+    assert "is no zip file" in problems(tmp_path / "Suzuki_NTT_task4_9.zip")[0]
 
 
 def test_damaged_member(tmp_path, content):
@@ -238,7 +238,7 @@ def test_damaged_member(tmp_path, content):
     damaged = bytearray(path.read_bytes())
     damaged[damaged.index(b"eval_1_0_Speech.wav") + 40] ^= 0xFF
     path.write_bytes(damaged)
-    assert any("cannot be unpacked" in line for line in told(path))
+    assert any("cannot be unpacked" in line for line in problems(path))
 
 
 def test_any_single_byte_may_be_wrong(tmp_path, content):
@@ -251,7 +251,7 @@ def test_any_single_byte_may_be_wrong(tmp_path, content):
         for place in generator.integers(len(whole), size=generator.integers(1, 9)):
             damaged[place] = generator.integers(256)
         path.write_bytes(damaged)
-        assert isinstance(told(path), list)
+        assert isinstance(problems(path), list)
 
 
 def test_labels_are_those_of_the_official_checkpoints():

@@ -109,7 +109,7 @@ def test_no_label_leaves_the_folder(tmp_path, label):
         (lambda record: record.update(sources=None), "is damaged"),
     ],
 )
-def test_a_damaged_json_is_told(tmp_path, spoil, message):
+def test_a_damaged_json_is_reported(tmp_path, spoil, message):
     record = write_sources(tmp_path, "a", two(), RATE)
     spoil(record)
     (tmp_path / "a.json").write_text(json.dumps(record))

@@ -67,7 +67,7 @@ def test_windows_of_any_size_on_any_grid(data):
         np.testing.assert_allclose(found[found[:, 0].argsort()], mixture[mixture[:, 0].argsort()], atol=1e-5)
 
 
-def test_two_of_a_class_that_change_places_are_told_apart():
+def test_two_of_a_class_that_change_places_are_distinguished():
     mixture, turn = voices(), [0]
 
     def find(window):

@@ -1,4 +1,4 @@
-"""The systems with models that do as they are told, so that each decision can be seen."""
+"""The systems with models that follow a script, so that each decision can be seen."""
 
 from __future__ import annotations
 

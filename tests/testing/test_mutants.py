@@ -189,7 +189,7 @@ class BadTagger(Tagger):
         return mixture.mean(-1)
 
 
-def test_all_failures_are_told_at_once(monkeypatch):
+def test_all_failures_are_reported_at_once(monkeypatch):
     quick = [check for check in testing._MODEL_CHECKS if check is not portability.check_spawned_process]
     monkeypatch.setattr(testing, "_MODEL_CHECKS", quick)
     with pytest.raises(ConformanceError) as error:

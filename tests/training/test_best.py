@@ -68,7 +68,7 @@ def test_early_stopping_counts_over_a_resume(tmp_path):
         assert stops == [False, False, False, False, True]
 
 
-def test_no_figure_is_told(tmp_path):
+def test_no_figure_is_reported(tmp_path):
     with pytest.raises(S5Error, match="no pi_sdri.*choose --monitor valid_loss"):
         validate(BestWeights(tmp_path, "pi_sdri", keep=1), 1, None)
 
@@ -96,7 +96,7 @@ def test_options_of_later_versions_count_as_their_defaults(tmp_path):
         Experiment(tmp_path).open(same, defaults)
 
 
-def test_damaged_config_is_told(tmp_path):
+def test_damaged_config_is_reported(tmp_path):
     for content in ("", "a: [", "just words"):
         (tmp_path / "config.yaml").write_text(content)
         with pytest.raises(S5Error, match="config.yaml.*(not YAML|names and values)"):

@@ -153,8 +153,8 @@ def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_pa
     shutil.copytree(cached / "train/features", other / "train/features")
     capsys.readouterr()
     assert train(tiny_data, other, "--tagger_cache", "12", "--seed", "1") == 0
-    told = capsys.readouterr().out
-    assert "train: the features there are of another backbone, seed; they are computed anew" in told
+    printed = capsys.readouterr().out
+    assert "train: the features there are of another backbone, seed; they are computed anew" in printed
 
 
 def test_what_trains_is_not_kept(tiny_data, tmp_path, capsys):
@@ -163,7 +163,7 @@ def test_what_trains_is_not_kept(tiny_data, tmp_path, capsys):
     assert not (tmp_path / "train/features").exists()
 
 
-def test_models_without_features_are_told(tiny_data, tmp_path, capsys, monkeypatch):
+def test_models_without_features_are_reported(tiny_data, tmp_path, capsys, monkeypatch):
     assert train(tiny_data, tmp_path, "--tagger_cache", "12", kind="separator") == 1
     assert "--tagger_cache is for taggers" in capsys.readouterr().err
     monkeypatch.delattr(M2DTagger, "classify")

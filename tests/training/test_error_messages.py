@@ -183,14 +183,14 @@ WORDS = [
 
 @pytest.mark.parametrize(("error", "words"), WORDS)
 def test_words(tmp_path, error, words):
-    with pytest.raises(S5Error) as told, in_plain_words(TrainSettings(), tmp_path / "resume.ckpt", on_gpu=True):
+    with pytest.raises(S5Error) as raised, in_plain_words(TrainSettings(), tmp_path / "resume.ckpt", on_gpu=True):
         raise error
-    assert all(word in str(told.value) for word in words), told.value
-    assert "Traceback" not in str(told.value) and "\n" not in str(told.value)
+    assert all(word in str(raised.value) for word in words), raised.value
+    assert "Traceback" not in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_other_errors_pass(tmp_path):
-    for error in (RuntimeError("a bug of a plugin"), KeyError("x"), DataError("told already"), KeyboardInterrupt()):
+    for error in (RuntimeError("a bug of a plugin"), KeyError("x"), DataError("reported already"), KeyboardInterrupt()):
         with pytest.raises(type(error)) as raised, in_plain_words(TrainSettings(), tmp_path / "x", on_gpu=False):
             raise error
         assert raised.value is error

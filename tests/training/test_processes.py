@@ -135,7 +135,7 @@ def test_one_process_writes(two):
     assert not (two / "train/resume.ckpt").exists()
 
 
-def test_processes_that_do_not_fit_are_told(tiny_data, tmp_path, capsys, monkeypatch):
+def test_processes_that_do_not_fit_are_reported(tiny_data, tmp_path, capsys, monkeypatch):
     from s5lib.bin.main import main
 
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
@@ -178,7 +178,7 @@ def test_who_has_started_the_processes():
         ({"ngpu": 8}, {"SLURM_STEP_NUM_TASKS": "8"}, "without --ntasks-per-node"),
     ],
 )
-def test_other_processes_than_asked_for_are_told(options, environ, message):
+def test_other_processes_than_asked_for_are_reported(options, environ, message):
     with pytest.raises(ConfigError, match=message):
         find_processes(environ=environ, **options)
 

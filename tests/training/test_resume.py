@@ -88,7 +88,7 @@ def test_killed_process_goes_on_and_a_second_one_is_refused(tiny_data, tmp_path,
     assert_same(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_damaged_state_is_told(tiny_data, tmp_path, capsys, monkeypatch):
+def test_damaged_state_is_reported(tiny_data, tmp_path, capsys, monkeypatch):
     with monkeypatch.context() as patched:
         stop_at(patched, "on_train_batch_start", 1)
         with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""The sound models: levels, lengths, what the classes and the single things are told apart by."""
+"""The sound models: levels, lengths, what the classes and the single things are distinguished by."""
 
 import functools
 import itertools
@@ -84,7 +84,7 @@ def mel_statistics(sound):
     return np.concatenate([bands.mean(1) - bands.mean(), bands.std(1), np.abs(np.diff(bands)).mean(1)])
 
 
-def test_classes_are_told_apart_on_sources_never_heard():
+def test_classes_are_distinguished_on_sources_never_heard():
     train = {label: [mel_statistics(clip(label, s, 0)) for s in range(8)] for label in SOUND_EVENTS}
     spread = np.std(np.concatenate(list(train.values())), axis=0)
     examples = np.concatenate(list(train.values())) / spread

@@ -56,7 +56,7 @@ class TCN(nn.Module):
 
 
 class TCNSeparator(Separator):
-    """Separates by labels; every block is told the whole query."""
+    """Separates by labels; every block gets the whole query."""
 
     def __init__(self, config: TCNConfig):
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""What s5lib is told about this package."""
+"""What this package registers with s5lib."""
 
 from s5lib.plugins import Capabilities, ComponentSpec
 
