@@ -1,6 +1,7 @@
 """The names at the top level, ``dir(s5lib)``, and what importing them loads."""
 
 import importlib
+import os
 import pkgutil
 import subprocess
 import sys
@@ -23,8 +24,9 @@ PACKAGES = sorted(module.name for module in pkgutil.iter_modules(s5lib.__path__)
 
 
 def run(program):
-    """Run ``program`` in a new interpreter."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    """Run ``program`` in a new interpreter, without plugins that other tests have registered."""
+    environment = {**os.environ, "S5LIB_PLUGINS": ""}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
