@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -80,6 +81,7 @@ def test_a_resumed_run_goes_on_in_the_same_files(tiny_data, run, tmp_path):
         "main(sys.argv[1:])\n"
     )
     assert subprocess.run([sys.executable, "-c", stop, *arguments], check=False, capture_output=True).returncode == 9
+    time.sleep(1.1)  # TensorBoard orders its files by the second in their names
     assert main(arguments) == 0
     steps = [row["step"] for row in csv_rows(tmp_path) if "pi_sdri" in row]
     assert steps == [event.step for event in events(tmp_path).Scalars("pi_sdri")] == [2, 4, 6]
