@@ -15,6 +15,7 @@ from torch import Tensor
 
 from s5lib.errors import CheckpointError
 from s5lib.interfaces import Separator, Tagger
+from s5lib.models.challenge_labels import LABELS
 from s5lib.models.configs import M2DConfig, ResUNetKConfig
 from s5lib.models.torchfile import read_tensors
 from s5lib.models.weights import built_for, load_state
@@ -22,28 +23,6 @@ from s5lib.untrusted import shown
 from s5lib.version import __version__
 
 __all__ = ["LABELS", "is_official", "load_official", "load_official_model", "official_config", "official_state"]
-
-LABELS = (
-    "AlarmClock",
-    "BicycleBell",
-    "Blender",
-    "Buzzer",
-    "Clapping",
-    "Cough",
-    "CupboardOpenClose",
-    "Dishes",
-    "Doorbell",
-    "FootSteps",
-    "HairDryer",
-    "MechanicalFans",
-    "MusicalKeyboard",
-    "Percussion",
-    "Pour",
-    "Speech",
-    "Typing",
-    "VacuumCleaner",
-)
-"""The labels of the official checkpoints, in the order of their indices."""
 
 _UNUSED = re.compile(
     r"stft\.|to_spec\.|^head_norm\."  # fixed transforms; a normalisation of pre-training

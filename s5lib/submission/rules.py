@@ -22,31 +22,11 @@ from typing import Any
 from s5lib.audio import find_audio_files, probe
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import DataError
+from s5lib.models.challenge_labels import LABELS as CHALLENGE_LABELS
 
 __all__ = ["CHALLENGE_LABELS", "NAME_PATTERN", "Rules", "Violation", "recordings_of"]
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9-]+_[A-Za-z0-9-]+_task4_[1-9][0-9]?")
-
-CHALLENGE_LABELS = (
-    "AlarmClock",
-    "BicycleBell",
-    "Blender",
-    "Buzzer",
-    "Clapping",
-    "Cough",
-    "CupboardOpenClose",
-    "Dishes",
-    "Doorbell",
-    "FootSteps",
-    "HairDryer",
-    "MechanicalFans",
-    "MusicalKeyboard",
-    "Percussion",
-    "Pour",
-    "Speech",
-    "Typing",
-    "VacuumCleaner",
-)
 
 
 @dataclass(frozen=True)
