@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
     """Prepare what ``args`` ask for."""
     from s5lib.config.command_line import assignments
     from s5lib.corpora.prepare import Preparation, prepare
+    from s5lib.training.statistics import measure_mixtures
 
     prepare(
         Preparation(
@@ -73,5 +74,6 @@ def run(args: argparse.Namespace) -> None:
             zero_target=args.zero_target,
             seed=args.seed,
             nj=args.nj,
-        )
+        ),
+        measure_mixtures,
     )

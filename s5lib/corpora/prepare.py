@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from s5lib.corpora.layout import data_directory_from_metadata, data_directory_fr
 from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory
 from s5lib.data.identity import STAMP_FILE, corpus_files, read_stamps
+from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError, DataError
 from s5lib.provenance import Fingerprint, Stamps, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, synthesize
@@ -59,8 +61,14 @@ class Preparation:
         return {key: str(value.absolute()) if isinstance(value, Path) else value for key, value in values.items()}
 
 
-def prepare(request: Preparation) -> CorpusDescription:
+def prepare(
+    request: Preparation, measure: Callable[[Corpus, DrawSettings], MixtureStatistics] | None = None
+) -> CorpusDescription:
     """Prepare a corpus; what an earlier call for the same has finished is kept, what was damaged since is made again.
+
+    Args:
+        request: what to prepare.
+        measure: gives the statistics of training mixtures, as :func:`s5lib.training.statistics.measure_mixtures`.
 
     Raises:
         DataError: the corpus is missing, incomplete or damaged, or ``data_dir`` holds somebody else's files.
@@ -68,14 +76,14 @@ def prepare(request: Preparation) -> CorpusDescription:
     """
     try:
         with folder_lock(request.data_dir), folder_lock(request.dump_dir):
-            if reason := _unfinished(request):
+            if reason := _unfinished(request, measure is not None):
                 log.info("%s: %s", request.data_dir, reason)
             else:
                 log.info("finished already: %s", request.data_dir)
                 return CorpusDescription.read(request.data_dir)
             known = read_stamps(request.data_dir).as_json()
             write_json(request.data_dir / STAMP_FILE, {**request.as_json(), "unfinished": True, "stamps": known})
-            description = _prepare(request)
+            description = _prepare(request, measure)
             used = _used(request, description.root)
             stamps = Stamps({path: known.get(path) for path in used})
             try:
@@ -92,7 +100,7 @@ def prepare(request: Preparation) -> CorpusDescription:
     return description
 
 
-def _unfinished(request: Preparation) -> str:
+def _unfinished(request: Preparation, with_statistics: bool) -> str:
     """Return why there is something to do, or an empty string.
 
     Raises:
@@ -115,7 +123,10 @@ def _unfinished(request: Preparation) -> str:
     stamps = Stamps(earlier.get("stamps"))
     problem = problem_of(stamp, earlier["files"])
     if not problem:
-        problem = stamps.difference(_used(request, CorpusDescription.read(request.data_dir).root))
+        description = CorpusDescription.read(request.data_dir)
+        problem = stamps.difference(_used(request, description.root))
+        if not problem and with_statistics and description.statistics is None:
+            return "its training mixtures were not measured: goes on"
     if problem:
         return f"{problem}: prepared again"
     if stamps.is_changed:  # touched or copied, with the same content
@@ -152,7 +163,9 @@ def _compare(old: dict, new: dict, folder: Path) -> None:
         )
 
 
-def _prepare(request: Preparation) -> CorpusDescription:
+def _prepare(
+    request: Preparation, measure: Callable[[Corpus, DrawSettings], MixtureStatistics] | None
+) -> CorpusDescription:
     data_root = request.data_root
     if request.corpus == "mini":
         data_root = data_root or request.dump_dir / "corpus"
@@ -180,6 +193,7 @@ def _prepare(request: Preparation) -> CorpusDescription:
         num_channels=train.num_channels,
         max_sources=request.max_sources,
         draw_options=options,
+        statistics=measure(train, settings) if measure else None,
     )
     description.write(request.data_dir)
     return description

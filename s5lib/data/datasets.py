@@ -85,6 +85,7 @@ class DrawnScenes(Dataset):
         size: number of scenes of an epoch.
         start: index of the first one.
         sources: render the dry targets; without them ``sources`` is zeros, which is enough for a tagger, and faster.
+        num_channels: how many channels of the mixtures to keep, from the first; None: all.
         preset: of the renderer.
         memory_limit: bytes of the caches, in each process.
         cache_dir: folder for decoded sounds, memory-mapped and shared by all processes.
@@ -102,12 +103,13 @@ class DrawnScenes(Dataset):
         start: int = 0,
         *,
         sources: bool = True,
+        num_channels: int | None = None,
         preset: str = "dcase2026",
         memory_limit: int = DEFAULT_MEMORY,
         cache_dir: str | os.PathLike | None = None,
     ):
         self.corpus, self.settings = corpus, settings
-        self.seed, self.size, self.start, self.sources = seed, size, start, sources
+        self.seed, self.size, self.start, self.sources, self.num_channels = seed, size, start, sources, num_channels
         self.drawer = SceneDrawer(corpus, settings)
         self.renderer = Renderer(corpus.root, preset, memory_limit, cache_dir)
 
@@ -124,8 +126,9 @@ class DrawnScenes(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         scene = self.renderer(self.describe(index), sources=self.sources)
+        mixture = scene.mixture[: self.num_channels]
         return scene_item(
-            self.name(index), scene.mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
+            self.name(index), mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
         )
 
 
@@ -176,7 +179,7 @@ class RecordedScenes(Dataset):
         classes: all class labels, in the order of the class indices.
         num_sources: K, the number of slots.
         sample_rate: in Hz; a mixture of another rate is an error.  None: not checked.
-        num_channels: M, the same for channels.
+        num_channels: how many channels of the mixtures to keep, from the first; fewer are an error.  None: all.
 
     Raises:
         DataError: the directory is not valid, has no labels, an unknown one, or more targets than slots; reading an
@@ -207,9 +210,11 @@ class RecordedScenes(Dataset):
     def __getitem__(self, index: int) -> dict:
         recording: Recording = self.directory.recordings[index]
         mixture, rate = read_audio(recording.mixture)
-        for found, expected, unit in ((rate, self.sample_rate, "Hz"), (len(mixture), self.num_channels, "channels")):
-            if expected not in (None, found):
-                raise DataError(f"{recording.mixture}: {found} {unit}, expected {expected} as the model has them.")
+        if self.sample_rate not in (None, rate):
+            raise DataError(f"{recording.mixture}: {rate} Hz, expected {self.sample_rate} as the model has them.")
+        if len(mixture) < (self.num_channels or 0):
+            raise DataError(f"{recording.mixture}: {len(mixture)} channels, the model needs {self.num_channels}.")
+        mixture = mixture[: self.num_channels]
         sources = np.zeros((len(recording.sources), mixture.shape[1]), np.float32)
         for slot, path in enumerate(recording.sources):
             source, source_rate = read_audio(path)

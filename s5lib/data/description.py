@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from s5lib.data.paths import portable_path, resolve_path
+from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import DataError
 from s5lib.provenance.files import write_text
 from s5lib.untrusted import json_record, to_json
@@ -28,6 +29,9 @@ class CorpusDescription:
     """K_max, the most target sources in a mixture"""
     draw_options: dict = field(default_factory=dict)
     """options of :class:`s5lib.scenes.DrawSettings` that this corpus asks for, as the duration of its scenes"""
+
+    statistics: MixtureStatistics | None = None
+    """of its training mixtures; None: an earlier version has prepared the corpus"""
 
     def write(self, data_dir: str | Path) -> None:
         """Write ``data_dir/corpus.json``, with ``root`` as :func:`s5lib.data.paths.portable_path` has it."""
@@ -53,4 +57,5 @@ class CorpusDescription:
             num_channels=content.integer("num_channels", least=1, most=1024),
             max_sources=content.integer("max_sources", least=1, most=1024),
             draw_options=dict(content.record("draw_options").values) if "draw_options" in content else {},
+            statistics=MixtureStatistics.read(content.record("statistics")) if "statistics" in content else None,
         )

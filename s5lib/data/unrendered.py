@@ -42,6 +42,7 @@ class UnrenderedScenes(Dataset):
         batch = default_collate([item for item, _ in items])
         num_sources = self.drawn.settings.max_targets if self.drawn.sources else 0
         batch["parts"] = pack([parts for _, parts in items], num_sources)
+        batch["num_channels"] = self.drawn.num_channels
         return rendered(batch) if self.in_loader else batch
 
 
@@ -52,5 +53,5 @@ def rendered(batch: dict) -> dict:
     mixture, sources = render_batch(batch["parts"])
     if not sources.shape[1]:  # not asked for
         sources = mixture.new_zeros(1).expand(*batch["labels"].shape, mixture.shape[-1])
-    others = {name: value for name, value in batch.items() if name != "parts"}
-    return {**others, "mixture": mixture, "sources": sources}
+    others = {name: value for name, value in batch.items() if name not in ("parts", "num_channels")}
+    return {**others, "mixture": mixture[:, : batch["num_channels"]], "sources": sources}

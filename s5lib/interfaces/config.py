@@ -22,3 +22,13 @@ class ModelConfig:
     """M, the number of channels of the mixture; 4 is first-order Ambisonics in the order W, Y, Z, X."""
     sample_rate: int = 32000
     """In Hz."""
+
+    @property
+    def fewest_channels(self) -> int:
+        """The fewest channels of a mixture that the model accepts; missing ones count as silent."""
+        return self.num_channels
+
+    @property
+    def is_level_invariant(self) -> bool:
+        """Whether a mixture's gain changes no label and scales the sources."""
+        return False

@@ -39,7 +39,8 @@ def is_backbone(path: str | Path) -> bool:
 def load_backbone(tagger: nn.Module, path: str | Path) -> None:
     """Load M2D's published weights into the backbone of an M2D tagger; the head is not changed.
 
-    Files without ``norm_stats``, the statistics of the log-mel energies, leave the tagger's own.
+    The tagger's own ``norm_stats``, of the log-mel energies, stay where the file has none, or where the tagger
+    normalises levels, which the published weights have not seen.
 
     Raises:
         CheckpointError: the model has no such backbone, the file is unreadable or unsafe, or the sizes differ.
@@ -48,7 +49,8 @@ def load_backbone(tagger: nn.Module, path: str | Path) -> None:
     if backbone is None:
         raise CheckpointError(f"{path} holds the backbone of M2D, which a {type(tagger).__name__} does not have.")
     state = _backbone_state(path)
-    state.setdefault("norm_stats", backbone.norm_stats)
+    if "norm_stats" not in state or getattr(tagger.config, "normalize_level", False):
+        state["norm_stats"] = backbone.norm_stats
     state["norm_stats"] = torch.as_tensor(state["norm_stats"]).flatten()
     theirs, own = state.get("pos_embed"), backbone.pos_embed
     if theirs is not None and theirs.shape[1] != own.shape[1] and theirs.shape[2] == own.shape[2]:

@@ -1,7 +1,7 @@
 """s5lib's checkpoints: one safetensors file, whose header says which component the weights belong to.
 
 The header is JSON under the key ``s5lib``: format, kind, name, distribution and version of the component, its
-configuration and the labels.  Nothing in the file is code.
+configuration, the labels and what it was trained on.  Nothing in the file is code.
 """
 
 from __future__ import annotations
@@ -39,7 +39,14 @@ FORMAT = 1
 
 
 def save_checkpoint(
-    path: str | Path, model: nn.Module, kind: str, name: str, distribution: str, version: str, labels: Sequence[str]
+    path: str | Path,
+    model: nn.Module,
+    kind: str,
+    name: str,
+    distribution: str,
+    version: str,
+    labels: Sequence[str],
+    trained_on: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``model``'s weights and what is needed to rebuild it.
 
@@ -50,6 +57,8 @@ def save_checkpoint(
         distribution: the installed package that the component came from.
         version: of that package.
         labels: of the classes, in the order of their indices.
+        trained_on: ``duration`` of the training scenes in seconds, and ``statistics`` of the mixtures, as
+            :class:`s5lib.data.statistics.MixtureStatistics` gives them; either may be missing.
 
     Raises:
         CheckpointError: the number of ``labels`` differs from the number of classes, or the file cannot be written.
@@ -66,6 +75,7 @@ def save_checkpoint(
         "version": version,
         "config": {name: _plain(value) for name, value in dataclasses.asdict(config).items()},
         "labels": list(labels),
+        "trained_on": dict(trained_on or {}),
     }
     path = Path(path)
     try:
@@ -126,6 +136,8 @@ def _checked_header(text: str, path: Path) -> dict[str, Any]:
         if not header.text(key).isprintable():
             header.reject(key, "printable text")
     header.record("config")
+    if "trained_on" in header:
+        header.record("trained_on")
     if not all(isinstance(label, str) and label.isprintable() for label in header.items("labels")):
         header.reject("labels", "printable text")
     labels = header.items("labels")

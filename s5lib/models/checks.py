@@ -11,8 +11,8 @@ from s5lib.interfaces import ModelConfig
 __all__ = ["check_mixture", "check_query"]
 
 
-def check_mixture(mixture: Tensor, *channels: int) -> None:
-    """Check the shape ``[B, M, T]`` of a mixture whose number of channels is one of ``channels``.
+def check_mixture(mixture: Tensor, config: ModelConfig) -> None:
+    """Check the shape ``[B, M, T]`` of a mixture with ``config.fewest_channels`` to ``config.num_channels`` channels.
 
     Raises:
         DataError: it has another shape, is empty or is not of floating point numbers.
@@ -20,8 +20,9 @@ def check_mixture(mixture: Tensor, *channels: int) -> None:
     shape = tuple(mixture.shape)
     if mixture.ndim != 3:
         raise DataError(f"mixture has shape {shape}; expected [batch, channels, samples].")
-    if shape[1] not in channels:
-        wanted = " or ".join(str(count) for count in sorted(set(channels)))
+    least, most = config.fewest_channels, config.num_channels
+    if not least <= shape[1] <= most:
+        wanted = f"{most}" if least == most else f"{least} to {most}"
         raise DataError(f"mixture has {shape[1]} channels, the model was made for {wanted} (shape {shape}).")
     if shape[2] == 0:
         raise DataError(f"mixture has no samples (shape {shape}).")

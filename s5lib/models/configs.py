@@ -12,7 +12,7 @@ from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig
 from s5lib.untrusted import shown
 
-__all__ = ["M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
+__all__ = ["InputConfig", "M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
 
 
 # Of what no weight's shape bounds: a checkpoint's header could ask for any amount of memory.
@@ -35,7 +35,31 @@ def _require_positive(config, *options: str) -> None:
 
 
 @dataclass(frozen=True)
-class M2DConfig(ModelConfig):
+class InputConfig(ModelConfig):
+    """Options of how a mixture enters a model, :func:`s5lib.models.mixture.prepare_mixture`, which all models share."""
+
+    normalize_level: bool = False
+    """Whether the mixture's reference channel is scaled to an RMS of 1, so that results do not depend on its gain."""
+    channel_dropout: float = 0.0
+    """Probability that a training mixture loses its last channels; above 0, the model accepts one channel and more."""
+
+    def __post_init__(self):
+        _require(isinstance(self.normalize_level, bool), "normalize_level", self.normalize_level, "true or false")
+        _require(0 <= self.channel_dropout <= 1, "channel_dropout", self.channel_dropout, "a probability, from 0 to 1")
+
+    @property
+    def fewest_channels(self) -> int:
+        """1 for a model that was trained on mixtures without some of their channels."""
+        return 1 if self.channel_dropout else self.num_channels
+
+    @property
+    def is_level_invariant(self) -> bool:
+        """As :attr:`normalize_level` says."""
+        return self.normalize_level
+
+
+@dataclass(frozen=True)
+class M2DConfig(InputConfig):
     """Options of the tagger :class:`s5lib.models.m2d.M2DTagger`.
 
     >>> M2DConfig(embed_dim=100, num_heads=12)
@@ -79,6 +103,7 @@ class M2DConfig(ModelConfig):
     """Number of the mixture's channels to use, from the first; 1: the reference channel; None: all."""
 
     def __post_init__(self):
+        super().__post_init__()
         _require_positive(
             self,
             "num_classes",
@@ -126,9 +151,14 @@ class M2DConfig(ModelConfig):
         """The number of channels that the backbone sees."""
         return self.input_channels or self.num_channels
 
+    @property
+    def fewest_channels(self) -> int:
+        """As many as the backbone sees, or 1."""
+        return 1 if self.channel_dropout else self.used_channels
+
 
 @dataclass(frozen=True)
-class ResUNetConfig(ModelConfig):
+class ResUNetConfig(InputConfig):
     """Options of the separator :class:`s5lib.models.resunet.ResUNet`, queried one label at a time.
 
     >>> ResUNetConfig(n_fft=1000)
@@ -160,6 +190,7 @@ class ResUNetConfig(ModelConfig):
         return self.text_size if self.query == "text" else self.num_classes
 
     def __post_init__(self):
+        super().__post_init__()
         try:
             object.__setattr__(self, "channels", tuple(self.channels))
         except TypeError:
@@ -214,7 +245,7 @@ class ResUNetKConfig(ResUNetConfig):
 
 
 @dataclass(frozen=True)
-class ResUNetJointConfig(ModelConfig):
+class ResUNetJointConfig(InputConfig):
     """Options of the joint model :class:`s5lib.models.joint.ResUNetJoint`; the first three are the separators'.
 
     >>> ResUNetJointConfig(sample_rate=8000, n_fft=256, hop_length=128, n_mels=65)
@@ -234,6 +265,7 @@ class ResUNetJointConfig(ModelConfig):
     """Width of each convolution of the label head; each but the last is followed by a halving of frames and bands."""
 
     def __post_init__(self):
+        super().__post_init__()
         object.__setattr__(self, "channels", self.unet.channels)
         _require_positive(self, "n_mels")
         _require(self.n_mels <= self.n_fft // 4, "n_mels", self.n_mels, f"at most n_fft / 4 ({self.n_fft // 4})")

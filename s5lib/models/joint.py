@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s5lib.interfaces import JointModel
-from s5lib.models.checks import check_mixture
 from s5lib.models.configs import ResUNetJointConfig
 from s5lib.models.frontend import mel_filter_bank
+from s5lib.models.mixture import prepare_mixture
 from s5lib.models.queried import MaskingUNet
 
 __all__ = ["ResUNetJoint"]
@@ -26,6 +26,8 @@ _LEAST_POWER = 1e-8  # of a mel band, added to it: keeps the logarithm of silenc
 
 class ResUNetJoint(JointModel):
     """Gives K slots in one pass: for each the waveform of a source, and its label or silence."""
+
+    config: ResUNetJointConfig
 
     def __init__(self, config: ResUNetJointConfig):
         super().__init__(config)
@@ -43,13 +45,13 @@ class ResUNetJoint(JointModel):
         Raises:
             DataError: the mixture's shape is not the configuration's.
         """
-        check_mixture(mixture, self.config.num_channels)
+        mixture, level = prepare_mixture(mixture, self.config, self.training)
         spectrum = torch.view_as_real(self.base.fourier(mixture))
         # The U-Net's blocks take biases that depend on a query; without one, those of their normalisations are enough.
         betas = dict.fromkeys(self.base.film_widths(), spectrum.new_zeros(1, 1, 1, 1))
         slots = self.base(spectrum, betas)
         waveforms = self.base.fourier.inverse(torch.view_as_complex(slots), mixture.shape[-1])
-        return self.labels(slots, spectrum[:, :1]), waveforms
+        return self.labels(slots, spectrum[:, :1]), waveforms * level
 
 
 class _LabelHead(nn.Module):

@@ -7,6 +7,7 @@ the published weights of M2D (:func:`s5lib.models.load_backbone`) unless there a
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from s5lib.interfaces import Tagger
 from s5lib.models.checks import check_mixture
 from s5lib.models.configs import M2DConfig
 from s5lib.models.frontend import LogMel
+from s5lib.models.mixture import draw_channels, level
 from s5lib.models.vit import VisionTransformer
 
 __all__ = ["M2DTagger", "TrackHead"]
@@ -41,15 +43,23 @@ class TrackHead(nn.Module):
         )
         self.dropout = dropout
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map ``[B, features]`` to logits ``[B, num_sources, num_outputs]``."""
-        norm = self.m2d_out_norm
+    def forward(self, features: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Map ``[B, features]`` to logits ``[B, num_sources, num_outputs]``; where ``kept`` is 0, features are missing.
+
+        Missing features are zeros after the normalisation, like those beyond the last that is given.
+        """
+        norm, given = self.m2d_out_norm, features.shape[1]
+        if given < norm.num_features:
+            means = cast("Tensor", norm.running_mean)[given:]
+            features = torch.cat([features, means.expand(len(features), -1)], 1)
         if (
             self.training and len(features) == 1
         ):  # one example has no variance; the last batch of an epoch must not fail
             x = F.batch_norm(features, norm.running_mean, norm.running_var, eps=norm.eps)
         else:
             x = norm(features)
+        if kept is not None:
+            x = x * kept
         x = self.linear(F.dropout(x, self.dropout, self.training))
         x = F.dropout(x, self.dropout, self.training).unflatten(-1, (len(self.tracks), -1))
         return torch.stack([track(x[:, slot]) for slot, track in enumerate(self.tracks)], 1)
@@ -86,7 +96,9 @@ class M2DTagger(Tagger):
 
     def features(self, mixture: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` to what the head sees, ``[B, channels * bands * embed_dim]``."""
-        check_mixture(mixture, self.config.num_channels, self.config.used_channels)
+        check_mixture(mixture, self.config)
+        if self.config.normalize_level:
+            mixture = mixture / level(mixture)
         channels = mixture[:, : self.config.used_channels]
         mean, deviation = self.backbone.norm_stats
         total, steps = mixture.new_zeros(()), 0
@@ -103,8 +115,14 @@ class M2DTagger(Tagger):
         return self.classify(self.features(mixture))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Map the output of :meth:`features` to ``logits [B, K, C + 1]``."""
-        return self.head(features)
+        """Map the output of :meth:`features` to ``logits [B, K, C + 1]``.
+
+        This is where training mixtures lose channels, so that cached features are those of all channels.
+        """
+        if not (self.training and self.config.channel_dropout):
+            return self.head(features)
+        kept = draw_channels(len(features), self.config, features.device)[:, : self.config.used_channels]
+        return self.head(features, kept.repeat_interleave(features.shape[1] // kept.shape[1], 1))
 
     def set_trainable(self, layers: str) -> None:
         """Train only ``layers``: ``"head"``, ``"lastN"`` (head, last N blocks, final normalisation) or ``"all"``.

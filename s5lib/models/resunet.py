@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from s5lib.models.checks import check_mixture, check_query
+from s5lib.models.checks import check_query
 from s5lib.models.configs import ResUNetConfig
+from s5lib.models.mixture import prepare_mixture
 from s5lib.models.queried import QueriedUNet
 
 __all__ = ["ResUNet"]
@@ -29,7 +30,7 @@ class ResUNet(QueriedUNet):
         Raises:
             DataError: see :meth:`s5lib.models.resunetk.ResUNetK.forward`.
         """
-        check_mixture(mixture, self.config.num_channels)
+        mixture, level = prepare_mixture(mixture, self.config, self.training)
         check_query(query, len(mixture), self.config, values=not self.training)
         active = (query != 0).any(-1)
         # In training, every process of a distributed run needs the gradients of all parameters, whatever its query.
@@ -38,4 +39,4 @@ class ResUNet(QueriedUNet):
         if len(item):
             found = self.separate_slots(mixture[item], self.query_vectors(query)[item, slot, None])
             waveforms = waveforms.index_put((item, slot), found[:, 0])
-        return waveforms.masked_fill(~active[..., None], 0.0)
+        return (waveforms * level).masked_fill(~active[..., None], 0.0)

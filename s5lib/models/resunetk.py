@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from s5lib.models.checks import check_mixture, check_query
+from s5lib.models.checks import check_query
 from s5lib.models.configs import ResUNetKConfig
+from s5lib.models.mixture import prepare_mixture
 from s5lib.models.queried import QueriedUNet
 from s5lib.models.slots import sort_slots, unsort_slots
 
@@ -34,11 +35,11 @@ class ResUNetK(QueriedUNet):
             DataError: the mixture's or the query's shape is not the configuration's; outside of training also where a
                 query's row is neither one-hot nor zero.
         """
-        check_mixture(mixture, self.config.num_channels)
+        mixture, level = prepare_mixture(mixture, self.config, self.training)
         check_query(query, len(mixture), self.config, values=not self.training)
         if self.config.slot_order == "given":
             waveforms = self.separate_slots(mixture, self.query_vectors(query))
         else:
             by_class, order = sort_slots(query, None if self.text is None else self.text.places)
             waveforms = unsort_slots(self.separate_slots(mixture, self.query_vectors(by_class)), order)
-        return waveforms.masked_fill((query == 0).all(-1, keepdim=True), 0.0)
+        return (waveforms * level).masked_fill((query == 0).all(-1, keepdim=True), 0.0)

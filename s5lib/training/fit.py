@@ -12,6 +12,7 @@ from typing import Any
 from s5lib.config.options import fill, options_of
 from s5lib.data import CorpusDescription, DataDirectory, DrawnScenes, RecordedScenes
 from s5lib.data.identity import corpus_digest, read_stamps, recordings_digest
+from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError
 from s5lib.parallel import check_shared_memory
 from s5lib.plugins import check_capabilities, find
@@ -93,8 +94,11 @@ def fit(run: Run) -> Path:
             corpus.labels,
             corpus.max_sources,
             sample_rate=corpus.sample_rate,
-            num_channels=corpus.num_channels,
+            num_channels=options["num_channels"],
         )
+        trained_on: dict[str, Any] = {"duration": scenes.duration}
+        if corpus.statistics is not None:
+            trained_on["statistics"] = corpus.statistics.as_json()
         weights = run.init
         for number, (name, step) in enumerate(settings.items()):
             experiment = Experiment(final.folder / name)
@@ -107,8 +111,9 @@ def fit(run: Run) -> Path:
                     seed=run.seed * 1000 + number,
                     size=step.max_steps * step.batch_size,
                     sources=run.kind != "tagger",
+                    num_channels=options["num_channels"],
                 )
-                training = Step(run, name, step, experiment, component, options, corpus.labels, processes)
+                training = Step(run, name, step, experiment, component, options, corpus.labels, trained_on, processes)
                 with in_plain_words(step, experiment.resume_file, run.ngpu > 0):
                     training.train(drawn, valid, weights, seed=run.seed + number)
             weights = experiment.model_file
@@ -143,12 +148,28 @@ def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:
     if any(option.name == "labels" for option in component.options()):  # a model that reads labels as text
         sizes["labels"] = list(corpus.labels)
     for name, value in run.component_options.items():
+        if name == "num_channels" and value in range(1, corpus.num_channels):
+            continue  # the first ones
         if name in sizes and value != sizes[name]:
             raise ConfigError(
                 f"{component}: {name} is {value!r}, but {sizes[name]!r} in the corpus ({run.data_dir}). "
-                "Leave it out: the corpus determines it."
+                f"{'Choose no more.' if name == 'num_channels' else 'Leave it out: the corpus determines it.'}"
             )
-    return {**sizes, **run.component_options}
+    options = {**sizes, **run.component_options}
+    return {**_input_statistics(component, options, corpus.statistics), **options}
+
+
+def _input_statistics(component, options: dict, statistics: MixtureStatistics | None) -> dict:
+    """Return a tagger's ``norm_mean`` and ``norm_std`` for the corpus, unless the run chooses them."""
+    names = {option.name for option in component.options()}
+    if not {"n_fft", "norm_mean", "norm_std"} <= names or {"norm_mean", "norm_std"} & options.keys():
+        return {}
+    if statistics is None:
+        log.warning("%s: norm_mean and norm_std are defaults; stage 1, run again, measures the corpus's.", component)
+        return {}
+    config = component.configure(**options)
+    mean, std = statistics.norm_stats(config.n_fft, config.is_level_invariant)
+    return {"norm_mean": mean, "norm_std": std}
 
 
 def _warn_of_duplicate_labels(kind, component, scenes: DrawSettings) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning
 from lightning import LightningModule
@@ -55,6 +56,8 @@ class Step:
     component_options: dict
     """sizes of the corpus and what the run asks for"""
     labels: Sequence[str]
+    trained_on: Mapping[str, Any]
+    """duration of the scenes and statistics of the mixtures, for the checkpoint"""
     processes: Processes
 
     def train(self, drawn: DrawnScenes, valid: RecordedScenes, weights: Path | None, seed: int) -> None:
@@ -83,6 +86,7 @@ class Step:
             distribution=self.component.distribution,
             version=self.component.version,
             labels=self.labels,
+            trained_on=self.trained_on,
         )
         best = BestWeights(
             self.experiment.folder / "best", module.monitor, self.settings.keep_best, self.settings.early_stopping

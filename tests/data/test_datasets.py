@@ -106,6 +106,16 @@ def test_recorded_scenes(data_dir):
         assert batch["sources"][index].any(dim=1).sum() == len(recording.labels)
 
 
+def test_first_channels(corpus, drawn, data_dir):
+    recorded = RecordedScenes(data_dir, CLASSES)
+    for few, all_channels in (
+        (RecordedScenes(data_dir, CLASSES, num_channels=2)[1], recorded[1]),
+        (DrawnScenes(corpus, SETTINGS, seed=1, size=8, num_channels=2)[1], drawn[1]),
+    ):
+        assert torch.equal(few["mixture"], all_channels["mixture"][:2])
+        assert torch.equal(few["sources"], all_channels["sources"])
+
+
 @pytest.mark.parametrize(
     ("classes", "options", "message"),
     [
@@ -121,8 +131,8 @@ def test_labels_that_do_not_fit_are_found_when_it_is_opened(data_dir, classes, o
 def test_recordings_that_do_not_fit(data_dir, tmp_path):
     with pytest.raises(DataError, match="8000 Hz, expected 32000 as the model has them"):
         RecordedScenes(data_dir, CLASSES, sample_rate=32000)[0]
-    with pytest.raises(DataError, match="4 channels, expected 1 as the model has them"):
-        RecordedScenes(data_dir, CLASSES, num_channels=1)[0]
+    with pytest.raises(DataError, match="4 channels, the model needs 5"):
+        RecordedScenes(data_dir, CLASSES, num_channels=5)[0]
     write_wav(tmp_path / "mix.wav", np.ones((100, 4)))
     write_wav(tmp_path / "short.wav", np.ones(99))
     paths = [str(tmp_path / name) for name in ("mix.wav", "short.wav")]

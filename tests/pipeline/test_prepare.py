@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from s5lib.data import CorpusDescription, DataDirectory
+from s5lib.provenance import stamp_output
 
 from .conftest import prepare
 
@@ -29,6 +30,22 @@ def test_description_tells_later_stages_about_the_corpus(prepared, corpus_with_t
     assert (description.sample_rate, description.num_channels, description.max_sources) == (8000, 4, 3)
     assert description.root == str(corpus_with_test / "dev_set")
     assert description.draw_options == {"duration": 1.0, "max_targets": 3}
+    statistics = description.statistics
+    assert statistics.lowest_level_dbfs < statistics.level_dbfs < statistics.highest_level_dbfs
+    assert statistics.lowest_bandwidth == 4000  # the corpus's sounds are partly white noise
+
+
+def test_preparation_of_an_earlier_version_is_completed(own, capsys):
+    root, folder = own
+    description, stamp = folder / "data/corpus.json", folder / "data/prepared.json"
+    complete = description.read_text()
+    description.write_text(json.dumps({k: v for k, v in json.loads(complete).items() if k != "statistics"}))
+    files = json.loads(stamp.read_text())
+    files["files"]["corpus.json"] = stamp_output(description)
+    stamp.write_text(json.dumps(files))
+    assert prepare(root, folder) == 0
+    assert "were not measured" in capsys.readouterr().out
+    assert description.read_text() == complete
 
 
 def test_again_is_quick_and_says_so(prepared, corpus_with_test, capsys):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import yaml
 from safetensors.torch import load_file
 
 from s5lib.bin.main import main
+from s5lib.data import CorpusDescription, DrawnScenes
 from s5lib.models.checkpoint import load_model
+from s5lib.models.configs import M2DConfig
+from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.experiment import Experiment
 
 from .conftest import train_command
@@ -61,6 +65,42 @@ def test_models_of_the_way_are_kept(prepared, configs, tmp_path):
     assert not torch.equal(next(load_model(first)[0].parameters()), next(final.parameters()))
 
 
+def test_fewer_channels_are_the_first_ones(prepared, configs, tmp_path):
+    for kind in ("tagger", "separator"):
+        assert main(train_command(kind, prepared, configs, tmp_path, f"--{kind}_conf", "num_channels=1")) == 0
+        model, _ = load_model(tmp_path / kind / "model.safetensors")
+        assert model.config.num_channels == 1
+
+
+@pytest.mark.parametrize("normalize_level", [False, True])
+def test_tagger_has_the_statistics_of_the_corpus(prepared, configs, tmp_path, normalize_level):
+    """The log-mel energies of training mixtures, as the tagger computes them, have mean 0 and deviation 1 or so."""
+    option = f"normalize_level={normalize_level}"
+    assert main(train_command("tagger", prepared, configs, tmp_path, "--tagger_conf", option)) == 0
+    model, header = load_model(tmp_path / "tagger/model.safetensors")
+    corpus = CorpusDescription.read(prepared / "data")
+    scenes = DrawnScenes(Corpus(corpus.root), DrawSettings(duration=1.0, sample_rate=8000), seed=9, size=20)
+    mixtures = torch.stack([scenes[index]["mixture"] for index in range(20)])
+    levels = mixtures[:, :1].square().mean(-1, keepdim=True).sqrt()
+    energies = model.log_mel(mixtures / levels if normalize_level else mixtures)
+    mean, deviation = model.backbone.norm_stats
+    normalized = (energies - mean) / deviation
+    assert normalized.mean().item() == pytest.approx(0, abs=0.4)  # the corpus's sounds are tones, its noise is not
+    assert normalized.std().item() == pytest.approx(1, rel=0.2)
+    trained_on = header["trained_on"]
+    assert trained_on["duration"] == 1.0
+    assert trained_on["statistics"]["level_dbfs"] == pytest.approx(20 * levels.log10().median().item(), abs=1.5)
+
+
+def test_corpora_of_earlier_versions_have_no_statistics(prepared, configs, tmp_path, capsys):
+    shutil.copytree(prepared, tmp_path / "earlier", ignore=shutil.ignore_patterns("dump"))
+    description = tmp_path / "earlier/data/corpus.json"
+    description.write_text(json.dumps({**json.loads(description.read_text()), "statistics": None}))
+    assert main(train_command("tagger", tmp_path / "earlier", configs, tmp_path)) == 0
+    assert "stage 1, run again, measures" in capsys.readouterr().out
+    assert load_model(tmp_path / "tagger/model.safetensors")[0].config.norm_mean == M2DConfig.norm_mean
+
+
 def test_duration_is_reported_before_the_start(prepared, configs, tmp_path, capsys):
     assert main(train_command("tagger", prepared, configs, tmp_path, "--estimate")) == 0
     *_, printed = capsys.readouterr().out.splitlines()
@@ -92,7 +132,7 @@ def test_other_options_into_the_same_folder_are_refused(trained, prepared, confi
         (["--aligner", "ca-pi"], "Did you mean 'ca_pi'?"),
         (["--separator", "resunet_k"], "Did you mean 'resunetk'?"),
         (["--separator_conf", "chanels=4"], "Did you mean 'channels'?"),
-        (["--separator_conf", "num_channels=1"], "num_channels is 1, but 4 in the corpus"),
+        (["--separator_conf", "num_channels=5"], "num_channels is 5, but 4 in the corpus"),
         (["--separator_conf", "channels"], "--separator_conf: expected KEY=VALUE, got 'channels'"),
         (["--scenes_conf", "duration=-1"], "duration is -1.0, expected seconds from 0.01 to 3600"),
         (["--init", "nowhere.safetensors"], "nowhere.safetensors"),

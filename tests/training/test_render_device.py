@@ -14,11 +14,12 @@ from s5lib.data.unrendered import UnrenderedScenes, rendered
 from s5lib.scenes import Corpus, DrawSettings
 
 
-@pytest.mark.parametrize("sources", [True, False])
+@pytest.mark.parametrize(("sources", "num_channels"), [(True, None), (False, None), (True, 1)])
 @pytest.mark.parametrize("in_loader", [True, False])
-def test_batches_are_those_of_the_drawn_scenes(small_corpus, sources, in_loader):
+def test_batches_are_those_of_the_drawn_scenes(small_corpus, sources, num_channels, in_loader):
     settings = DrawSettings(duration=1.0, sample_rate=8000, zero_probability=0.2)
-    drawn = DrawnScenes(Corpus(small_corpus, "train"), settings, seed=4, size=8, start=5, sources=sources)
+    options = {"sources": sources, "num_channels": num_channels}
+    drawn = DrawnScenes(Corpus(small_corpus, "train"), settings, seed=4, size=8, start=5, **options)
     unrendered = UnrenderedScenes(drawn, in_loader)
     assert len(unrendered) == 8
     expected = collate([drawn[index] for index in range(8)])
