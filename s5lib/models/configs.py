@@ -12,7 +12,7 @@ from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig
 from s5lib.untrusted import shown
 
-__all__ = ["InputConfig", "M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
+__all__ = ["InputConfig", "LocoformerConfig", "M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
 
 
 # Of what no weight's shape bounds: a checkpoint's header could ask for any amount of memory.
@@ -32,6 +32,11 @@ def _require_positive(config, *options: str) -> None:
         _require(is_count and 0 < value <= most, option, value, f"a positive whole number, at most {most}")
     if hasattr(config, "hop_length"):  # a frame for each sample would take any memory
         _require(config.hop_length >= config.n_fft // 64, "hop_length", config.hop_length, "at least n_fft / 64")
+
+
+def _require_at_most_half(config) -> None:
+    half = config.n_fft // 2
+    _require(config.hop_length <= half, "hop_length", config.hop_length, f"at most half of n_fft ({half})")
 
 
 @dataclass(frozen=True)
@@ -223,12 +228,7 @@ class ResUNetConfig(InputConfig):
             self.n_fft,
             f"a multiple of {unit}, so that {blocks} blocks can halve its n_fft / 2 bins",
         )
-        _require(
-            self.hop_length <= self.n_fft // 2,
-            "hop_length",
-            self.hop_length,
-            f"at most half of n_fft ({self.n_fft // 2})",
-        )
+        _require_at_most_half(self)
 
 
 @dataclass(frozen=True)
@@ -289,3 +289,76 @@ class ResUNetJointConfig(InputConfig):
         """The same sizes as those of a separator, which has the same limits."""
         sizes = (self.num_classes, self.num_sources, self.num_channels, self.sample_rate)
         return ResUNetConfig(*sizes, n_fft=self.n_fft, hop_length=self.hop_length, channels=self.channels)
+
+
+@dataclass(frozen=True)
+class LocoformerConfig(ModelConfig):
+    """Options of the separator :class:`s5lib.models.locoformer.Locoformer`.
+
+    >>> LocoformerConfig(attention_size=100, num_heads=8)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: attention_size is 100; expected a multiple of twice num_heads (16).
+    """
+
+    n_fft: int = 2048
+    """Length of the Fourier transform and of its Hann window, in samples."""
+    hop_length: int = 512
+    """Distance of neighbouring frames, in samples; at most half of ``n_fft``."""
+    band_widths: tuple[int, ...] = (2, 4, 12, 24, 48)
+    """Bins of a band below 1 kHz, 2 kHz, 4 kHz, 8 kHz, and above."""
+    width: int = 64
+    """Features of a band; a multiple of ``num_groups``."""
+    common_blocks: int = 4
+    """Blocks that work on the mixture and all prompts."""
+    single_blocks: int = 2
+    """Blocks that work on each slot."""
+    attention_size: int = 128
+    """Width of queries, keys and values."""
+    num_heads: int = 4
+    """Attention heads."""
+    hidden_size: int = 384
+    """Width between the convolutions of the common blocks."""
+    single_hidden: int = 256
+    """Width between the convolutions of the single blocks."""
+    kernel_size: int = 4
+    """Of the convolutions, in bands or frames."""
+    num_groups: int = 4
+    """Groups of features that are normalised."""
+
+    def __post_init__(self):
+        try:
+            object.__setattr__(self, "band_widths", tuple(self.band_widths))
+        except TypeError:
+            _require(False, "band_widths", self.band_widths, "five widths, such as [2, 4, 12, 24, 48]")
+        _require_positive(
+            self,
+            "num_classes",
+            "num_sources",
+            "num_channels",
+            "sample_rate",
+            "n_fft",
+            "hop_length",
+            "width",
+            "common_blocks",
+            "single_blocks",
+            "attention_size",
+            "num_heads",
+            "hidden_size",
+            "single_hidden",
+            "kernel_size",
+            "num_groups",
+        )
+        _require_at_most_half(self)
+        for bins in self.band_widths:
+            _require(isinstance(bins, int) and bins > 0, "band_widths", self.band_widths, "positive whole numbers")
+        _require(len(self.band_widths) == 5, "band_widths", self.band_widths, "five widths")
+        _require(
+            self.width % self.num_groups == 0, "width", self.width, f"a multiple of num_groups ({self.num_groups})"
+        )
+        heads = self.num_heads
+        _require(
+            self.attention_size % (2 * heads) == 0,
+            "attention_size",
+            self.attention_size,
+            f"a multiple of twice num_heads ({2 * heads})",
+        )

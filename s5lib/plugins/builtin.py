@@ -40,6 +40,14 @@ def s5lib_separators() -> list[ComponentSpec]:
             summary="residual U-Net on magnitudes, queried by one label at a time",
             citation="Q. Kong et al., Universal source separation with weakly labelled data, arXiv 2305.07447, 2023",
         ),
+        ComponentSpec(
+            name="locoformer",
+            target="s5lib.models.locoformer:Locoformer",
+            config="s5lib.models.configs:LocoformerConfig",
+            summary="TF-Locoformer on bands of the spectrum, queried by prompts",
+            citation="K. Saijo et al., TF-Locoformer, IWAENC 2024; K. Saijo et al., Task-aware unified source "
+            "separation, ICASSP 2025",
+        ),
     ]
 
 

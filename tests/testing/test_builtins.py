@@ -9,6 +9,18 @@ from s5lib.testing import conformance
 
 UNET = {"channels": "4,8", "n_fft": 128, "hop_length": 64, "condition_size": 16}
 SMALL = {
+    "locoformer": {
+        "n_fft": 128,
+        "hop_length": 64,
+        "band_widths": "1,2,4,8,16",
+        "width": 8,
+        "common_blocks": 1,
+        "single_blocks": 1,
+        "attention_size": 8,
+        "num_heads": 2,
+        "hidden_size": 8,
+        "single_hidden": 8,
+    },
     "m2d": {"embed_dim": 32, "depth": 2, "num_heads": 2, "head_dim": 32, "track_dim": 16},
     "resunet": UNET,
     "resunet_joint": {"channels": "4,8", "n_fft": 128, "hop_length": 64, "n_mels": 16, "label_channels": "4,8"},

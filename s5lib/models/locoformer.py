@@ -1,0 +1,115 @@
+"""A separator of TF-Locoformer blocks on bands of the spectrum, asked for sources by prompts.
+
+Each slot of the query is a prompt: a learned vector, put before the mixture's frames.  Blocks work on both together;
+then the mixture's features times a prompt's are those of its source, on which further blocks work slot by slot (Saijo
+et al., "Task-aware unified source separation", https://arxiv.org/abs/2410.23987).  A band's features become complex
+filters of the mixture's channels, whose sum is the source: with M channels, up to M - 1 directions can be cancelled.
+
+Levels are relative to the reference channel's root mean square, so a gain of the mixture is one of the sources.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from s5lib.interfaces import Separator
+from s5lib.models.bands import BandMerge, BandSplit, band_groups
+from s5lib.models.checks import check_mixture, check_query
+from s5lib.models.configs import LocoformerConfig
+from s5lib.models.frontend import ShortTimeFourier
+from s5lib.models.slots import sort_slots, unsort_slots
+from s5lib.models.tf_blocks import RMSGroupNorm, TFBlock
+
+__all__ = ["Locoformer"]
+
+_LEAST_RMS = 1e-12
+_LEAST_POWER = 1e-8  # of a bin, relative to the mean over all
+
+
+class Locoformer(Separator):
+    """Extracts all sources of a query; equal labels are told apart by which of them a slot is."""
+
+    config: LocoformerConfig
+
+    def __init__(self, config: LocoformerConfig):
+        super().__init__(config)
+        self.fourier = ShortTimeFourier(config.n_fft, config.hop_length)
+        self.network = PromptedNetwork(config)
+
+    @property
+    def time_grid(self) -> int:
+        """Samples: parts of a recording that begin at multiples of it are split into the same frames as the whole."""
+        return self.config.hop_length
+
+    def forward(self, mixture: Tensor, query: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` and ``query [B, K, C]`` to ``waveforms [B, K, T]``; silent slots are exactly zero.
+
+        Raises:
+            DataError: the mixture's or the query's shape is not the configuration's; outside of training also where a
+                query's row is neither one-hot nor zero.
+        """
+        check_mixture(mixture, self.config)
+        check_query(query, len(mixture), self.config, values=not self.training)
+        rms = mixture[:, :1].square().mean(-1, keepdim=True).sqrt().clamp(min=_LEAST_RMS)
+        spectrum = torch.view_as_real(self.fourier(mixture / rms)).permute(0, 2, 3, 1, 4)
+        by_class, order = sort_slots(query)
+        sources = torch.view_as_complex(self.network(spectrum, by_class))
+        waveforms = rms * unsort_slots(self.fourier.inverse(sources, mixture.shape[-1]), order)
+        return waveforms.masked_fill((query == 0).all(-1, keepdim=True), 0.0)
+
+
+class PromptedNetwork(nn.Module):
+    """From the mixture's spectrum and a query to the sources' spectra."""
+
+    def __init__(self, config: LocoformerConfig):
+        super().__init__()
+        self.num_channels, width = config.num_channels, config.width
+        groups = band_groups(config.band_widths, config.n_fft, config.sample_rate)
+        bins, bands = config.n_fft // 2 + 1, sum(count for count, _ in groups)
+        self.scale = (0.375 * config.n_fft) ** -0.5  # of white noise through a Hann window
+        self.split = BandSplit(groups, 3 * config.num_channels - 2, width)
+        self.prompts = nn.Linear(config.num_classes, bands * width)
+        self.repeats = nn.Embedding(config.num_sources, width)
+        self.common = nn.Sequential(*(self._block(config, config.hidden_size) for _ in range(config.common_blocks)))
+        self.single = nn.Sequential(*(self._block(config, config.single_hidden) for _ in range(config.single_blocks)))
+        self.norm = RMSGroupNorm(width, config.num_groups)
+        self.merge = BandMerge(groups, width, 2 * config.num_channels, bins)
+        nn.init.normal_(self.prompts.weight)
+
+    @staticmethod
+    def _block(config: LocoformerConfig, hidden: int) -> TFBlock:
+        return TFBlock(
+            config.width, config.attention_size, config.num_heads, hidden, config.kernel_size, config.num_groups
+        )
+
+    def forward(self, spectrum: Tensor, query: Tensor) -> Tensor:
+        """Map ``spectrum [B, frames, bins, M, 2]`` and ``query [B, K, C]`` to ``[B, K, frames, bins, 2]``."""
+        prompts = self.prompts(query).unflatten(-1, (-1, self.repeats.embedding_dim))
+        prompts = prompts + self.repeats(_repeats(query))[:, :, None]
+        both = self.common(torch.cat([prompts, self.split(self._features(spectrum))], 1))
+        prompts, mixture = both.split([query.shape[1], spectrum.shape[1]], 1)
+        slots = (mixture[:, None] * prompts[:, :, None]).flatten(0, 1)
+        filters = self.merge(self.norm(self.single(slots))).float()
+        return _filtered(spectrum, filters.unflatten(0, query.shape[:2]).unflatten(-1, (-1, 2)))
+
+    def _features(self, spectrum: Tensor) -> Tensor:
+        """Return ``[B, frames, bins, 3 M - 2]``: magnitudes, and the directions of the phases relative to channel 0."""
+        power = spectrum.square().sum(-1) * self.scale**2
+        x, y = spectrum.unbind(-1)
+        cosine = x[..., 1:] * x[..., :1] + y[..., 1:] * y[..., :1]
+        sine = y[..., 1:] * x[..., :1] - x[..., 1:] * y[..., :1]
+        inverse = (cosine.square() + sine.square() + 1e-12).rsqrt()
+        return torch.cat([0.3 * (power + _LEAST_POWER).log(), cosine * inverse, sine * inverse], -1)
+
+
+def _repeats(query: Tensor) -> Tensor:
+    """Return ``[B, K]``: how many earlier slots of ``query [B, K, C]`` have the same class."""
+    return (query @ query.transpose(1, 2)).tril(-1).sum(-1).long()
+
+
+def _filtered(spectrum: Tensor, filters: Tensor) -> Tensor:
+    """Return the sum of ``spectrum [B, frames, bins, M, 2]`` over channels times ``filters [B, K, ..., M, 2]``."""
+    x, y = spectrum[:, None].unbind(-1)
+    real, imaginary = filters.unbind(-1)
+    return torch.stack([(x * real - y * imaginary).sum(-1), (x * imaginary + y * real).sum(-1)], -1)
