@@ -12,7 +12,17 @@ from s5lib.errors import ConfigError
 from s5lib.interfaces import ModelConfig
 from s5lib.untrusted import shown
 
-__all__ = ["InputConfig", "LocoformerConfig", "M2DConfig", "ResUNetConfig", "ResUNetJointConfig", "ResUNetKConfig"]
+__all__ = [
+    "InputConfig",
+    "LocoformerConfig",
+    "M2DConfig",
+    "ResNetConfig",
+    "ResUNetConfig",
+    "ResUNetJointConfig",
+    "ResUNetKConfig",
+    "SpatialUNetConfig",
+    "TaggerConfig",
+]
 
 
 # Of what no weight's shape bounds: a checkpoint's header could ask for any amount of memory.
@@ -32,6 +42,18 @@ def _require_positive(config, *options: str) -> None:
         _require(is_count and 0 < value <= most, option, value, f"a positive whole number, at most {most}")
     if hasattr(config, "hop_length"):  # a frame for each sample would take any memory
         _require(config.hop_length >= config.n_fft // 64, "hop_length", config.hop_length, "at least n_fft / 64")
+
+
+def _widths(option: str, value) -> tuple[int, ...]:
+    """Return the widths of a network's blocks, at most 14."""
+    try:
+        widths = tuple(value)
+    except TypeError:
+        widths = ()
+    good = 0 < len(widths) <= 14 and all(isinstance(width, int) and width > 0 for width in widths)
+    shown_value = list(widths) if widths else value
+    _require(good, option, shown_value, "1 to 14 positive whole numbers, such as [16, 32, 64]")
+    return widths
 
 
 def _require_at_most_half(config) -> None:
@@ -64,40 +86,19 @@ class InputConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class M2DConfig(InputConfig):
-    """Options of the tagger :class:`s5lib.models.m2d.M2DTagger`.
-
-    >>> M2DConfig(embed_dim=100, num_heads=12)
-    Traceback (most recent call last):
-    s5lib.errors.ConfigError: num_heads is 12; expected a divisor of embed_dim (100).
-    """
+class TaggerConfig(InputConfig):
+    """Options that all taggers share: a log-mel spectrogram at the beginning, a head for each slot at the end."""
 
     n_fft: int = 800
     """Length of the Fourier transform and of its Hann window, in samples."""
     hop_length: int = 320
     """Distance of neighbouring frames, in samples."""
     n_mels: int = 80
-    """Number of mel bands; a multiple of ``patch_size``."""
+    """Number of mel bands."""
     f_min: float = 50.0
     """Lower edge of the lowest mel band, in Hz."""
     f_max: float | None = None
     """Upper edge of the highest mel band, in Hz; None: half the sample rate."""
-    norm_mean: float = -7.1
-    """Mean of the log-mel energies that the input is normalised with."""
-    norm_std: float = 4.2
-    """Standard deviation of the log-mel energies that the input is normalised with."""
-    patch_size: int = 16
-    """Side of a patch, in mel bands and in frames."""
-    chunk_frames: int = 1001
-    """Frames that the transformer sees at once; a longer input is cut into such chunks, whose features are averaged."""
-    embed_dim: int = 768
-    """Width of the transformer."""
-    depth: int = 12
-    """Number of transformer blocks."""
-    num_heads: int = 12
-    """Attention heads per block; a divisor of ``embed_dim``."""
-    mlp_ratio: float = 4.0
-    """Width of a block's hidden layer relative to ``embed_dim``."""
     head_dim: int = 1024
     """Width of the head's first layer, per slot."""
     track_dim: int = 512
@@ -118,14 +119,69 @@ class M2DConfig(InputConfig):
             "n_fft",
             "hop_length",
             "n_mels",
-            "patch_size",
-            "chunk_frames",
-            "embed_dim",
-            "depth",
-            "num_heads",
             "head_dim",
             "track_dim",
         )
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "a probability, from 0 to below 1")
+        nyquist = self.sample_rate / 2
+        _require(
+            self.highest_frequency <= nyquist, "f_max", self.f_max, f"at most half the sample rate ({nyquist:g} Hz)"
+        )
+        top = self.highest_frequency
+        _require(0 <= self.f_min < top, "f_min", self.f_min, f"from 0 to below f_max ({top:g} Hz)")
+        channels = self.num_channels
+        _require(
+            self.input_channels is None or 1 <= self.input_channels <= channels,
+            "input_channels",
+            self.input_channels,
+            f"1 to num_channels ({channels}), or none for all",
+        )
+
+    @property
+    def highest_frequency(self) -> float:
+        """Upper edge of the highest mel band, in Hz."""
+        return self.sample_rate / 2 if self.f_max is None else self.f_max
+
+    @property
+    def used_channels(self) -> int:
+        """The number of channels that the tagger hears."""
+        return self.input_channels or self.num_channels
+
+    @property
+    def fewest_channels(self) -> int:
+        """As many as the tagger hears, or 1."""
+        return 1 if self.channel_dropout else self.used_channels
+
+
+@dataclass(frozen=True)
+class M2DConfig(TaggerConfig):
+    """Options of the tagger :class:`s5lib.models.m2d.M2DTagger`; ``n_mels`` is a multiple of ``patch_size``.
+
+    >>> M2DConfig(embed_dim=100, num_heads=12)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: num_heads is 12; expected a divisor of embed_dim (100).
+    """
+
+    norm_mean: float = -7.1
+    """Mean of the log-mel energies that the input is normalised with."""
+    norm_std: float = 4.2
+    """Standard deviation of the log-mel energies that the input is normalised with."""
+    patch_size: int = 16
+    """Side of a patch, in mel bands and in frames."""
+    chunk_frames: int = 1001
+    """Frames that the transformer sees at once; a longer input is cut into such chunks, whose features are averaged."""
+    embed_dim: int = 768
+    """Width of the transformer."""
+    depth: int = 12
+    """Number of transformer blocks."""
+    num_heads: int = 12
+    """Attention heads per block; a divisor of ``embed_dim``."""
+    mlp_ratio: float = 4.0
+    """Width of a block's hidden layer relative to ``embed_dim``."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_positive(self, "patch_size", "chunk_frames", "embed_dim", "depth", "num_heads")
         size = self.patch_size
         _require(self.n_mels % size == 0, "n_mels", self.n_mels, f"a multiple of patch_size ({size})")
         _require(self.chunk_frames >= size, "chunk_frames", self.chunk_frames, f"at least patch_size ({size})")
@@ -137,29 +193,35 @@ class M2DConfig(InputConfig):
         )
         _require(self.embed_dim % 4 == 0, "embed_dim", self.embed_dim, "a multiple of 4, for the position embedding")
         _require(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a positive number")
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, "a probability, from 0 to below 1")
         _require(self.norm_std > 0, "norm_std", self.norm_std, "a positive number")
-        nyquist = self.sample_rate / 2
-        top = nyquist if self.f_max is None else self.f_max
-        _require(top <= nyquist, "f_max", self.f_max, f"at most half the sample rate ({nyquist:g} Hz)")
-        _require(0 <= self.f_min < top, "f_min", self.f_min, f"from 0 to below f_max ({top:g} Hz)")
-        channels = self.num_channels
-        _require(
-            self.input_channels is None or 1 <= self.input_channels <= channels,
-            "input_channels",
-            self.input_channels,
-            f"1 to num_channels ({channels}), or none for all",
-        )
 
-    @property
-    def used_channels(self) -> int:
-        """The number of channels that the backbone sees."""
-        return self.input_channels or self.num_channels
 
-    @property
-    def fewest_channels(self) -> int:
-        """As many as the backbone sees, or 1."""
-        return 1 if self.channel_dropout else self.used_channels
+@dataclass(frozen=True)
+class ResNetConfig(TaggerConfig):
+    """Options of the tagger :class:`s5lib.models.resnet.ResNetTagger`.
+
+    >>> ResNetConfig(widths=[16] * 7)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: widths is [16, 16, 16, 16, 16, 16, 16]; expected 1 to 6 widths, so that 64 bands can be \
+halved.
+    """
+
+    normalize_level: bool = True
+    n_fft: int = 1024
+    hop_length: int = 640
+    n_mels: int = 64
+    head_dim: int = 256
+    track_dim: int = 128
+    dropout: float = 0.2
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Width of each block, which halves frames and mel bands."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "widths", _widths("widths", self.widths))
+        most = self.n_mels.bit_length() - 1
+        expected = f"1 to {most} widths, so that {self.n_mels} bands can be halved"
+        _require(len(self.widths) <= most, "widths", list(self.widths), expected)
 
 
 @dataclass(frozen=True)
@@ -190,18 +252,18 @@ class ResUNetConfig(InputConfig):
     hold its content instead, as base64."""
 
     @property
+    def patch_bins(self) -> int:
+        """Neighbouring bins that enter and leave the U-Net as one."""
+        return 1
+
+    @property
     def query_size(self) -> int:
         """Width of the network's input for one slot."""
         return self.text_size if self.query == "text" else self.num_classes
 
     def __post_init__(self):
         super().__post_init__()
-        try:
-            object.__setattr__(self, "channels", tuple(self.channels))
-        except TypeError:
-            raise ConfigError(
-                f"channels is {self.channels!r}; expected a list of widths, such as [16, 32, 64]."
-            ) from None
+        object.__setattr__(self, "channels", _widths("channels", self.channels))
         _require_positive(
             self,
             "num_classes",
@@ -218,10 +280,7 @@ class ResUNetConfig(InputConfig):
         if self.query == "text":
             count = self.num_classes
             _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
-        _require(0 < len(self.channels) <= 14, "channels", self.channels, "at least one width, and at most 14")
-        for width in self.channels:
-            _require(isinstance(width, int) and width > 0, "channels", list(self.channels), "positive whole numbers")
-        blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
+        blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1) * self.patch_bins
         _require(
             self.n_fft % unit == 0,
             "n_fft",
@@ -242,6 +301,19 @@ class ResUNetKConfig(ResUNetConfig):
     def __post_init__(self):
         super().__post_init__()
         _require(self.slot_order in ("class", "given"), "slot_order", self.slot_order, "class or given")
+
+
+@dataclass(frozen=True)
+class SpatialUNetConfig(ResUNetKConfig):
+    """Options of the separator :class:`s5lib.models.spatial_unet.SpatialUNet`."""
+
+    normalize_level: bool = True
+    patch_bins: int = 4
+    """Neighbouring bins that enter and leave the U-Net as one; ``n_fft`` is a multiple of as many times more."""
+
+    def __post_init__(self):
+        _require_positive(self, "patch_bins")
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
@@ -269,14 +341,8 @@ class ResUNetJointConfig(InputConfig):
         object.__setattr__(self, "channels", self.unet.channels)
         _require_positive(self, "n_mels")
         _require(self.n_mels <= self.n_fft // 4, "n_mels", self.n_mels, f"at most n_fft / 4 ({self.n_fft // 4})")
-        try:
-            object.__setattr__(self, "label_channels", tuple(self.label_channels))
-        except TypeError:
-            _require(False, "label_channels", self.label_channels, "a list of widths, such as [16, 32, 64]")
+        object.__setattr__(self, "label_channels", _widths("label_channels", self.label_channels))
         widths, bands = self.label_channels, self.n_mels
-        _require(0 < len(widths) <= 14, "label_channels", widths, "at least one width, and at most 14")
-        for width in widths:
-            _require(isinstance(width, int) and width > 0, "label_channels", list(widths), "positive whole numbers")
         _require(
             0 < len(widths) <= bands.bit_length(),
             "label_channels",

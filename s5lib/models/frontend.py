@@ -125,12 +125,25 @@ def _reach(n_fft: int, hop_length: int) -> int:
 
 
 class LogMel(nn.Module):
-    """Natural logarithm of the mel energies of M2D: Slaney's scale and filter areas, power spectrum."""
+    """Natural logarithm of mel energies: Slaney's scale and filter areas, power spectrum.
+
+    ``floor`` is added to the energies, which keeps silence finite; by default that of M2D's published weights.
+    """
 
     bank: Tensor
 
-    def __init__(self, n_mels: int, n_fft: int, hop_length: int, sample_rate: int, f_min: float, f_max: float):
+    def __init__(
+        self,
+        n_mels: int,
+        n_fft: int,
+        hop_length: int,
+        sample_rate: int,
+        f_min: float,
+        f_max: float,
+        floor: float = torch.finfo(torch.float32).eps,
+    ):
         super().__init__()
+        self.floor = floor
         self.fourier = ShortTimeFourier(n_fft, hop_length)
         bank = mel_filter_bank(n_mels, n_fft, sample_rate, f_min, f_max)
         self.register_buffer("bank", bank.float(), persistent=False)
@@ -144,6 +157,5 @@ class LogMel(nn.Module):
         for spectrum in self.fourier.in_parts(waveform, frames):
             with torch.autocast(waveform.device.type, enabled=False):
                 power = torch.view_as_real(spectrum).square().sum(-1)
-                # The offset, which keeps silence finite, is that of the published weights.
-                log_mel = torch.log(power @ self.bank + torch.finfo(torch.float32).eps).transpose(-1, -2)
+                log_mel = torch.log(power @ self.bank + self.floor).transpose(-1, -2)
             yield log_mel

@@ -7,7 +7,6 @@ the published weights of M2D (:func:`s5lib.models.load_backbone`) unless there a
 from __future__ import annotations
 
 import re
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,50 +18,10 @@ from s5lib.models.checks import check_mixture
 from s5lib.models.configs import M2DConfig
 from s5lib.models.frontend import LogMel
 from s5lib.models.mixture import draw_channels, level
+from s5lib.models.track_head import TrackHead
 from s5lib.models.vit import VisionTransformer
 
-__all__ = ["M2DTagger", "TrackHead"]
-
-
-class TrackHead(nn.Module):
-    """Class logits per slot ("track") from the features of a whole recording."""
-
-    def __init__(
-        self, features: int, num_sources: int, num_outputs: int, head_dim: int, track_dim: int, dropout: float
-    ):
-        super().__init__()
-        self.m2d_out_norm = nn.BatchNorm1d(features, affine=False)
-        self.linear = nn.Sequential(
-            nn.Linear(features, num_sources * head_dim), nn.LayerNorm(num_sources * head_dim), nn.ReLU()
-        )
-        self.tracks = nn.ModuleList(
-            nn.Sequential(
-                nn.Linear(head_dim, track_dim), nn.LayerNorm(track_dim), nn.ReLU(), nn.Linear(track_dim, num_outputs)
-            )
-            for _ in range(num_sources)
-        )
-        self.dropout = dropout
-
-    def forward(self, features: Tensor, kept: Tensor | None = None) -> Tensor:
-        """Map ``[B, features]`` to logits ``[B, num_sources, num_outputs]``; where ``kept`` is 0, features are missing.
-
-        Missing features are zeros after the normalisation, like those beyond the last that is given.
-        """
-        norm, given = self.m2d_out_norm, features.shape[1]
-        if given < norm.num_features:
-            means = cast("Tensor", norm.running_mean)[given:]
-            features = torch.cat([features, means.expand(len(features), -1)], 1)
-        if (
-            self.training and len(features) == 1
-        ):  # one example has no variance; the last batch of an epoch must not fail
-            x = F.batch_norm(features, norm.running_mean, norm.running_var, eps=norm.eps)
-        else:
-            x = norm(features)
-        if kept is not None:
-            x = x * kept
-        x = self.linear(F.dropout(x, self.dropout, self.training))
-        x = F.dropout(x, self.dropout, self.training).unflatten(-1, (len(self.tracks), -1))
-        return torch.stack([track(x[:, slot]) for slot, track in enumerate(self.tracks)], 1)
+__all__ = ["M2DTagger"]
 
 
 class M2DTagger(Tagger):
@@ -72,8 +31,8 @@ class M2DTagger(Tagger):
 
     def __init__(self, config: M2DConfig):
         super().__init__(config)
-        f_max = config.sample_rate / 2 if config.f_max is None else config.f_max
-        self.log_mel = LogMel(config.n_mels, config.n_fft, config.hop_length, config.sample_rate, config.f_min, f_max)
+        f_range = config.f_min, config.highest_frequency
+        self.log_mel = LogMel(config.n_mels, config.n_fft, config.hop_length, config.sample_rate, *f_range)
         self.backbone = VisionTransformer(
             config.n_mels,
             config.chunk_frames,

@@ -17,7 +17,7 @@ from s5lib.models.masking import apply_masks
 from s5lib.models.text import LabelText, with_labels
 from s5lib.models.unet import FiLM, UNet
 
-__all__ = ["MaskingUNet", "QueriedUNet", "query_embedding"]
+__all__ = ["MaskingUNet", "QueriedUNet", "magnitudes", "query_embedding"]
 
 _LEAST_MAGNITUDE = 1e-5  # of a bin; keeps the gradient of the root finite where there is silence
 
@@ -34,6 +34,11 @@ def query_embedding(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
+def magnitudes(spectrum: Tensor) -> Tensor:
+    """Return the magnitudes ``[...]`` of ``spectrum [..., 2]``, none of them quite 0."""
+    return (spectrum[..., 0].square() + spectrum[..., 1].square()).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
+
+
 class MaskingUNet(UNet):
     """A U-Net whose outputs are, per source and channel, a magnitude mask and a phase rotation of the mixture.
 
@@ -41,12 +46,26 @@ class MaskingUNet(UNet):
     """
 
     def __init__(self, config: ResUNetConfig, num_sources: int):
+        channels = config.num_channels
         super().__init__(
-            config.num_channels, num_sources * config.num_channels * 3, config.n_fft // 2 + 1, config.channels
+            self.num_features(channels),
+            num_sources * channels * 3,
+            config.n_fft // 2 + 1,
+            config.channels,
+            config.patch_bins,
         )
         self.num_sources = num_sources
         self.out_conv = nn.Conv2d(config.num_channels, 1, 1)
         self.fourier = ShortTimeFourier(config.n_fft, config.hop_length)
+
+    @staticmethod
+    def num_features(channels: int) -> int:
+        """Return the number of maps that :meth:`features` makes of so many channels."""
+        return channels
+
+    def features(self, spectrum: Tensor) -> Tensor:
+        """Map ``spectrum [B, M, frames, bins, 2]`` to what the U-Net sees, ``[B, num_features, frames, bins]``."""
+        return magnitudes(spectrum)
 
     def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``waveforms [B, num_sources, T]``."""
@@ -58,8 +77,7 @@ class MaskingUNet(UNet):
 
         The last dimension is real and imaginary part.
         """
-        magnitude = (spectrum[..., 0].square() + spectrum[..., 1].square()).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
-        outputs = super().forward(magnitude, betas).float().contiguous()
+        outputs = super().forward(self.features(spectrum), betas).float().contiguous()
         outputs = outputs.unflatten(1, (self.num_sources, -1, 3))
         filtered = apply_masks(outputs, spectrum[..., :-1, :], self.out_conv.weight[0, :, 0, 0])
         # The highest bin is not filtered: nothing of the mixture comes through, but the bias does.
@@ -70,10 +88,11 @@ class QueriedUNet(Separator):
     """Base of the separators that answer ``slots`` slots of a query in one pass of a :class:`MaskingUNet`."""
 
     config: ResUNetConfig
+    unet = MaskingUNet
 
     def __init__(self, config: ResUNetConfig, slots: int):
         super().__init__(config)
-        self.base = MaskingUNet(config, slots)
+        self.base = self.unet(config, slots)
         self.label_embedding = query_embedding(slots * config.query_size, config.condition_size)
         self.film = FiLM(config.condition_size, self.base.film_widths())
         self.text = LabelText(config) if config.query == "text" else None

@@ -18,7 +18,14 @@ def s5lib_taggers() -> list[ComponentSpec]:
             config="s5lib.models.configs:M2DConfig",
             summary="M2D vision transformer on every channel, track-wise head",
             citation=f"{_M2D}; {_PAPER}",
-        )
+        ),
+        ComponentSpec(
+            name="resnet",
+            target="s5lib.models.resnet:ResNetTagger",
+            config="s5lib.models.configs:ResNetConfig",
+            summary="residual convolutions on the log-mel spectrograms of all channels, track-wise head",
+            citation="K. He et al., Deep residual learning for image recognition, CVPR 2016",
+        ),
     ]
 
 
@@ -30,6 +37,13 @@ def s5lib_separators() -> list[ComponentSpec]:
             target="s5lib.models.resunetk:ResUNetK",
             config="s5lib.models.configs:ResUNetKConfig",
             summary="residual U-Net on magnitudes, queried by all labels at once",
+            citation=f"{_BASELINE}; {_PAPER}",
+        ),
+        ComponentSpec(
+            name="spatial_unet",
+            target="s5lib.models.spatial_unet:SpatialUNet",
+            config="s5lib.models.configs:SpatialUNetConfig",
+            summary="resunetk that also sees phases between channels, on patches of bins; independent of level",
             citation=f"{_BASELINE}; {_PAPER}",
         ),
         ComponentSpec(
