@@ -252,11 +252,6 @@ class ResUNetConfig(InputConfig):
     hold its content instead, as base64."""
 
     @property
-    def patch_bins(self) -> int:
-        """Neighbouring bins that enter and leave the U-Net as one."""
-        return 1
-
-    @property
     def query_size(self) -> int:
         """Width of the network's input for one slot."""
         return self.text_size if self.query == "text" else self.num_classes
@@ -280,7 +275,7 @@ class ResUNetConfig(InputConfig):
         if self.query == "text":
             count = self.num_classes
             _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
-        blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1) * self.patch_bins
+        blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
         _require(
             self.n_fft % unit == 0,
             "n_fft",
@@ -309,11 +304,14 @@ class SpatialUNetConfig(ResUNetKConfig):
 
     normalize_level: bool = True
     patch_bins: int = 4
-    """Neighbouring bins that enter and leave the U-Net as one; ``n_fft`` is a multiple of as many times more."""
+    """Neighbouring bins that enter and leave the U-Net as one."""
 
     def __post_init__(self):
-        _require_positive(self, "patch_bins")
         super().__post_init__()
+        _require_positive(self, "patch_bins")
+        unit = 2 ** (len(self.channels) + 1) * self.patch_bins
+        expected = f"a multiple of {unit}, for {self.patch_bins} bins a patch and {len(self.channels)} halvings"
+        _require(self.n_fft % unit == 0, "n_fft", self.n_fft, expected)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from s5lib.models.masking import apply_masks
 from s5lib.models.text import LabelText, with_labels
 from s5lib.models.unet import FiLM, UNet
 
-__all__ = ["MaskingUNet", "QueriedUNet", "magnitudes", "query_embedding"]
+__all__ = ["MaskingUNet", "QueriedUNet", "SpectralUNet", "magnitudes", "query_embedding"]
 
 _LEAST_MAGNITUDE = 1e-5  # of a bin; keeps the gradient of the root finite where there is silence
 
@@ -39,45 +39,36 @@ def magnitudes(spectrum: Tensor) -> Tensor:
     return (spectrum[..., 0].square() + spectrum[..., 1].square()).clamp(min=_LEAST_MAGNITUDE**2).sqrt()
 
 
-class MaskingUNet(UNet):
+class SpectralUNet(UNet):
+    """A U-Net from the mixture's spectrum ``[B, M, frames, bins, 2]`` to the sources' ``[B, K, frames, bins, 2]``."""
+
+    def __init__(self, inputs: int, outputs: int, config: ResUNetConfig):
+        super().__init__(inputs, outputs, config.n_fft // 2 + 1, config.channels)
+        self.fourier = ShortTimeFourier(config.n_fft, config.hop_length)
+
+    def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
+        """Map ``mixture [B, M, T]`` to ``waveforms [B, K, T]``."""
+        filtered = self(torch.view_as_real(self.fourier(mixture)), betas)
+        return self.fourier.inverse(torch.view_as_complex(filtered), mixture.shape[-1])
+
+
+class MaskingUNet(SpectralUNet):
     """A U-Net whose outputs are, per source and channel, a magnitude mask and a phase rotation of the mixture.
 
     The channels so filtered are summed with trained weights to the source at the reference microphone.
     """
 
     def __init__(self, config: ResUNetConfig, num_sources: int):
-        channels = config.num_channels
-        super().__init__(
-            self.num_features(channels),
-            num_sources * channels * 3,
-            config.n_fft // 2 + 1,
-            config.channels,
-            config.patch_bins,
-        )
+        super().__init__(config.num_channels, num_sources * config.num_channels * 3, config)
         self.num_sources = num_sources
         self.out_conv = nn.Conv2d(config.num_channels, 1, 1)
-        self.fourier = ShortTimeFourier(config.n_fft, config.hop_length)
-
-    @staticmethod
-    def num_features(channels: int) -> int:
-        """Return the number of maps that :meth:`features` makes of so many channels."""
-        return channels
-
-    def features(self, spectrum: Tensor) -> Tensor:
-        """Map ``spectrum [B, M, frames, bins, 2]`` to what the U-Net sees, ``[B, num_features, frames, bins]``."""
-        return magnitudes(spectrum)
-
-    def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
-        """Map ``mixture [B, M, T]`` to ``waveforms [B, num_sources, T]``."""
-        filtered = self(torch.view_as_real(self.fourier(mixture)), betas)
-        return self.fourier.inverse(torch.view_as_complex(filtered), mixture.shape[-1])
 
     def forward(self, spectrum: Tensor, betas: dict[str, Tensor]) -> Tensor:
         """Map the mixture's ``spectrum [B, M, frames, bins, 2]`` to the sources' ``[B, num_sources, frames, bins, 2]``.
 
         The last dimension is real and imaginary part.
         """
-        outputs = super().forward(self.features(spectrum), betas).float().contiguous()
+        outputs = super().forward(magnitudes(spectrum), betas).float().contiguous()
         outputs = outputs.unflatten(1, (self.num_sources, -1, 3))
         filtered = apply_masks(outputs, spectrum[..., :-1, :], self.out_conv.weight[0, :, 0, 0])
         # The highest bin is not filtered: nothing of the mixture comes through, but the bias does.
@@ -88,16 +79,19 @@ class QueriedUNet(Separator):
     """Base of the separators that answer ``slots`` slots of a query in one pass of a :class:`MaskingUNet`."""
 
     config: ResUNetConfig
-    unet = MaskingUNet
 
     def __init__(self, config: ResUNetConfig, slots: int):
         super().__init__(config)
-        self.base = self.unet(config, slots)
+        self.base = self.make_unet(slots)
         self.label_embedding = query_embedding(slots * config.query_size, config.condition_size)
         self.film = FiLM(config.condition_size, self.base.film_widths())
         self.text = LabelText(config) if config.query == "text" else None
         if self.text is not None:  # so that a checkpoint has what this one was trained with
             self.config = dataclasses.replace(config, tokenizer=self.text.tokenizer)
+
+    def make_unet(self, slots: int) -> SpectralUNet:
+        """Return the network that :meth:`separate_slots` uses."""
+        return MaskingUNet(self.config, slots)
 
     @property
     def network(self) -> nn.Module:

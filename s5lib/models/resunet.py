@@ -35,7 +35,7 @@ class ResUNet(QueriedUNet):
         active = (query != 0).any(-1)
         # In training, every process of a distributed run needs the gradients of all parameters, whatever its query.
         item, slot = (active | self.training).nonzero(as_tuple=True)
-        waveforms = mixture.new_zeros(*active.shape, mixture.shape[-1], dtype=self.base.out_conv.weight.dtype)
+        waveforms = mixture.new_zeros(*active.shape, mixture.shape[-1], dtype=self.base.pre_conv.weight.dtype)
         if len(item):
             found = self.separate_slots(mixture[item], self.query_vectors(query)[item, slot, None])
             waveforms = waveforms.index_put((item, slot), found[:, 0])

@@ -155,18 +155,16 @@ def _initialise(module: nn.Module) -> None:
 class UNet(nn.Module):
     """Encoder blocks, one between, and as many decoder blocks.
 
-    Each encoder block halves frames and bins, the last one bins alone; each decoder block doubles them again.  With
-    ``patch_bins`` above 1, that many neighbouring bins enter and leave the blocks as one.
+    Each encoder block halves frames and bins, the last one bins alone; each decoder block doubles them again.
     """
 
-    def __init__(self, inputs: int, outputs: int, bins: int, channels: tuple[int, ...], patch_bins: int = 1):
+    def __init__(self, inputs: int, outputs: int, bins: int, channels: tuple[int, ...]):
         super().__init__()
         depth = len(channels)
         self.frames_unit = 2 ** (depth - 1)
         strides = [(2, 2)] * (depth - 1) + [(1, 2)]
         self.bn0 = nn.BatchNorm1d(bins, momentum=_MOMENTUM)  # of each bin, over frames and channels
-        patch = (1, patch_bins)
-        self.pre_conv = nn.Conv2d(inputs, channels[0], patch, stride=patch)
+        self.pre_conv = nn.Conv2d(inputs, channels[0], 1)
         self._encoders = [f"encoder_block{i + 1}" for i in range(depth)] + [f"conv_block{depth + 1}a"]
         self._decoders = [f"decoder_block{i + 1}" for i in range(depth)]
         widths = [channels[0], *channels, channels[-1]]
@@ -175,11 +173,7 @@ class UNet(nn.Module):
         for index, stride in enumerate(reversed(strides)):
             below = channels[-1] if index == 0 else channels[-index]
             self.add_module(self._decoders[index], DecoderBlock(below, channels[-1 - index], stride))
-        self.after_conv = (
-            nn.Conv2d(channels[0], outputs, 1)
-            if patch_bins == 1
-            else nn.ConvTranspose2d(channels[0], outputs, patch, stride=patch)
-        )
+        self.after_conv = nn.Conv2d(channels[0], outputs, 1)
         self.apply(_initialise)
 
     def film_widths(self) -> dict[str, int]:
@@ -200,16 +194,16 @@ class UNet(nn.Module):
         waiting.pop()  # the block between has no decoder of its own
         for name in self._decoders:
             x = getattr(self, name)(x, waiting, *self._biases(name, betas))
-        return self._outputs(x)[:, :, :frames]
+        return self._outputs(x, frames)
 
-    def _outputs(self, x: Tensor) -> Tensor:
-        is_product = isinstance(self.after_conv, nn.Conv2d) and x.is_contiguous(memory_format=torch.channels_last)
-        if torch.is_grad_enabled() or not is_product or x.device.type != "cpu":
-            return self.after_conv(x)
+    def _outputs(self, x: Tensor, frames: int) -> Tensor:
+        """Map the last block's output to that of :meth:`forward`, without the frames that were padded."""
+        if torch.is_grad_enabled() or not x.is_contiguous(memory_format=torch.channels_last) or x.device.type != "cpu":
+            return self.after_conv(x)[:, :, :frames]
         # As a product, with the outputs one after the other in memory: that is how the masks are used.
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2)
         weight, bias = self.after_conv.weight.flatten(1), cast("Tensor", self.after_conv.bias)[:, None]
-        return torch.baddbmm(bias, weight.expand(len(x), -1, -1), pixels).unflatten(2, x.shape[2:])
+        return torch.baddbmm(bias, weight.expand(len(x), -1, -1), pixels).unflatten(2, x.shape[2:])[:, :, :frames]
 
     def _biases(self, block: str, betas: dict[str, Tensor]) -> list[Tensor]:
         return [betas[f"{block}->{name}"] for name in getattr(self, block).film_widths()]

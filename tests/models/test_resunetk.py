@@ -113,7 +113,7 @@ def test_wrong_input(mixture, query, message):
         (dict(n_fft=100), "n_fft is 100; expected a multiple of 16"),
         (dict(hop_length=65), "hop_length is 65; expected at most half of n_fft"),
         (dict(channels=()), "channels is .*1 to 14 positive"),
-        (dict(channels=5), "channels is 5; expected a list"),
+        (dict(channels=5), "channels is 5; expected 1 to 14"),
         (dict(channels=(4, -1)), "positive whole numbers"),
     ],
 )
