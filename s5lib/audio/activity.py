@@ -2,8 +2,8 @@
 
 A source is active from where a frame comes within 25 dB of its loudest frame until frames stay more than 35 dB below it
 for 0.2 s (hysteresis, so that a level near one threshold does not flicker); segments under 0.05 s are dropped.  Frames
-below -80 dB of full scale are silence whatever the loudest.  It reads estimates: what a separator lets through of other
-sources within these 25 dB counts as activity.
+more than 45 dB below the mixture are silence whatever the loudest, or, without a mixture, below -80 dB of full scale.
+It reads estimates: what a separator lets through of other sources within these 25 dB counts as activity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 __all__ = ["ActivityDetector", "active_segments", "decibel"]
 
 FRAME_SECONDS = 0.02
-BEGIN_DB, END_DB, FLOOR_DBFS = -25.0, -35.0, -80.0
+BEGIN_DB, END_DB = -25.0, -35.0
+FLOOR, FLOOR_OF_MIXTURE = 1e-8, 10**-4.5  # powers: of full scale, and relative to a mixture's mean
 SHORTEST_PAUSE, SHORTEST_SEGMENT = 0.2, 0.05
 
 
@@ -40,6 +41,7 @@ class ActivityDetector:
         self.sample_rate = sample_rate
         self.frame = max(1, round(FRAME_SECONDS * sample_rate))
         self.peak, self.energy, self.num_samples = 0.0, 0.0, 0
+        self.floor = FLOOR
         self._frames: list[np.ndarray] = []
         self._rest = np.zeros(0)
 
@@ -55,6 +57,10 @@ class ActivityDetector:
         self._frames.append(squares[:whole].reshape(-1, self.frame).mean(1))
         self._rest = squares[whole:]
 
+    def compare_with(self, mixture_power: float) -> None:
+        """Note the mean square of the mixture that the waveform is a source of."""
+        self.floor = FLOOR_OF_MIXTURE * mixture_power
+
     @property
     def powers(self) -> np.ndarray:
         """The mean square of each frame; the last one may be shorter than the others."""
@@ -63,27 +69,29 @@ class ActivityDetector:
     def segments(self) -> list[tuple[float, float]]:
         """Return when it is active, as ``(begin, end)`` in seconds."""
         end = self.num_samples / self.sample_rate
-        seconds = self.frame / self.sample_rate
-        return [(round(a, 2), round(min(b, end), 2)) for a, b in active_segments(self.powers, seconds)]
+        return [(round(a, 2), round(min(b, end), 2)) for a, b in self._segments()]
 
     def active_power(self) -> float:
         """Return the mean square over the active segments; 0 where there are none."""
         powers, seconds = self.powers, self.frame / self.sample_rate
-        parts = [powers[round(a / seconds) : round(b / seconds)] for a, b in active_segments(powers, seconds)]
+        parts = [powers[round(a / seconds) : round(b / seconds)] for a, b in self._segments()]
         return float(np.concatenate(parts).mean()) if parts else 0.0
 
+    def _segments(self) -> list[tuple[float, float]]:
+        return active_segments(self.powers, self.frame / self.sample_rate, self.floor)
 
-def active_segments(powers: np.ndarray, frame_seconds: float) -> list[tuple[float, float]]:
+
+def active_segments(powers: np.ndarray, frame_seconds: float, floor: float = FLOOR) -> list[tuple[float, float]]:
     """Return ``(begin, end)`` in seconds of each segment of activity.
 
     Args:
         powers: mean squares of frames, full scale being 1.
         frame_seconds: duration of a frame.
+        floor: mean square below which a frame is silent.
 
     >>> active_segments(np.array([0, 0, 1, 1e-3, 1e-3, 1e-5, 0]), 0.1)
     [(0.2, 0.5)]
     """
-    floor = 10 ** (FLOOR_DBFS / 10)
     loudest = float(powers.max(initial=0.0))
     begins = powers >= max(floor, loudest * 10 ** (BEGIN_DB / 10))
     lasts = powers >= max(floor, loudest * 10 ** (END_DB / 10))

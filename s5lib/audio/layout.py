@@ -38,9 +38,11 @@ class ChannelLayout:
 
     Args:
         wanted: channels of the models; None: as many as there are.
-        channels: ``"all"``; ``"mean"``, one channel; or the numbers of those to take, from 0.
+        channels: ``"all"``; ``"mean"``, one channel; ``"first"``, as many as wanted; or the numbers of those to take,
+            from 0.
         order: one of :data:`CHANNEL_ORDERS`, of recordings that have (or of which are taken) four channels.
         normalisation: one of :data:`NORMALISATIONS`, of the same.
+        fewest: the fewest channels that the models accept: 1, of those that W, or W and Y, are enough for; None: all.
 
     Raises:
         ConfigError: an option has another value.
@@ -50,6 +52,7 @@ class ChannelLayout:
     channels: str | tuple[int, ...] = "all"
     order: str = "WYZX"
     normalisation: str = "sn3d"
+    fewest: int | None = None
 
     def __post_init__(self) -> None:
         if self.order not in CHANNEL_ORDERS:
@@ -59,13 +62,15 @@ class ChannelLayout:
                 f"--normalisation {self.normalisation!r} is unknown. {nearest(self.normalisation, NORMALISATIONS)}"
             )
         if isinstance(self.channels, str):
-            if self.channels not in ("all", "mean"):
+            if self.channels not in ("all", "first", "mean"):
                 raise ConfigError(f"--channels is {self.channels!r}; expected 'all', 'mean' or numbers from 0.")
         elif not self.channels or min(self.channels) < 0:
             raise ConfigError(f"--channels is {self.channels}; expected numbers from 0.")
 
     def matrix(self, num_channels: int) -> tuple[np.ndarray | None, str]:
         """Return ``[wanted, num_channels]`` and what it loses, in words; None where all channels stay as they are.
+
+        It has fewer rows where that is all that there is and ``fewest`` allows it.
 
         Raises:
             DataError: a channel is asked for that there is not, or the numbers of channels do not fit together.
@@ -81,12 +86,20 @@ class ChannelLayout:
             elif wanted == 1 and given == 2:
                 taken, note = taken.mean(0, keepdims=True), f"{mean}heard"
             elif wanted == 4 and given in (1, 2):
-                taken = np.concatenate([taken.mean(0, keepdims=True), np.zeros((3, num_channels))])
-                note = f"{mean or 'the recording is '}heard as W, without directions: Y, Z and X are silent"
+                taken, note = self._front(taken), f"{mean or 'the recording is '}heard as W, without directions"
+                if given == 2 and self.fewest == 1:
+                    note = "the mean of 2 channels is heard as W, half of their difference as Y"
             else:
                 raise DataError(_misfit(given, wanted))
         matrix = None if np.array_equal(taken, np.eye(num_channels)) else taken.astype(np.float32)
         return matrix, note
+
+    def _front(self, taken: np.ndarray) -> np.ndarray:
+        """Return W, and Y of a stereo recording: two cardioids to the left and to the right give both exactly."""
+        mid = taken.mean(0, keepdims=True)
+        if self.fewest == 1:
+            return mid if len(taken) == 1 else np.concatenate([mid, (taken[:1] - taken[1:]) / 2])
+        return np.concatenate([mid, np.zeros((3, taken.shape[1]))])
 
     def apply(self, waveform: ArrayLike) -> np.ndarray:
         """Return ``[wanted, T]`` float32 from ``[M, T]``, or from ``[T]`` of one channel; raises as :meth:`matrix`.
@@ -102,8 +115,8 @@ class ChannelLayout:
         if self.channels == "mean":
             return np.full((1, num_channels), 1 / num_channels)
         everything = np.eye(num_channels)
-        if self.channels == "all":
-            return everything
+        if self.channels in ("all", "first"):
+            return everything[: self.wanted] if self.channels == "first" else everything
         numbers = [int(channel) for channel in self.channels]
         if max(numbers) >= num_channels:
             raise DataError(

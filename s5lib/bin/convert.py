@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
         distribution=header["distribution"],
         version=header["version"],
         labels=labels,
+        trained_on=header["trained_on"],
     )
     size = target.stat().st_size / 1e6
     print(f"{target}: {header['kind']} {header['name']}, {len(labels)} labels, {size:.1f} MB")

@@ -95,9 +95,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window",
         type=seconds,
-        default=10.0,
         metavar="SECONDS",
-        help="what the system hears at once; longer recordings go through it in overlapping windows (default: 10)",
+        help="what the system hears at once; longer recordings go through it in overlapping windows (default: the "
+        "length of the models' training scenes)",
     )
     parser.add_argument(
         "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"

@@ -180,6 +180,7 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
         raise DataError(
             f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data for them."
         )
+    mixture = mixture[: system.num_channels]
     try:
         system.check_channels(mixture.shape[0])
     except DataError as error:

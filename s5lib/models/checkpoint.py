@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from s5lib.config.options import Option
 from s5lib.errors import CheckpointError
 from s5lib.models.backbone import is_backbone, load_backbone
-from s5lib.models.official import LABELS, is_official, load_official_model, official_state
+from s5lib.models.official import LABELS, TRAINED_ON, is_official, load_official_model, official_state
 from s5lib.models.weights import built_for, load_state
 from s5lib.provenance.files import atomic_write
 from s5lib.untrusted import Record, parse_json, reason, shown, to_json
@@ -29,7 +29,7 @@ __all__ = [
     "load_checkpoint",
     "load_model",
     "load_weights",
-    "model_labels",
+    "model_header",
     "read_header",
     "save_checkpoint",
     "separate",
@@ -194,13 +194,15 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return model.eval(), header
 
 
-def model_labels(path: str | Path) -> list[str]:
-    """Return the labels of a checkpoint, s5lib's own or an official one, without building the model.
+def model_header(path: str | Path) -> dict[str, Any]:
+    """Return ``labels`` and ``trained_on`` of a checkpoint, s5lib's own or an official one, without building the model.
 
     Raises:
         CheckpointError: the file is unreadable or no checkpoint.
     """
-    return list(LABELS) if is_official(path) else read_header(path)["labels"]
+    if is_official(path):
+        return {"labels": list(LABELS), "trained_on": TRAINED_ON}
+    return {"trained_on": {}, **read_header(path)}
 
 
 def _refuse_files(options: Sequence[Option], header: Mapping[str, Any], path: str | Path) -> None:

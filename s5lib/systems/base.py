@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -9,11 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from s5lib.audio import resample
+from s5lib.audio import ChannelLayout, resample
+from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError, DataError, PluginError, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block, concat, stream
+from s5lib.systems.training_data import WINDOW
 from s5lib.systems.waveform_check import as_waveform, check_label_list, check_rate
 
 __all__ = ["System"]
@@ -37,28 +40,38 @@ class System(ABC):
     """From a recording to its labelled sources; a system says how in :meth:`find_sources`.
 
     Args:
-        sizes: a model's configuration: sampling rate, channels, the most sources.
+        configs: of the models, which agree in sampling rate, channels and the most sources.
         labels: of the classes, in the order of their indices.
         device: as torch names it.
     """
 
-    window_seconds = 10.0
+    window_seconds = WINDOW
     """What the system hears at once: a longer recording goes through it in windows of this length, which overlap by a
-    fifth; see :mod:`s5lib.systems.streaming`."""
+    fifth; see :mod:`s5lib.systems.streaming`.  :func:`s5lib.systems.load_system` sets the duration of the scenes that
+    its models were trained on."""
+    statistics: MixtureStatistics | None = None
+    """of the mixtures that the models were trained on, where they say"""
 
-    def __init__(self, sizes: ModelConfig, labels: Sequence[str], device: str = "cpu"):
+    def __init__(self, configs: Sequence[ModelConfig], labels: Sequence[str], device: str = "cpu"):
         self.labels = list(labels)
         self.device = torch.device(device)
+        sizes = configs[-1]
         self.sample_rate, self.num_channels, self.num_sources = sizes.sample_rate, sizes.num_channels, sizes.num_sources
+        self.fewest_channels = max(config.fewest_channels for config in configs)
+        self.is_level_invariant = all(config.is_level_invariant for config in configs)
 
-    def __call__(self, waveform: np.ndarray, sample_rate: int, labels: Sequence[str] | None = None) -> list[Source]:
+    def __call__(
+        self, waveform: np.ndarray, sample_rate: int, labels: Sequence[str] | None = None, match_level: bool = False
+    ) -> list[Source]:
         """Separate one recording.
 
         Args:
             waveform: floating-point ``[M, T]``, or ``[T]`` for one channel, an array or a tensor; any length, 1.0
-                being full scale (16-bit integers: ``waveform / 32768``).
+                being full scale (16-bit integers: ``waveform / 32768``).  Two channels are stereo.
             sample_rate: in Hz; resampled to the system's own where it differs.
             labels: of the sources to extract; by default the system predicts them.
+            match_level: whether models that depend on it, such as the official ones, hear the recording at the level
+                of their training, as with 's5lib infer FILE'; the sources have the recording's.
 
         Raises:
             DataError: the recording is empty, not finite, of integers or has the wrong number of channels, or the
@@ -67,9 +80,26 @@ class System(ABC):
                 it takes none.
         """
         mixture = self._prepare(waveform, sample_rate)
+        gain = self.gain_for(float(np.square(mixture[0], dtype=np.float64).mean())) if match_level else 1.0
+        mixture = mixture * np.float32(gain)
         blocks = self.stream(lambda start, stop: mixture[:, start:stop], mixture.shape[1], labels)
         sources = self.in_order(concat(blocks), labels)
-        return [replace(source, sample_rate=self.sample_rate) for source in sources]
+        return [
+            replace(source, waveform=source.waveform / np.float32(gain), sample_rate=self.sample_rate)
+            for source in sources
+        ]
+
+    def gain_for(self, power: float) -> float:
+        """Return the factor that brings a recording to the level of the training mixtures.
+
+        It is 1 for silence, and for models that do not depend on the level or do not say which they know.
+
+        Args:
+            power: mean square of the recording's reference channel.
+        """
+        if not power or self.is_level_invariant or self.statistics is None:
+            return 1.0
+        return math.sqrt(10 ** (self.statistics.level_dbfs / 10) / power)
 
     def stream(
         self, read: Callable[[int, int], np.ndarray], num_samples: int, labels: Sequence[str] | None = None
@@ -119,17 +149,26 @@ class System(ABC):
                 raise ConfigError(f"label {label!r} is unknown to the separator. {nearest(label, self.labels)}")
 
     def check_channels(self, channels: int) -> None:
-        """Raise DataError where a recording has another number of ``channels`` than the system needs."""
-        if channels != self.num_channels:
+        """Raise DataError where a recording has another number of ``channels`` than the system accepts."""
+        if not self.fewest_channels <= channels <= self.num_channels:
+            fewest = f"{self.fewest_channels} to " if self.fewest_channels < self.num_channels else ""
             raise DataError(
-                f"the recording has {channels} channel{'s' * (channels != 1)}, the system needs {self.num_channels}"
-                f"{' (first-order Ambisonics in the order W, Y, Z, X)' if self.num_channels == 4 else ''}; use other "
-                "models or another recording."
+                f"the recording has {channels} channel{'s' * (channels != 1)}, the system needs {fewest}"
+                f"{self.num_channels}{' (first-order Ambisonics in the order W, Y, Z, X)' * (self.num_channels == 4)}; "
+                "use other models or another recording."
             )
+
+    def layout(self, layout: ChannelLayout | None = None) -> ChannelLayout:
+        """Return how recordings become what the system hears; None: their first channels, as in training."""
+        if layout is None:
+            return ChannelLayout(self.num_channels, "first")
+        return replace(layout, wanted=self.num_channels, fewest=self.fewest_channels)
 
     def _prepare(self, waveform, sample_rate) -> np.ndarray:
         rate = check_rate(sample_rate)
         waveform = as_waveform(waveform, self.num_channels)
+        if self.fewest_channels < self.num_channels and len(waveform) == 2:
+            waveform = self.layout(ChannelLayout()).apply(waveform)
         try:
             self.check_channels(waveform.shape[0])
         except DataError as error:

@@ -31,7 +31,9 @@ def format_summary(file: str, record: dict[str, Any]) -> str:
     if len(parts) > _MOST_IN_A_LINE:
         found = "\n  ".join([f"{len(parts)} sources", *parts])
     softer = f"; {record['gain']:.3g} times as loud as found, so as not to clip" if record.get("gain", 1.0) != 1 else ""
-    return f"{file}, {_length(record['duration'])}: {found}{softer}"
+    gain = record.get("heard_with_gain_db")
+    matched = f"; heard {gain:+.1f} dB, at the level of the training mixtures" if gain else ""
+    return f"{file}, {_length(record['duration'])}: {found}{softer}{matched}"
 
 
 def _when(segments) -> str:

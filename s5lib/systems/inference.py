@@ -21,7 +21,7 @@ from tqdm import tqdm
 from s5lib.audio import ChannelLayout, split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.models.checkpoint import model_labels
+from s5lib.models.checkpoint import model_header
 from s5lib.provenance import (
     FileStamp,
     Fingerprint,
@@ -37,6 +37,7 @@ from s5lib.systems.load import check_models
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
 from s5lib.systems.records import identity, read_record, record_path, recording_text
+from s5lib.systems.training_data import LONGEST, SHORTEST, suitable_window
 from s5lib.systems.workers import Job, Task, separate_all
 from s5lib.untrusted import to_json
 from s5lib.version import __version__
@@ -46,7 +47,13 @@ __all__ = ["infer_data_directory", "infer_files"]
 log = logging.getLogger(__name__)
 
 _CHECKPOINTS = ("tagger", "separator", "joint_model")
-_EARLIER = {"normalisation": "sn3d", "channels": "all", "sample_rate": "model", "remainder": False}
+_EARLIER = {
+    "normalisation": "sn3d",
+    "channels": "all",
+    "sample_rate": "model",
+    "remainder": False,
+    "match_level": False,
+}
 """Settings that results of earlier versions do not mention, as they were."""
 
 
@@ -123,7 +130,7 @@ def _infer(
     *,
     data: DataDirectory | None = None,
     format: str = "float",
-    window_seconds: float = 10.0,
+    window_seconds: float | None = None,
     layout: ChannelLayout | None = None,
     sample_rate: str | None = None,
     remainder: bool = False,
@@ -133,7 +140,7 @@ def _infer(
 ) -> None:
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
-    if not 0.5 <= window_seconds <= 600:
+    if window_seconds is not None and not SHORTEST <= window_seconds <= LONGEST:
         raise ConfigError(
             f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes."
         )
@@ -143,15 +150,20 @@ def _infer(
     system = _checked(system, {task.labels is None for task in tasks})
     if threshold is not None and not (system.get("tagger") or system.get("joint_model")):
         raise ConfigError("--threshold is of the decision for labels, but none are predicted here: leave it out.")
+    models = _models(system)
+    headers = [model_header(model["file"]) for model in models.values()]
+    if window_seconds is None:
+        window_seconds = suitable_window(headers)
     calibration = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
     system["calibration"] = with_threshold(calibration, threshold)
     made_by = {
-        **_made_by(system, window_seconds, layout or ChannelLayout()),
+        **_made_by(system, models, window_seconds, layout or ChannelLayout()),
         "format": format,
         "sample_rate": sample_rate,
         "remainder": remainder,
+        "match_level": data is None,
     }
-    _check_labels(tasks, data, model_labels(system.get("joint_model") or system["separator"]))
+    _check_labels(tasks, data, headers[-1]["labels"])
     folders = {task.folder for task in tasks}
     with no_empty_folders(out, *folders), contextlib.ExitStack() as held:
         try:
@@ -166,7 +178,17 @@ def _infer(
             return
         keywords = tuple({**system, "device": device}.items())
         names = tuple(map(str, plugins))
-        job = Job(keywords, window_seconds, format, to_json(made_by), names, sample_rate, remainder, layout)
+        job = Job(
+            keywords,
+            window_seconds,
+            format,
+            to_json(made_by),
+            names,
+            sample_rate,
+            remainder,
+            layout,
+            match_level=data is None,
+        )
         _separate(job, todo, nj if device == "cpu" else 1, dask, log_each=data is None)
 
 
@@ -218,13 +240,17 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
     return system
 
 
-def _made_by(system: dict, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
-    """Return what the JSON of a recording says about where its sources come from."""
-    models = {
+def _models(system: dict) -> dict[str, dict[str, str]]:
+    """Return the file and the digest of each checkpoint, by its kind."""
+    return {
         kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
         for kind in _CHECKPOINTS
         if system.get(kind)
     }
+
+
+def _made_by(system: dict, models: dict, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
+    """Return what the JSON of a recording says about where its sources come from."""
     settings = {key: value for key, value in system.items() if key not in _CHECKPOINTS and value is not None}
     if system["system"] != "iterative":
         settings.pop("rounds", None)

@@ -30,7 +30,7 @@ class Joint(System):
         *,
         calibration: Calibration | None = None,
     ):
-        super().__init__(joint_model.config, labels, device)
+        super().__init__([joint_model.config], labels, device)
         self.joint_model = joint_model.eval().to(self.device)
         self.calibration = calibration
 

@@ -12,6 +12,7 @@ from s5lib.systems.calibration import Calibration, find_calibration, with_thresh
 from s5lib.systems.iterative import Iterative
 from s5lib.systems.joint import Joint
 from s5lib.systems.tag_separate import TagThenSeparate
+from s5lib.systems.training_data import suitable_window, training_statistics
 
 __all__ = ["SYSTEMS", "check_models", "load_system"]
 
@@ -65,17 +66,22 @@ def load_system(
                 raise CheckpointError(f"{path} holds a {headers[kind]['kind']}; expected a {kind}.")
     if system == "joint":
         decision = with_threshold(calibration if isinstance(calibration, Calibration) else None, threshold)
-        return Joint(models["joint_model"], headers["joint_model"]["labels"], device, calibration=decision)
-    if len(models) == 2:
-        _check_pair(tagger, separator, models, headers)
-    labels = headers["separator" if "separator" in headers else "tagger"]["labels"]
-    two = models.get("tagger"), models.get("separator"), labels, device
-    calibration = with_threshold(find_calibration(calibration, tagger), threshold)
-    if calibration is not None:
-        calibration.biases(labels)  # refuses one of other labels
-    if system == "iterative":
-        return Iterative(*two, rounds=rounds, calibration=calibration)
-    return TagThenSeparate(*two, calibration=calibration)
+        found: System = Joint(models["joint_model"], headers["joint_model"]["labels"], device, calibration=decision)
+    else:
+        if len(models) == 2:
+            _check_pair(tagger, separator, models, headers)
+        labels = headers["separator" if "separator" in headers else "tagger"]["labels"]
+        two = models.get("tagger"), models.get("separator"), labels, device
+        calibration = with_threshold(find_calibration(calibration, tagger), threshold)
+        if calibration is not None:
+            calibration.biases(labels)  # refuses one of other labels
+        if system == "iterative":
+            found = Iterative(*two, rounds=rounds, calibration=calibration)
+        else:
+            found = TagThenSeparate(*two, calibration=calibration)
+    found.window_seconds = suitable_window(headers.values())
+    found.statistics = training_statistics(headers.values())
+    return found
 
 
 def check_models(system: str | None, tagger, separator, joint_model) -> str:

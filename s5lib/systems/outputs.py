@@ -162,6 +162,9 @@ class SourceWriter:
             DataError: something cannot be written, or a file that s5lib has not written has the name of a source.
         """
         parts = order(self._parts)
+        if mixture_energy:
+            for part in parts:
+                part.detector.compare_with(mixture_energy / self._num_samples)
         rate = self._resampling.target_rate
         size = min(self._resampling.length(self._num_samples), self._written_samples or 2**63)
         ending = AUDIO_FORMATS[self.format][0]

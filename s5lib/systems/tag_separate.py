@@ -33,10 +33,10 @@ class TagThenSeparate(System):
         *,
         calibration: Calibration | None = None,
     ):
-        sizes = tagger if separator is None else separator
-        if sizes is None:
+        configs = [model.config for model in (tagger, separator) if model is not None]
+        if not configs:
             raise ConfigError("a system needs a tagger, a separator or both.")
-        super().__init__(sizes.config, labels, device)
+        super().__init__(configs, labels, device)
         self.tagger = tagger.eval().to(self.device) if tagger is not None else None
         self.separator = separator.eval().to(self.device) if separator is not None else None
         self.calibration = calibration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from s5lib.audio import AudioReader, ChannelLayout, open_audio, split_entry
+from s5lib.audio import AudioReader, ChannelLayout, decibel, open_audio, split_entry
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
 from s5lib.parallel import over_dask, over_processes
@@ -25,9 +26,12 @@ from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
 from s5lib.systems.records import discard, read_record, record_path, recording_text
+from s5lib.systems.streaming import Block
 from s5lib.untrusted import parse_json
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
+
+_BLOCK = 1 << 20  # samples read at a time to measure a level
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ class Job:
     remainder: bool = False
     """whether to write what the sources leave of the reference channel"""
     layout: ChannelLayout | None = None
-    """how the recordings' channels become those of the models; None: they must have as many"""
+    """how the recordings' channels become those of the models; None: their first ones, as in training"""
+    match_level: bool = False
+    """whether models that depend on it hear the recordings at the level of their training"""
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,7 @@ def separate(job: Job, task: Task) -> Outcome:
     system.window_seconds = job.window_seconds
     try:
         stamp = _checked_stamp(task, job)
-        layout = job.layout and replace(job.layout, wanted=system.num_channels)
-        with open_audio(task.path, system.sample_rate, layout) as recording:
+        with open_audio(task.path, system.sample_rate, system.layout(job.layout)) as recording:
             system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task, stamp)
         summary = format_summary(os.path.basename(task.path), record)
@@ -200,6 +205,7 @@ _stamps = Stamps()  # of what this process has read: an archive holds many recor
 
 
 def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: FileStamp) -> dict[str, Any]:
+    gain = system.gain_for(_power(recording)) if job.match_level and not system.is_level_invariant else 1.0
     energy, seen = 0.0, 0
 
     def read(start: int, stop: int) -> np.ndarray:
@@ -207,14 +213,14 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
         samples = recording.read(start, stop)
         energy += float(np.square(samples[0, max(0, seen - start) :], dtype=np.float64).sum())
         seen = max(seen, stop)
-        return samples
+        return samples if gain == 1 else samples * np.float32(gain)
 
     own = job.sample_rate == "own" and recording.info.sample_rate != system.sample_rate
     written = {"written_rate": recording.info.sample_rate, "written_samples": recording.info.frames} if own else {}
     with contextlib.ExitStack() as held:
         writer = held.enter_context(SourceWriter(task.folder, task.name, system.sample_rate, job.format, **written))
         for block in system.stream(read, recording.num_samples, task.labels):
-            writer.add(block)
+            writer.add(block if gain == 1 else _scaled(block, 1 / gain))
         if not stamp.is_state_of(split_entry(os.path.abspath(task.path))[0]):
             raise DataError(f"{task.path} was changed while it was read. Run again when it is complete.")
         reference = recording
@@ -228,6 +234,22 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
             recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",
             class_labels=system.labels,
+            level_dbfs=decibel(energy / recording.num_samples),
+            heard_with_gain_db=round(20 * math.log10(gain), 2),
             warnings=[recording.note] if recording.note else [],
             made_by=parse_json(job.made_by, "the job"),
         )
+
+
+def _power(recording: AudioReader) -> float:
+    """Return the mean square of the recording's reference channel."""
+    energy = 0.0
+    for start in range(0, recording.num_samples, _BLOCK):
+        samples = recording.read(start, min(start + _BLOCK, recording.num_samples))
+        energy += float(np.square(samples[0], dtype=np.float64).sum())
+    return energy / recording.num_samples
+
+
+def _scaled(block: Block, factor: float) -> Block:
+    sources = [replace(source, waveform=source.waveform * np.float32(factor)) for source in block.sources]
+    return replace(block, sources=sources)

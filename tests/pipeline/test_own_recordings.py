@@ -31,7 +31,7 @@ from s5lib.systems.outputs import read_sources
 RATE, LABELS = 8000, ["Bell", "Dog", "Rain"]
 
 
-def save_models(folder, channels):
+def save_models(folder, channels, trained_on=None, **options):
     torch.manual_seed(channels)
     sizes = {
         "num_classes": 3,
@@ -40,6 +40,7 @@ def save_models(folder, channels):
         "sample_rate": RATE,
         "n_fft": 256,
         "hop_length": 128,
+        **options,
     }
     tagger = {
         "n_mels": 32,
@@ -58,7 +59,8 @@ def save_models(folder, channels):
         for track, label in zip(models["tagger"][1].head.tracks, (1, 2), strict=True):
             track[-1].bias.copy_(20 * torch.nn.functional.one_hot(torch.tensor(label), 4))
     for kind, (name, model) in models.items():
-        save_checkpoint(folder / f"{kind}.safetensors", model, kind, name, "s5lib", s5lib.__version__, LABELS)
+        version, file = s5lib.__version__, folder / f"{kind}.safetensors"
+        save_checkpoint(file, model, kind, name, "s5lib", version, LABELS, trained_on)
     return [f"--{kind}={folder / kind}.safetensors" for kind in models]
 
 

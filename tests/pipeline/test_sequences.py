@@ -40,7 +40,7 @@ class StandIn(System):
     """As many sources as the first sample says; each is a channel, scaled by the number in the model's file."""
 
     def __init__(self, model: str):
-        super().__init__(ModelConfig(num_classes=2, num_sources=2, sample_rate=RATE), ["Dog", "Rain"])
+        super().__init__([ModelConfig(num_classes=2, num_sources=2, sample_rate=RATE)], ["Dog", "Rain"])
         self.scale = float(Path(model).read_text())
 
     def find_sources(self, mixture, labels):
@@ -68,7 +68,8 @@ class Sequences(RuleBasedStateMachine):
         self.lost: set[str] = set()  # recordings whose record somebody has damaged: their sources are nobody's
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(workers, "_load", stand_in)
-        self.patch.setattr(inference, "model_labels", lambda path: ["Dog", "Rain"])
+        header = {"labels": ["Dog", "Rain"], "trained_on": {}}
+        self.patch.setattr(inference, "model_header", lambda path: header)
 
     def teardown(self):
         self.patch.undo()
