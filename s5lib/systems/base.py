@@ -102,7 +102,11 @@ class System(ABC):
         return math.sqrt(10 ** (self.statistics.level_dbfs / 10) / power)
 
     def stream(
-        self, read: Callable[[int, int], np.ndarray], num_samples: int, labels: Sequence[str] | None = None
+        self,
+        read: Callable[[int, int], np.ndarray],
+        num_samples: int,
+        labels: Sequence[str] | None = None,
+        listener: Callable[[Sequence[Source]], None] | None = None,
     ) -> Iterator[Block]:
         """Yield the sources of a recording block by block, without ever having it whole.
 
@@ -110,6 +114,7 @@ class System(ABC):
             read: gives ``[M, stop - start]`` of the recording at the system's sampling rate, as ``read(start, stop)``.
             num_samples: of the recording at that rate.
             labels: as in a call.
+            listener: called with the sources of each window.
 
         Raises:
             ConfigError: as in a call.
@@ -117,7 +122,14 @@ class System(ABC):
         if labels is not None:
             self._check_labels(labels)
         window = max(5, round(self.window_seconds * self.sample_rate))
-        yield from stream(lambda mixture: self._found(mixture, labels), read, num_samples, window, window // 5)
+
+        def find(mixture: np.ndarray) -> list[Source]:
+            found = self._found(mixture, labels)
+            if listener is not None:
+                listener(found)
+            return found
+
+        yield from stream(find, read, num_samples, window, window // 5)
 
     def _found(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
         try:

@@ -194,7 +194,7 @@ def _infer(
 
 def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, log_each: bool) -> None:
     """Separate, log what comes out, and raise DataError if something could not be separated."""
-    failed, audio, since = [], 0.0, time.monotonic()
+    failed, unlike, audio, since = [], 0, 0.0, time.monotonic()
     with tqdm(total=len(todo), unit="recording", disable=None) as bar:
         for outcome in separate_all(job, todo, nj, dask):
             bar.update()
@@ -203,10 +203,12 @@ def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, log_each: b
                 failed.append(outcome.task)
                 path, cause = outcome.task.path, outcome.error
                 log.error("%s", cause if path in cause else f"{path}: {cause}")
-            elif log_each:
+                continue
+            unlike += bool(outcome.warnings)
+            if log_each:
                 log.info("%s", outcome.words)
-                if outcome.note:
-                    log.warning("%s: %s", outcome.task.path, outcome.note)
+                for warning in outcome.warnings:
+                    log.warning("%s: %s", outcome.task.path, warning)
     elapsed = time.monotonic() - since
     if len(failed) == len(todo):
         raise DataError(f"none of {len(todo)} recordings could be separated, the first is {failed[0].path}.")
@@ -217,6 +219,8 @@ def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, log_each: b
         format_timespan(round(elapsed, 1)),
         audio / elapsed,
     )
+    if unlike and not log_each:
+        log.info("%d recordings are unlike the training mixtures: see the warnings in their JSON", unlike)
     if failed:
         raise DataError(
             f"{len(failed)} of {len(todo)} recordings could not be separated, the first is {failed[0].path}."

@@ -25,6 +25,7 @@ from s5lib.systems.base import System
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.load import load_system
 from s5lib.systems.outputs import SourceWriter
+from s5lib.systems.recording_check import RecordingCheck
 from s5lib.systems.records import discard, read_record, record_path, recording_text
 from s5lib.systems.streaming import Block
 from s5lib.untrusted import parse_json
@@ -80,8 +81,8 @@ class Outcome:
     seconds: float = 0.0
     """of audio"""
     words: str = ""
-    note: str = ""
-    """what is lost of the recording's channels"""
+    warnings: tuple[str, ...] = ()
+    """what is lost of the recording's channels, and in what it is unlike the training mixtures"""
     error: str | None = None
 
 
@@ -163,7 +164,7 @@ def separate(job: Job, task: Task) -> Outcome:
             system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task, stamp)
         summary = format_summary(os.path.basename(task.path), record)
-        return Outcome(task, recording.duration, summary, recording.note)
+        return Outcome(task, recording.duration, summary, tuple(record["warnings"]))
     except DataError as error:
         message = str(error)
     except OSError as error:
@@ -206,12 +207,15 @@ _stamps = Stamps()  # of what this process has read: an archive holds many recor
 
 def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: FileStamp) -> dict[str, Any]:
     gain = system.gain_for(_power(recording)) if job.match_level and not system.is_level_invariant else 1.0
+    check = RecordingCheck(system, predicted=task.labels is None)
     energy, seen = 0.0, 0
 
     def read(start: int, stop: int) -> np.ndarray:
         nonlocal energy, seen
         samples = recording.read(start, stop)
-        energy += float(np.square(samples[0, max(0, seen - start) :], dtype=np.float64).sum())
+        new = samples[0, max(0, seen - start) :]
+        energy += float(np.square(new, dtype=np.float64).sum())
+        check.hear(new)
         seen = max(seen, stop)
         return samples if gain == 1 else samples * np.float32(gain)
 
@@ -219,10 +223,13 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
     written = {"written_rate": recording.info.sample_rate, "written_samples": recording.info.frames} if own else {}
     with contextlib.ExitStack() as held:
         writer = held.enter_context(SourceWriter(task.folder, task.name, system.sample_rate, job.format, **written))
-        for block in system.stream(read, recording.num_samples, task.labels):
+        for block in system.stream(read, recording.num_samples, task.labels, check.add_window):
             writer.add(block if gain == 1 else _scaled(block, 1 / gain))
         if not stamp.is_state_of(split_entry(os.path.abspath(task.path))[0]):
             raise DataError(f"{task.path} was changed while it was read. Run again when it is complete.")
+        level = decibel(energy / recording.num_samples)
+        gain_db = round(20 * math.log10(gain), 2)
+        warnings = check.warnings(level if level is None else level + gain_db)
         reference = recording
         if job.remainder and own:
             reference = held.enter_context(open_audio(task.path, layout=recording.layout))
@@ -234,9 +241,9 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
             recording_stamp=stamp.as_json(),
             labels="predicted" if task.labels is None else "given",
             class_labels=system.labels,
-            level_dbfs=decibel(energy / recording.num_samples),
-            heard_with_gain_db=round(20 * math.log10(gain), 2),
-            warnings=[recording.note] if recording.note else [],
+            level_dbfs=level,
+            heard_with_gain_db=gain_db,
+            warnings=[recording.note, *warnings] if recording.note else warnings,
             made_by=parse_json(job.made_by, "the job"),
         )
 

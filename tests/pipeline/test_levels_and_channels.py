@@ -65,7 +65,7 @@ def test_gain_of_a_file_scales_its_sources(models, tmp_path, capsys, scene, name
     assert one["level_dbfs"] == pytest.approx(level, abs=0.02)
     assert other["level_dbfs"] == pytest.approx(level + gain_db, abs=0.02)
     assert one["heard_with_gain_db"] == pytest.approx(-40 - level if name == "plain" else 0, abs=0.02)
-    assert ("dB" in capsys.readouterr().out) is (name == "plain")
+    assert ("heard" in capsys.readouterr().out) is (name == "plain")
     for first, second in zip(one["sources"], other["sources"], strict=True):
         assert first["active"] == second["active"]
         assert second["level_dbfs"] - first["level_dbfs"] == pytest.approx(gain_db, abs=0.02)
@@ -97,6 +97,20 @@ def test_silence_is_not_scaled(models, tmp_path):
     assert main(["infer", path, *models["plain"], "--out", str(tmp_path / "out")]) == 0
     found = listed(tmp_path / "out", "a")
     assert found["sources"] == [] and found["level_dbfs"] is None and found["heard_with_gain_db"] == 0
+
+
+def test_recordings_unlike_the_training_are_reported(models, tmp_path, capsys):
+    time = np.arange(4 * RATE) / RATE
+    tone = np.repeat(0.1 * np.sin(2 * np.pi * 200 * time)[:, None], 4, 1)
+    path = write(tmp_path / "a.wav", tone)
+    assert main(["infer", path, *models["plain"], "--out", str(tmp_path / "out")]) == 0
+    (warning,) = listed(tmp_path / "out", "a")["warnings"]
+    assert "next to nothing above" in warning and warning in capsys.readouterr().out
+    DataDirectory.write(tmp_path / "data", [Recording("a", path)])
+    command = ["infer", "--data_dir", str(tmp_path / "data"), *models["plain"], "--out", str(tmp_path / "scenes")]
+    assert main(command) == 0
+    assert "1 recordings are unlike" in capsys.readouterr().out
+    assert len(listed(tmp_path / "scenes/predicted", "a")["warnings"]) == 2  # its level, too, which is left as it is
 
 
 def test_window_is_that_of_the_training_scenes(models, tmp_path):

@@ -1,0 +1,87 @@
+"""Is a recording like what the models were trained on?  If not, their results are less reliable than their scores.
+
+Compared are level and bandwidth, with the training mixtures, and what the models find: its probabilities, and whether
+there are always as many sources as they can give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum
+
+import numpy as np
+
+from s5lib.audio.bandwidth import BandwidthMeter
+from s5lib.systems.base import System
+from s5lib.systems.source import Source
+
+__all__ = ["RecordingCheck"]
+
+_LEVEL_MARGIN, _INVARIANT_MARGIN = 6.0, 30.0  # dB beyond the training mixtures
+_BANDWIDTH_SHARE = 0.6  # of the lowest bandwidth of the training mixtures
+_UNCERTAIN = 0.4  # mean probability
+_FULL_SHARE, _FEWEST_WINDOWS = 0.8, 3
+
+
+class RecordingCheck:
+    """Hears a recording and what a system finds in it, part by part.
+
+    Args:
+        system: that hears the recording.
+        predicted: whether the system chooses the labels.
+    """
+
+    def __init__(self, system: System, predicted: bool = True):
+        self._system, self._predicted = system, predicted
+        self._meter = BandwidthMeter(system.sample_rate)
+        self._probabilities: list[float] = []
+        self._counts: list[int] = []
+
+    def hear(self, samples: np.ndarray) -> None:
+        """Take the next samples ``[T]`` of the reference channel."""
+        self._meter.add(samples)
+
+    def add_window(self, sources: Sequence[Source]) -> None:
+        """Take what was found in a window."""
+        self._probabilities += [source.probability for source in sources]
+        self._counts.append(len(sources))
+
+    def warnings(self, level_dbfs: float | None) -> list[str]:
+        """Return in words what is unlike the training.
+
+        Args:
+            level_dbfs: of the reference channel as the models heard it; None: silence.
+        """
+        found = [self._level(level_dbfs), self._bandwidth()]
+        if self._predicted:
+            found += [self._probability(), self._number()]
+        return [warning for warning in found if warning]
+
+    def _level(self, level: float | None) -> str:
+        known = self._system.statistics
+        margin = _INVARIANT_MARGIN if self._system.is_level_invariant else _LEVEL_MARGIN
+        if level is None or known is None:
+            return ""
+        if known.lowest_level_dbfs - margin <= level <= known.highest_level_dbfs + margin:
+            return ""
+        return (
+            f"its level is {level:.0f} dBFS; training mixtures have {known.lowest_level_dbfs:.0f} to "
+            f"{known.highest_level_dbfs:.0f}"
+        )
+
+    def _bandwidth(self) -> str:
+        known, found = self._system.statistics, self._meter.hertz
+        if known is None or found is None or found >= _BANDWIDTH_SHARE * known.lowest_bandwidth:
+            return ""
+        return f"there is next to nothing above {found:.0f} Hz; training mixtures reach {known.lowest_bandwidth:.0f} Hz"
+
+    def _probability(self) -> str:
+        mean = fsum(self._probabilities) / len(self._probabilities) if self._probabilities else 1.0
+        return f"the labels are uncertain: {mean:.0%} on average" if mean < _UNCERTAIN else ""
+
+    def _number(self) -> str:
+        windows, most = len(self._counts), self._system.num_sources
+        full = self._counts.count(most)
+        if windows < _FEWEST_WINDOWS or full <= _FULL_SHARE * windows:
+            return ""
+        return f"{full} of {windows} windows have {most} sources, the most that the models give: there may be more"

@@ -1,0 +1,94 @@
+"""Warnings of recordings that are unlike the training mixtures."""
+
+import numpy as np
+import pytest
+
+from s5lib.audio import resample
+from s5lib.audio.bandwidth import BandwidthMeter
+from s5lib.data.statistics import MixtureStatistics
+from s5lib.interfaces import ModelConfig
+from s5lib.models.configs import InputConfig
+from s5lib.systems import Source, System
+from s5lib.systems.recording_check import RecordingCheck
+
+RATE = 16000
+STATISTICS = MixtureStatistics(-35.0, -45.0, -30.0, 7000.0, -8.0, 4.0, 0.0, 4.0)
+
+
+class Deaf(System):
+    def find_sources(self, mixture, labels):
+        return []
+
+
+def check(config=None, statistics=STATISTICS, predicted=True):
+    config = config or ModelConfig(num_classes=2, num_sources=3, num_channels=1, sample_rate=RATE)
+    system = Deaf([config], ["Dog", "Rain"])
+    system.statistics = statistics
+    return RecordingCheck(system, predicted)
+
+
+def source(probability=0.9):
+    return Source("Dog", probability, np.zeros(1, np.float32))
+
+
+def noise(seconds=1.0, rate=RATE):
+    return np.random.default_rng(0).standard_normal(round(seconds * rate)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("level", "warns"), [(-52, True), (-50, False), (-25, False), (-23, True), (None, False)])
+def test_level(level, warns):
+    assert bool(check().warnings(level)) is warns
+
+
+def test_level_of_models_that_do_not_depend_on_it():
+    config = InputConfig(num_classes=2, num_sources=3, num_channels=1, sample_rate=RATE, normalize_level=True)
+    assert check(config).warnings(-60.0) == [] and "level" in check(config).warnings(-80.0)[0]
+
+
+@pytest.mark.parametrize(("rate", "warns"), [(RATE, False), (10000, False), (6000, True)])
+def test_bandwidth_of_what_was_recorded_at_a_lower_rate(rate, warns):
+    subject = check()
+    subject.hear(resample(noise(2, rate), rate, RATE))
+    assert any("Hz" in warning for warning in subject.warnings(-35.0)) is warns
+
+
+@pytest.mark.parametrize("cutoff", [1000, 3000, 6000])
+def test_bandwidth_is_that_of_filtered_noise(cutoff):
+    spectrum = np.fft.rfft(noise(2))
+    spectrum[np.fft.rfftfreq(2 * RATE, 1 / RATE) > cutoff] = 0
+    meter, samples = BandwidthMeter(RATE), np.fft.irfft(spectrum).astype(np.float32)
+    for part in np.split(samples, 4):
+        meter.add(part)
+    assert meter.hertz == pytest.approx(cutoff, abs=2 * RATE / 64)
+    assert BandwidthMeter(RATE).hertz is None
+
+
+def test_uncertain_labels():
+    subject = check()
+    subject.add_window([source(0.3), source(0.4)])
+    assert "35%" in subject.warnings(-35.0)[0]
+    subject.add_window([source(0.9)])
+    assert subject.warnings(-35.0) == []
+
+
+def test_as_many_sources_as_there_are_slots_in_nearly_all_windows():
+    subject = check()
+    for _ in range(5):
+        subject.add_window([source()] * 3)
+    assert "5 of 5 windows have 3 sources" in subject.warnings(-35.0)[0]
+    subject.add_window([source()])
+    subject.add_window([])
+    assert subject.warnings(-35.0) == []
+
+
+def test_given_labels_say_nothing():
+    subject = check(predicted=False)
+    for _ in range(5):
+        subject.add_window([source(0.1)] * 3)
+    assert subject.warnings(-35.0) == []
+
+
+def test_models_that_do_not_say_what_they_were_trained_on():
+    subject = check(statistics=None)
+    subject.hear(np.sin(np.arange(RATE)).astype(np.float32))
+    assert subject.warnings(-90.0) == []
