@@ -1,7 +1,8 @@
 """Separate recordings into labelled sources.
 
-  s5lib infer party.wav --tagger exp/mini/tagger/model.safetensors --separator exp/mini/separator/model.safetensors \\
-      --out separated
+  s5lib infer party.wav
+  s5lib infer party.wav --models dcase26-baseline --out separated
+  s5lib infer party.wav --tagger exp/mini/tagger/model.safetensors --separator exp/mini/separator/model.safetensors
   s5lib infer party.wav --labels Speech,Speech --separator exp/mini/separator/model.safetensors
   s5lib infer party.wav --joint_model exp/mini/joint_model/model.safetensors --remainder --format flac
   s5lib infer --data_dir data/mini/test --labels predicted oracle --tagger ... --separator ... --out exp/mini/infer/test
@@ -27,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("inputs", nargs="*", metavar="FILE", help="recordings, or folders of them")
     parser.add_argument("--data_dir", help="data directory whose recordings are the input")
+    parser.add_argument(
+        "--models",
+        metavar="NAME|FOLDER",
+        help="published models, downloaded once (dcase26-baseline, dcase26-baseline-1c), or a folder of experiments, "
+        "such as exp/mini (default without any model: the newest folder in exp, else dcase26-baseline)",
+    )
     parser.add_argument("--tagger", metavar="FILE", help="checkpoint of the tagger; not needed where labels are given")
     parser.add_argument("--separator", metavar="FILE", help="checkpoint of the separator")
     parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, instead of both")
@@ -123,6 +130,7 @@ def run(args: argparse.Namespace) -> None:
     load_plugins(args)
     names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled", "calibration")
     system = {name: getattr(args, name) for name in names}
+    system |= _chosen_models(args)
     compute = device(args.ngpu)
     how = {name: getattr(args, name) for name in ("format", "sample_rate", "remainder", "threshold", "dask")}
     how |= {"window_seconds": args.window, "plugins": args.plugin}
@@ -138,3 +146,15 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
     labels = None if args.labels == ["predicted"] else args.labels[0].split(",")
     infer_files(args.inputs, Path(args.out or "separated"), labels, system, compute, args.nj, layout, **how)
+
+
+def _chosen_models(args: argparse.Namespace) -> dict[str, Path]:
+    """Return the checkpoints that --models stands for, and those to use where no model is given."""
+    from s5lib.systems.model_choice import default_models, find_models
+
+    given = [f"--{name}" for name in ("tagger", "separator", "joint_model") if getattr(args, name) is not None]
+    if args.models and given:
+        raise ConfigError(f"--models stands for all models: leave out {' and '.join(given)}, or --models.")
+    if args.models:
+        return find_models(args.models)
+    return {} if given else default_models()

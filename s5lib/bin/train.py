@@ -54,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME={KEY: VALUE}",
         help="a training step with its own options; several run one after the other, each from the weights of the last",
     )
-    parser.add_argument("--init", metavar="FILE", help="checkpoint whose weights the first step starts from")
+    parser.add_argument(
+        "--init",
+        metavar="FILE|NAME",
+        help="checkpoint whose weights the first step starts from; m2d: M2D's published ones, downloaded once",
+    )
     add_shared(parser, "plugin")
     parser.add_argument(
         "--estimate", action="store_true", help="say how long it would take, by short trials; train nothing"
@@ -114,7 +118,7 @@ def run(args: argparse.Namespace) -> None:
         scene_options=assignments(args, "scenes_conf"),
         train_options={name: value for name, value in own.items() if value is not None},
         steps=_steps(args),
-        init=Path(args.init) if args.init else None,
+        init=_initial_weights(args.init),
         seed=args.seed,
         ngpu=args.ngpu,
         num_processes=args.num_processes,
@@ -150,3 +154,11 @@ def _steps(args: argparse.Namespace) -> dict[str, Any]:
         if not isinstance(options, dict):
             raise ConfigError(f"--steps: step {name!r} is {options!r}; expected its options, as {{max_steps: 100}}.")
     return steps
+
+
+def _initial_weights(choice: str | None) -> Path | None:
+    from s5lib.models.named import WEIGHTS, fetch_weights
+
+    if choice is None:
+        return None
+    return fetch_weights(choice) if choice in WEIGHTS and not Path(choice).exists() else Path(choice)

@@ -11,6 +11,7 @@ from s5lib.systems.base import System
 from s5lib.systems.calibration import Calibration, find_calibration, with_threshold
 from s5lib.systems.iterative import Iterative
 from s5lib.systems.joint import Joint
+from s5lib.systems.model_choice import find_models
 from s5lib.systems.tag_separate import TagThenSeparate
 from s5lib.systems.training_data import suitable_window, training_statistics
 
@@ -35,7 +36,9 @@ def load_system(
     """Load a system from its checkpoints, s5lib's own or official ones.
 
     Args:
-        tagger: checkpoint of the tagger; None: labels have to be given with each recording.
+        tagger: checkpoint of the tagger; None: labels have to be given with each recording.  Alone, also the name of
+            published models (:data:`s5lib.models.named.MODELS`), or a folder of experiments, as of
+            :func:`s5lib.systems.model_choice.find_models`.
         separator: checkpoint of the separator; None: only tagging.
         device: as torch names it, ``"cpu"`` or ``"cuda"``.
         joint_model: checkpoint of a joint model, in place of the two.
@@ -54,6 +57,10 @@ def load_system(
         CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or what was given
             does not fit together.
     """
+    alone = tagger is not None and separator is None and joint_model is None
+    if alone and (Path(str(tagger)).is_dir() or not Path(str(tagger)).suffix):
+        chosen: dict[str, Any] = find_models(str(tagger))
+        tagger, separator, joint_model = (chosen.get(kind) for kind in ("tagger", "separator", "joint_model"))
     system = check_models(system, tagger, separator, joint_model)
     paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
     models: dict[str, Any] = {}

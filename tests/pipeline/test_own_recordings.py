@@ -21,7 +21,7 @@ import torch
 import s5lib
 from s5lib.audio import ChannelLayout, open_audio
 from s5lib.bin.main import main
-from s5lib.errors import DataError
+from s5lib.errors import CheckpointError, DataError
 from s5lib.models import save_checkpoint
 from s5lib.models.configs import M2DConfig, ResUNetKConfig
 from s5lib.models.m2d import M2DTagger
@@ -134,6 +134,23 @@ def test_without_out_the_folder_is_called_separated(models, tmp_path, monkeypatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "separated"]
     assert main(["infer", ".", *models[4], "--out", "other"]) == 0  # what is in it is no input
     assert sorted(path.name for path in (tmp_path / "other").glob("*.json")) == ["a.json"]
+
+
+def test_a_file_alone_is_enough(models, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    record("a.wav", 0.2)
+    for option in models[4]:
+        kind, _, file = option[2:].partition("=")
+        (tmp_path / "exp/mine" / kind).mkdir(parents=True)
+        (tmp_path / "exp/mine" / kind / "model.safetensors").symlink_to(file)
+    assert main(["infer", "a.wav"]) == 0
+    assert "newest are used" in capsys.readouterr().out and len(listed(tmp_path / "separated", "a")["sources"]) == 2
+    assert main(["infer", "a.wav", "--models", "exp/mine"]) == 0
+    assert "finished already" in capsys.readouterr().out
+    system = s5lib.load_system("exp/mine")
+    assert [source.label for source in system(soundfile.read("a.wav")[0].T, RATE)] == ["Dog", "Rain"]
+    with pytest.raises(CheckpointError, match="dcase26-baseline"):
+        s5lib.load_system("dcase26-basline")
 
 
 def test_threshold(models, tmp_path, monkeypatch, capsys):
