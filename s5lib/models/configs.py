@@ -16,6 +16,7 @@ __all__ = [
     "InputConfig",
     "LocoformerConfig",
     "M2DConfig",
+    "QueryConfig",
     "ResNetConfig",
     "ResUNetConfig",
     "ResUNetJointConfig",
@@ -225,22 +226,9 @@ halved.
 
 
 @dataclass(frozen=True)
-class ResUNetConfig(InputConfig):
-    """Options of the separator :class:`s5lib.models.resunet.ResUNet`, queried one label at a time.
+class QueryConfig(InputConfig):
+    """Options of how a separator reads its query, which all separators share."""
 
-    >>> ResUNetConfig(n_fft=1000)
-    Traceback (most recent call last):
-    s5lib.errors.ConfigError: n_fft is 1000; expected a multiple of 128, so that 6 blocks can halve its n_fft / 2 bins.
-    """
-
-    n_fft: int = 1024
-    """Length of the Fourier transform and of its Hann window, in samples."""
-    hop_length: int = 160
-    """Distance of neighbouring frames, in samples; at most half of ``n_fft``."""
-    channels: tuple[int, ...] = (32, 64, 128, 256, 384, 384)
-    """Width of each encoder block; as many decoder blocks follow.  The block between them has the last width."""
-    condition_size: int = 512
-    """Width of the query's embedding."""
     query: Literal["onehot", "text"] = "onehot"
     """Whether a label is a number, or its text (needs sentencepiece), so that labels can be added."""
     labels: tuple[str, ...] = ()
@@ -258,6 +246,33 @@ class ResUNetConfig(InputConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        object.__setattr__(self, "labels", tuple(self.labels))
+        _require(self.query in ("onehot", "text"), "query", self.query, "onehot or text")
+        if self.query == "text":
+            count = self.num_classes
+            _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
+
+
+@dataclass(frozen=True)
+class ResUNetConfig(QueryConfig):
+    """Options of the separator :class:`s5lib.models.resunet.ResUNet`, queried one label at a time.
+
+    >>> ResUNetConfig(n_fft=1000)
+    Traceback (most recent call last):
+    s5lib.errors.ConfigError: n_fft is 1000; expected a multiple of 128, so that 6 blocks can halve its n_fft / 2 bins.
+    """
+
+    n_fft: int = 1024
+    """Length of the Fourier transform and of its Hann window, in samples."""
+    hop_length: int = 160
+    """Distance of neighbouring frames, in samples; at most half of ``n_fft``."""
+    channels: tuple[int, ...] = (32, 64, 128, 256, 384, 384)
+    """Width of each encoder block; as many decoder blocks follow.  The block between them has the last width."""
+    condition_size: int = 512
+    """Width of the query's embedding."""
+
+    def __post_init__(self):
+        super().__post_init__()
         object.__setattr__(self, "channels", _widths("channels", self.channels))
         _require_positive(
             self,
@@ -270,11 +285,6 @@ class ResUNetConfig(InputConfig):
             "condition_size",
             "text_size",
         )
-        object.__setattr__(self, "labels", tuple(self.labels))
-        _require(self.query in ("onehot", "text"), "query", self.query, "onehot or text")
-        if self.query == "text":
-            count = self.num_classes
-            _require(len(self.labels) == count, "labels", list(self.labels), f"{count} labels, one for each class")
         blocks, unit = len(self.channels), 2 ** (len(self.channels) + 1)
         _require(
             self.n_fft % unit == 0,
@@ -356,7 +366,7 @@ class ResUNetJointConfig(InputConfig):
 
 
 @dataclass(frozen=True)
-class LocoformerConfig(ModelConfig):
+class LocoformerConfig(QueryConfig):
     """Options of the separator :class:`s5lib.models.locoformer.Locoformer`.
 
     >>> LocoformerConfig(attention_size=100, num_heads=8)
@@ -405,6 +415,7 @@ class LocoformerConfig(ModelConfig):
             "width",
             "common_blocks",
             "single_blocks",
+            "text_size",
             "attention_size",
             "num_heads",
             "hidden_size",

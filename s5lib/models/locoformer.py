@@ -5,7 +5,7 @@ then the mixture's features times a prompt's are those of its source, on which f
 et al., "Task-aware unified source separation", https://arxiv.org/abs/2410.23987).  A band's features become complex
 filters of the mixture's channels, whose sum is the source: with M channels, up to M - 1 directions can be cancelled.
 
-Levels are relative to the reference channel's root mean square, so a gain of the mixture is one of the sources.
+A gain of the mixture is one of the sources, unless ``normalize_level`` is switched off.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from s5lib.interfaces import Separator
 from s5lib.models.bands import BandMerge, BandSplit, band_groups
-from s5lib.models.checks import check_mixture, check_query
+from s5lib.models.checks import check_query
 from s5lib.models.configs import LocoformerConfig
 from s5lib.models.frontend import ShortTimeFourier
-from s5lib.models.slots import sort_slots, unsort_slots
+from s5lib.models.mixture import prepare_mixture
+from s5lib.models.query import QueriedSeparator
+from s5lib.models.slots import unsort_slots
 from s5lib.models.tf_blocks import RMSGroupNorm, TFBlock
 
 __all__ = ["Locoformer"]
 
-_LEAST_RMS = 1e-12
 _LEAST_POWER = 1e-8  # of a bin, relative to the mean over all
 
 
-class Locoformer(Separator):
+class Locoformer(QueriedSeparator):
     """Extracts all sources of a query; equal labels are told apart by which of them a slot is."""
 
     config: LocoformerConfig
@@ -49,14 +49,13 @@ class Locoformer(Separator):
             DataError: the mixture's or the query's shape is not the configuration's; outside of training also where a
                 query's row is neither one-hot nor zero.
         """
-        check_mixture(mixture, self.config)
+        mixture, level = prepare_mixture(mixture, self.config, self.training)
         check_query(query, len(mixture), self.config, values=not self.training)
-        rms = mixture[:, :1].square().mean(-1, keepdim=True).sqrt().clamp(min=_LEAST_RMS)
-        spectrum = torch.view_as_real(self.fourier(mixture / rms)).permute(0, 2, 3, 1, 4)
-        by_class, order = sort_slots(query)
-        sources = torch.view_as_complex(self.network(spectrum, by_class))
-        waveforms = rms * unsort_slots(self.fourier.inverse(sources, mixture.shape[-1]), order)
-        return waveforms.masked_fill((query == 0).all(-1, keepdim=True), 0.0)
+        spectrum = torch.view_as_real(self.fourier(mixture)).permute(0, 2, 3, 1, 4)
+        by_class, order = self.by_class(query)
+        sources = torch.view_as_complex(self.network(spectrum, self.query_vectors(by_class), _repeats(by_class)))
+        waveforms = unsort_slots(self.fourier.inverse(sources, mixture.shape[-1]), order)
+        return (waveforms * level).masked_fill((query == 0).all(-1, keepdim=True), 0.0)
 
 
 class PromptedNetwork(nn.Module):
@@ -69,7 +68,7 @@ class PromptedNetwork(nn.Module):
         bins, bands = config.n_fft // 2 + 1, sum(count for count, _ in groups)
         self.scale = (0.375 * config.n_fft) ** -0.5  # of white noise through a Hann window
         self.split = BandSplit(groups, 3 * config.num_channels - 2, width)
-        self.prompts = nn.Linear(config.num_classes, bands * width)
+        self.prompts = nn.Linear(config.query_size, bands * width)
         self.repeats = nn.Embedding(config.num_sources, width)
         self.common = nn.Sequential(*(self._block(config, config.hidden_size) for _ in range(config.common_blocks)))
         self.single = nn.Sequential(*(self._block(config, config.single_hidden) for _ in range(config.single_blocks)))
@@ -83,10 +82,13 @@ class PromptedNetwork(nn.Module):
             config.width, config.attention_size, config.num_heads, hidden, config.kernel_size, config.num_groups
         )
 
-    def forward(self, spectrum: Tensor, query: Tensor) -> Tensor:
-        """Map ``spectrum [B, frames, bins, M, 2]`` and ``query [B, K, C]`` to ``[B, K, frames, bins, 2]``."""
+    def forward(self, spectrum: Tensor, query: Tensor, repeats: Tensor) -> Tensor:
+        """Map ``spectrum [B, frames, bins, M, 2]`` to the sources' ``[B, K, frames, bins, 2]``.
+
+        ``query [B, K, query_size]`` is a vector per slot, ``repeats [B, K]`` how many earlier slots have the same.
+        """
         prompts = self.prompts(query).unflatten(-1, (-1, self.repeats.embedding_dim))
-        prompts = prompts + self.repeats(_repeats(query))[:, :, None]
+        prompts = prompts + self.repeats(repeats)[:, :, None]
         both = self.common(torch.cat([prompts, self.split(self._features(spectrum))], 1))
         prompts, mixture = both.split([query.shape[1], spectrum.shape[1]], 1)
         slots = (mixture[:, None] * prompts[:, :, None]).flatten(0, 1)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s5lib.interfaces import Separator
 from s5lib.models.configs import ResUNetConfig
 from s5lib.models.frontend import ShortTimeFourier
 from s5lib.models.masking import apply_masks
-from s5lib.models.text import LabelText, with_labels
+from s5lib.models.query import QueriedSeparator
 from s5lib.models.unet import FiLM, UNet
 
 __all__ = ["MaskingUNet", "QueriedUNet", "SpectralUNet", "magnitudes", "query_embedding"]
@@ -75,7 +72,7 @@ class MaskingUNet(SpectralUNet):
         return F.pad(filtered, (0, 0, 0, 1)) + cast("Tensor", self.out_conv.bias)
 
 
-class QueriedUNet(Separator):
+class QueriedUNet(QueriedSeparator):
     """Base of the separators that answer ``slots`` slots of a query in one pass of a :class:`MaskingUNet`."""
 
     config: ResUNetConfig
@@ -85,9 +82,6 @@ class QueriedUNet(Separator):
         self.base = self.make_unet(slots)
         self.label_embedding = query_embedding(slots * config.query_size, config.condition_size)
         self.film = FiLM(config.condition_size, self.base.film_widths())
-        self.text = LabelText(config) if config.query == "text" else None
-        if self.text is not None:  # so that a checkpoint has what this one was trained with
-            self.config = dataclasses.replace(config, tokenizer=self.text.tokenizer)
 
     def make_unet(self, slots: int) -> SpectralUNet:
         """Return the network that :meth:`separate_slots` uses."""
@@ -102,20 +96,6 @@ class QueriedUNet(Separator):
     def time_grid(self) -> int:
         """Samples: parts of a recording that begin at multiples of it are split into the same frames as the whole."""
         return self.base.fourier.hop_length * self.base.frames_unit
-
-    def set_labels(self, labels: Sequence[str]) -> None:
-        """Make ``labels`` the classes of queries, in order; known ones keep their meaning, new ones can be learned.
-
-        Raises:
-            ConfigError: the separator was not made with ``query=text``.
-        """
-        self.config = with_labels(self.config, labels)
-        if self.text is not None:
-            self.text.set_labels(labels)
-
-    def query_vectors(self, query: Tensor) -> Tensor:
-        """Map one-hot rows ``[B, K, C]`` to the network's input for each slot, ``[B, K, config.query_size]``."""
-        return query if self.text is None else self.text(query)
 
     def separate_slots(self, mixture: Tensor, vectors: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` and ``vectors [B, slots, query_size]`` to ``waveforms [B, slots, T]``."""

@@ -15,7 +15,7 @@ from s5lib.models.checks import check_query
 from s5lib.models.configs import ResUNetKConfig
 from s5lib.models.mixture import prepare_mixture
 from s5lib.models.queried import QueriedUNet
-from s5lib.models.slots import sort_slots, unsort_slots
+from s5lib.models.slots import unsort_slots
 
 __all__ = ["ResUNetK"]
 
@@ -40,6 +40,6 @@ class ResUNetK(QueriedUNet):
         if self.config.slot_order == "given":
             waveforms = self.separate_slots(mixture, self.query_vectors(query))
         else:
-            by_class, order = sort_slots(query, None if self.text is None else self.text.places)
+            by_class, order = self.by_class(query)
             waveforms = unsort_slots(self.separate_slots(mixture, self.query_vectors(by_class)), order)
         return (waveforms * level).masked_fill((query == 0).all(-1, keepdim=True), 0.0)

@@ -14,12 +14,15 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from s5lib.errors import ConfigError
-from s5lib.models.configs import ResUNetConfig
+from s5lib.models.configs import QueryConfig
+
+Config = TypeVar("Config", bound=QueryConfig)
 
 __all__ = ["LabelText", "train_tokenizer", "with_labels", "words"]
 
@@ -71,7 +74,7 @@ class LabelText(nn.Module):
     shares: Tensor
     places: Tensor
 
-    def __init__(self, config: ResUNetConfig):
+    def __init__(self, config: QueryConfig):
         super().__init__()
         self.tokenizer = _as_base64(config.tokenizer) or train_tokenizer(config.labels)
         self.processor = _sentencepiece().SentencePieceProcessor(model_proto=base64.b64decode(self.tokenizer))
@@ -112,7 +115,7 @@ def _as_base64(tokenizer: str) -> str:
         raise ConfigError(f"tokenizer {tokenizer} cannot be read: {error.strerror}.") from error
 
 
-def with_labels(config: ResUNetConfig, labels: Sequence[str]) -> ResUNetConfig:
+def with_labels(config: Config, labels: Sequence[str]) -> Config:
     """Return ``config`` for other labels.
 
     Raises:
