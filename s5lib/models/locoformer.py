@@ -53,9 +53,24 @@ class Locoformer(QueriedSeparator):
         check_query(query, len(mixture), self.config, values=not self.training)
         spectrum = torch.view_as_real(self.fourier(mixture)).permute(0, 2, 3, 1, 4)
         by_class, order = self.by_class(query)
-        sources = torch.view_as_complex(self.network(spectrum, self.query_vectors(by_class), _repeats(by_class)))
-        waveforms = unsort_slots(self.fourier.inverse(sources, mixture.shape[-1]), order)
-        return (waveforms * level).masked_fill((query == 0).all(-1, keepdim=True), 0.0)
+        item, slot = self._computed(by_class)
+        sources = self.network(spectrum, self.query_vectors(by_class), _repeats(by_class), item, slot)
+        found = level[item, 0] * self.fourier.inverse(torch.view_as_complex(sources), mixture.shape[-1])
+        waveforms = found.new_zeros(*query.shape[:2], mixture.shape[-1]).index_put((item, slot), found)
+        return unsort_slots(waveforms, order).masked_fill((query == 0).all(-1, keepdim=True), 0.0)
+
+    def _computed(self, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the items and slots to compute: those that are not silent, at least one; in GPU training, all.
+
+        Only the host would know their number, for which a GPU had to stop.
+        """
+        active = (query != 0).any(-1)
+        if self.training and query.is_cuda:
+            every = torch.arange(active.numel(), device=query.device)
+            return every // active.shape[1], every % active.shape[1]
+        active[0, 0] |= ~active.any()  # distributed training needs gradients of all parameters
+        item, slot = active.nonzero(as_tuple=True)
+        return item, slot
 
 
 class PromptedNetwork(nn.Module):
@@ -82,18 +97,22 @@ class PromptedNetwork(nn.Module):
             config.width, config.attention_size, config.num_heads, hidden, config.kernel_size, config.num_groups
         )
 
-    def forward(self, spectrum: Tensor, query: Tensor, repeats: Tensor) -> Tensor:
-        """Map ``spectrum [B, frames, bins, M, 2]`` to the sources' ``[B, K, frames, bins, 2]``.
+    def forward(self, spectrum: Tensor, query: Tensor, repeats: Tensor, item: Tensor, slot: Tensor) -> Tensor:
+        """Map the mixture's ``spectrum [B, frames, bins, M, 2]`` to the spectra of n slots, ``[n, frames, bins, 2]``.
 
-        ``query [B, K, query_size]`` is a vector per slot, ``repeats [B, K]`` how many earlier slots have the same.
+        Args:
+            spectrum: real and imaginary parts.
+            query: ``[B, K, query_size]``, a vector for each slot.
+            repeats: ``[B, K]``, how many earlier slots have the same.
+            item, slot: ``[n]``, of the batch and of the query: the slots that are asked for.
         """
         prompts = self.prompts(query).unflatten(-1, (-1, self.repeats.embedding_dim))
         prompts = prompts + self.repeats(repeats)[:, :, None]
         both = self.common(torch.cat([prompts, self.split(self._features(spectrum))], 1))
         prompts, mixture = both.split([query.shape[1], spectrum.shape[1]], 1)
-        slots = (mixture[:, None] * prompts[:, :, None]).flatten(0, 1)
-        filters = self.merge(self.norm(self.single(slots))).float()
-        return _filtered(spectrum, filters.unflatten(0, query.shape[:2]).unflatten(-1, (-1, 2)))
+        slots = self.single(mixture[item] * prompts[item, slot, None])
+        filters = self.merge(self.norm(slots)).float().unflatten(-1, (-1, 2))
+        return _filtered(spectrum[item], filters)
 
     def _features(self, spectrum: Tensor) -> Tensor:
         """Return ``[B, frames, bins, 3 M - 2]``: magnitudes, and the directions of the phases relative to channel 0."""
@@ -111,7 +130,6 @@ def _repeats(query: Tensor) -> Tensor:
 
 
 def _filtered(spectrum: Tensor, filters: Tensor) -> Tensor:
-    """Return the sum of ``spectrum [B, frames, bins, M, 2]`` over channels times ``filters [B, K, ..., M, 2]``."""
-    x, y = spectrum[:, None].unbind(-1)
-    real, imaginary = filters.unbind(-1)
+    """Return the sum over channels of ``spectrum [..., M, 2]`` times ``filters [..., M, 2]``, as ``[..., 2]``."""
+    (x, y), (real, imaginary) = spectrum.unbind(-1), filters.unbind(-1)
     return torch.stack([(x * real - y * imaginary).sum(-1), (x * imaginary + y * real).sum(-1)], -1)
