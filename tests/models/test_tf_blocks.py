@@ -124,8 +124,7 @@ def test_published_number_of_parameters(sizes, millions):
 
 
 def test_published_number_of_operations():
-    """497.24 GFLOP for a second at 16 kHz, 257 bins: https://arxiv.org/abs/2408.03440, which counts products with weights
-    alone, not those of queries, keys and values with each other."""
+    """497.24 GFLOP for a second at 16 kHz (https://arxiv.org/abs/2408.03440), without products inside attention."""
     with torch.device("meta"):
         network = PlainTFLocoformer(6, 128, 384, 4, sources=1)
         spectrum = torch.empty(1, 2, 63, 257)
