@@ -378,7 +378,7 @@ class LocoformerConfig(QueryConfig):
     """Length of the Fourier transform and of its Hann window, in samples."""
     hop_length: int = 512
     """Distance of neighbouring frames, in samples; at most half of ``n_fft``."""
-    band_widths: tuple[int, ...] = (2, 4, 12, 24, 48)
+    band_widths: tuple[int, ...] = (4, 8, 16, 32, 64)
     """Bins of a band below 1 kHz, 2 kHz, 4 kHz, 8 kHz, and above."""
     width: int = 64
     """Features of a band; a multiple of ``num_groups``."""
@@ -403,7 +403,7 @@ class LocoformerConfig(QueryConfig):
         try:
             object.__setattr__(self, "band_widths", tuple(self.band_widths))
         except TypeError:
-            _require(False, "band_widths", self.band_widths, "five widths, such as [2, 4, 12, 24, 48]")
+            _require(False, "band_widths", self.band_widths, "five widths, such as [4, 8, 16, 32, 64]")
         _require_positive(
             self,
             "num_classes",
