@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["BandMerge", "BandSplit", "band_groups"]
+__all__ = ["BandMerge", "BandSplit", "band_groups", "cut", "join"]
 
 _EDGES = 1000, 2000, 4000, 8000  # Hz
 
@@ -38,6 +38,18 @@ def band_groups(widths: Sequence[int], n_fft: int, sample_rate: int) -> list[tup
             groups.append((count, width))
             start += count * width
     return groups
+
+
+def cut(x: Tensor, groups: Sequence[tuple[int, int]]) -> list[Tensor]:
+    """Cut ``[B, frames, bins, features]`` into ``[B, frames, bands, bins per band, features]`` for each group."""
+    sizes = [count * bins for count, bins in groups]
+    parts = F.pad(x, (0, 0, 0, sum(sizes) - x.shape[2])).split(sizes, 2)
+    return [part.unflatten(2, group) for part, group in zip(parts, groups, strict=True)]
+
+
+def join(parts: Sequence[Tensor], bins: int) -> Tensor:
+    """Undo :func:`cut` for a spectrum of so many ``bins``."""
+    return torch.cat([part.flatten(2, 3) for part in parts], 2)[:, :, :bins]
 
 
 class _PerBand(nn.Module):
@@ -66,25 +78,19 @@ class BandSplit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, frames, bins, features]`` to ``[B, frames, bands, width]``."""
-        sizes = [count * bins for count, bins in self.groups]
-        parts = F.pad(x, (0, 0, 0, sum(sizes) - x.shape[2])).split(sizes, 2)
-        bands = [part.unflatten(2, group).flatten(3) for part, group in zip(parts, self.groups, strict=True)]
-        return torch.cat([layer(band) for layer, band in zip(self.layers, bands, strict=True)], 2)
+        parts = zip(self.layers, cut(x, self.groups), strict=True)
+        return torch.cat([layer(part.flatten(3)) for layer, part in parts], 2)
 
 
 class BandMerge(nn.Module):
     """From the features of each band to gated outputs for each bin."""
 
-    def __init__(self, groups: Sequence[tuple[int, int]], width: int, outputs: int, bins: int):
+    def __init__(self, groups: Sequence[tuple[int, int]], width: int, outputs: int):
         super().__init__()
-        self.groups, self.outputs, self.bins = list(groups), outputs, bins
+        self.groups, self.outputs = list(groups), outputs
         self.layers = nn.ModuleList(_PerBand(count, width, 2 * bins * outputs) for count, bins in groups)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``[B, frames, bands, width]`` to ``[B, frames, bins, outputs]``."""
-        bands = x.split([count for count, _ in self.groups], 2)
-        merged = [
-            F.glu(layer(band), -1).unflatten(-1, (bins, self.outputs)).flatten(2, 3)
-            for layer, band, (_, bins) in zip(self.layers, bands, self.groups, strict=True)
-        ]
-        return torch.cat(merged, 2)[:, :, : self.bins]
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Map ``[B, frames, bands, width]`` to ``[B, frames, bands, bins per band, outputs]`` for each group."""
+        parts = zip(self.layers, x.split([count for count, _ in self.groups], 2), strict=True)
+        return [F.glu(layer(part), -1).unflatten(-1, (-1, self.outputs)) for layer, part in parts]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from s5lib.models.bands import BandMerge, BandSplit, band_groups
+from s5lib.models.bands import BandMerge, BandSplit, band_groups, cut, join
 from s5lib.models.checks import check_query
 from s5lib.models.configs import LocoformerConfig
 from s5lib.models.frontend import ShortTimeFourier
@@ -51,7 +51,7 @@ class Locoformer(QueriedSeparator):
         """
         mixture, level = prepare_mixture(mixture, self.config, self.training)
         check_query(query, len(mixture), self.config, values=not self.training)
-        spectrum = torch.view_as_real(self.fourier(mixture)).permute(0, 2, 3, 1, 4)
+        spectrum = torch.view_as_real(self.fourier(mixture)).permute(0, 2, 3, 1, 4).contiguous()
         by_class, order = self.by_class(query)
         item, slot = self._computed(by_class)
         sources = self.network(spectrum, self.query_vectors(by_class), _repeats(by_class), item, slot)
@@ -80,7 +80,7 @@ class PromptedNetwork(nn.Module):
         super().__init__()
         self.num_channels, width = config.num_channels, config.width
         groups = band_groups(config.band_widths, config.n_fft, config.sample_rate)
-        bins, bands = config.n_fft // 2 + 1, sum(count for count, _ in groups)
+        bands = sum(count for count, _ in groups)
         self.scale = (0.375 * config.n_fft) ** -0.5  # of white noise through a Hann window
         self.split = BandSplit(groups, 3 * config.num_channels - 2, width)
         self.prompts = nn.Linear(config.query_size, bands * width)
@@ -88,7 +88,7 @@ class PromptedNetwork(nn.Module):
         self.common = nn.Sequential(*(self._block(config, config.hidden_size) for _ in range(config.common_blocks)))
         self.single = nn.Sequential(*(self._block(config, config.single_hidden) for _ in range(config.single_blocks)))
         self.norm = RMSGroupNorm(width, config.num_groups)
-        self.merge = BandMerge(groups, width, 2 * config.num_channels, bins)
+        self.merge = BandMerge(groups, width, 2 * config.num_channels)
         nn.init.normal_(self.prompts.weight)
 
     @staticmethod
@@ -111,13 +111,14 @@ class PromptedNetwork(nn.Module):
         both = self.common(torch.cat([prompts, self.split(self._features(spectrum))], 1))
         prompts, mixture = both.split([query.shape[1], spectrum.shape[1]], 1)
         slots = self.single(mixture[item] * prompts[item, slot, None])
-        filters = self.merge(self.norm(slots)).float().unflatten(-1, (-1, 2))
-        return _filtered(spectrum[item], filters)
+        filters = self.merge(self.norm(slots))
+        parts = zip(cut(spectrum.flatten(3), self.merge.groups), filters, strict=True)
+        return join([_filtered(part[item], weights) for part, weights in parts], spectrum.shape[2])
 
     def _features(self, spectrum: Tensor) -> Tensor:
         """Return ``[B, frames, bins, 3 M - 2]``: magnitudes, and the directions of the phases relative to channel 0."""
-        power = spectrum.square().sum(-1) * self.scale**2
         x, y = spectrum.unbind(-1)
+        power = (x * x + y * y) * self.scale**2
         cosine = x[..., 1:] * x[..., :1] + y[..., 1:] * y[..., :1]
         sine = y[..., 1:] * x[..., :1] - x[..., 1:] * y[..., :1]
         inverse = (cosine.square() + sine.square() + 1e-12).rsqrt()
@@ -130,6 +131,12 @@ def _repeats(query: Tensor) -> Tensor:
 
 
 def _filtered(spectrum: Tensor, filters: Tensor) -> Tensor:
-    """Return the sum over channels of ``spectrum [..., M, 2]`` times ``filters [..., M, 2]``, as ``[..., 2]``."""
-    (x, y), (real, imaginary) = spectrum.unbind(-1), filters.unbind(-1)
+    """Return ``[..., 2]``, the sum over channels of ``spectrum [..., 2 M]`` times ``filters [..., 2 M]``.
+
+    All three are real and imaginary parts in turns.
+    """
+    channels, weights = spectrum.unflatten(-1, (-1, 2)), filters.float().unflatten(-1, (-1, 2))
+    if not torch.compiler.is_compiling():  # which would not fuse complex numbers
+        return torch.view_as_real((torch.view_as_complex(channels) * torch.view_as_complex(weights)).sum(-1))
+    (x, y), (real, imaginary) = channels.unbind(-1), weights.unbind(-1)
     return torch.stack([(x * real - y * imaginary).sum(-1), (x * imaginary + y * real).sum(-1)], -1)

@@ -31,7 +31,8 @@ class RMSGroupNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[..., width]`` to its shape."""
         grouped = x.unflatten(-1, (self.groups, -1))
-        return F.rms_norm(grouped, grouped.shape[-1:], eps=_EPSILON).flatten(-2) * self.weight
+        inverse = (grouped.square().mean(-1, keepdim=True) + _EPSILON).rsqrt()  # torch's own is slow for short rows
+        return (grouped * inverse).flatten(-2) * self.weight
 
 
 class ConvSwiGLU(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s5lib.models.bands import BandMerge, BandSplit, band_groups
+from s5lib.models.bands import BandMerge, BandSplit, band_groups, cut, join
 
 WIDTHS = st.lists(st.integers(1, 80), min_size=5, max_size=5)
 
@@ -43,7 +43,7 @@ def identity_split(groups, features):
 def test_there_and_back(sample_rate):
     groups, features, bins = band_groups((1, 2, 3, 5, 7), 128, sample_rate), 3, 65
     split, width = identity_split(groups, features)
-    merge = BandMerge(groups, width, features, bins)
+    merge = BandMerge(groups, width, features)
     for layer in merge.layers:
         outputs = layer.weight.shape[2] // 2
         layer.weight.data = 2 * torch.eye(width, 2 * outputs).expand_as(layer.weight).clone()
@@ -51,7 +51,8 @@ def test_there_and_back(sample_rate):
         layer.bias.data.zero_()
     spectrum = torch.randn(2, 4, bins, features)
     with torch.no_grad():
-        assert torch.allclose(merge(split(spectrum)), spectrum, atol=1e-6)
+        assert torch.allclose(join(merge(split(spectrum)), bins), spectrum, atol=1e-6)
+    assert torch.equal(join(cut(spectrum, groups), bins), spectrum)
 
 
 def test_a_bin_reaches_its_band_alone():
