@@ -9,7 +9,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s5lib.plugins import available, create
+from s5lib.config.command_line import parse_assignments
+from s5lib.errors import ConfigError
+from s5lib.plugins import available, create, find
 
 SMALL = {
     "m2d": {"n_fft": 1024, "hop_length": 640, "embed_dim": 64, "depth": 3, "num_heads": 4, "head_dim": 64},
     "resunet_joint": {"n_fft": 256, "hop_length": 128, "channels": [8, 16], "n_mels": 64, "label_channels": [8, 16]},
     "": {"n_fft": 256, "hop_length": 128, "channels": [8, 16], "condition_size": 16},
 }
-"""Options of small models, for ``--quick``; those under the empty name are for all other separators."""
+"""Options of small models, for ``--quick``; those under the empty name are for every model that has such options."""
 
 
 @dataclass
@@ -38,9 +40,40 @@ class Part:
     out: Path
     until: float
     """in seconds of :func:`time.time`"""
-    train_seconds: float
+    train_seconds: float = 0.0
     only: str = ""
+    conf: Sequence[str] = ()
+    """``MODEL.KEY=VALUE``, options of models"""
+    separator: str = "resunetk"
+    """the one to train"""
     rows: list[dict] = field(default_factory=list)
+
+    def networks(self) -> dict[str, tuple[str, str, dict]]:
+        """Return the models to measure, title -> (kind, name, options): all registered ones, M2D on 1 and 4 channels.
+
+        Raises:
+            ConfigError: an option is for no model.
+        """
+        own = _options(self.conf)
+        found = {}
+        for kind in ("separator", "joint_model", "tagger"):
+            for name in available(kind):
+                known = {option.name for option in find(kind, name).options()}
+                small = {**SMALL[""], **SMALL.get(name, {})} if self.quick else {}
+                options = {**{key: value for key, value in small.items() if key in known}, **own.pop(name, {})}
+                if name == "m2d":
+                    found |= {f"m2d, {m} channels": (kind, name, {**options, "input_channels": m}) for m in (4, 1)}
+                else:
+                    found[name] = kind, name, options
+        if own:
+            raise ConfigError(
+                f"--conf is for {', '.join(own)}; there are {', '.join(n for _, n, _ in found.values())}."
+            )
+        return found
+
+    def separators(self) -> list[str]:
+        """Return the titles of the separators that answer a whole query at once."""
+        return [t for t, (kind, name, _) in self.networks().items() if kind == "separator" and name != "resunet"]
 
     def row(self, what: str, **values: float | str) -> None:
         """Add a row, print it, and write all there are, so that what comes later cannot lose them."""
@@ -53,6 +86,8 @@ class Part:
         """Let a failure inside be a row of its own; without time left, nothing inside runs."""
         try:
             yield
+        except torch.cuda.OutOfMemoryError:
+            self.row(what, error="left out: more memory than the card has")
         except Exception as error:
             traceback.print_exc()
             self.row(what, error=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
@@ -86,16 +121,12 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def networks(quick: bool) -> dict[str, tuple[str, str, dict]]:
-    """Return the models to measure, title -> (kind, name, options): all registered ones, M2D on 1 and 4 channels."""
-    found = {}
-    for kind in ("separator", "joint_model", "tagger"):
-        for name in available(kind):
-            options = SMALL.get(name, SMALL[""]) if quick else {}
-            if name == "m2d":
-                found |= {f"m2d, {m} channels": (kind, name, {**options, "input_channels": m}) for m in (4, 1)}
-            else:
-                found[name] = kind, name, options
+def _options(conf: Sequence[str]) -> dict[str, dict]:
+    """Return model -> options from ``MODEL.KEY=VALUE``."""
+    found: dict[str, dict] = {}
+    for item in conf:
+        model, _, assignment = item.partition(".")
+        found.setdefault(model, {}).update(parse_assignments([assignment]))
     return found
 
 

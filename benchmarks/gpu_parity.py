@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from gpu_common import Part, make, make_batch, networks, relative_error, tensor_float32
+from gpu_common import Part, make, make_batch, relative_error, tensor_float32
 from torch import nn
 
 from s5lib.align import ClassAware
@@ -26,10 +26,10 @@ __all__ = ["run"]
 TRAINING = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
 
 
-def run(part: Part) -> None:
+def run(part: Part, _: dict) -> None:
     """Compare everything."""
     checks = {}
-    for title, what in networks(part.quick).items():
+    for title, what in part.networks().items():
         checks[f"{title}, outputs"] = partial(_outputs, *what)
         for layers in ("head", "last2") if what[0] == "tagger" else ("all",):
             checks[f"{title}, gradients of {layers}"] = partial(_gradients, *what, layers)

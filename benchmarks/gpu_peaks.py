@@ -10,7 +10,7 @@ __all__ = ["run"]
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def run(part: Part) -> None:
+def run(part: Part, _: dict) -> None:
     """Measure the peaks."""
     size, megabytes = (1024, 64) if part.quick or part.device == "cpu" else (8192, 4096)
     for precision, dtype in PRECISIONS.items():

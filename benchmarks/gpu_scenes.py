@@ -12,7 +12,7 @@ import lightning
 import numpy as np
 import soundfile
 import torch
-from gpu_common import Part, host_waits, make, networks, seconds_of
+from gpu_common import Part, host_waits, make, seconds_of
 from gpu_parity import TRAINING
 from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader
@@ -31,7 +31,7 @@ __all__ = ["long_corpus", "run"]
 BATCH = 32
 
 
-def run(part: Part) -> None:
+def run(part: Part, _: dict) -> None:
     """Measure scenes as long as the paper's."""
     keep_freed_memory()  # as 's5lib train' does
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def _loaded(part: Part, drawn: DrawnScenes, workers: int, where: str) -> float:
 def _waiting(part: Part, drawn: DrawnScenes, workers: int, where: str) -> dict:
     """Train the tagger's head on scenes that nobody has rendered before, and return its speed and what it waited."""
     cuda, steps = part.device == "cuda", 6 if part.quick else 45
-    kind, name, options = networks(part.quick)["m2d, 4 channels"]
+    kind, name, options = part.networks()["m2d, 4 channels"]
     corpus = CorpusDescription.read(part.data_dir)
     sizes = {"num_classes": len(corpus.labels), "num_channels": corpus.num_channels, "sample_rate": corpus.sample_rate}
     settings = TrainSettings(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
-import shutil
+import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -20,10 +21,9 @@ CONFIGS = Path(__file__).resolve().parents[1] / "egs/dcase26_s5/conf"
 ALIKE = {"schedule": "cosine", "amsgrad": "false", "tensorboard_scenes": 0, "keep_best": 1}
 
 
-def run(part: Part) -> None:
+def run(part: Part, _: dict) -> None:
     """Train both models in the time that there is, infer, score."""
     work = part.out.with_suffix("")
-    shutil.rmtree(work, ignore_errors=True)  # else what is finished there already would not be done again
     cuda, cores = part.device == "cuda", len(os.sched_getaffinity(0))
     common = {
         **ALIKE,
@@ -31,48 +31,50 @@ def run(part: Part) -> None:
         "num_workers": 1 if part.quick else max(1, cores - 2),
         "render_device": "cuda" if cuda else "cpu",
         "precision": "bfloat16" if cuda else "float32",
+        "save_interval": 10**6,
     }
     small = CONFIGS / "ci"
     kinds = {
         "tagger": (
-            0.3,
+            0.25,
             (small if part.quick else CONFIGS / "mini") / "tagger.yaml",
             {"batch_size": 4 if part.quick else 64, "lr": 1e-3, "steps": "train={layers: all}"},
         ),
         "separator": (
-            0.7,
+            0.75,
             (small if part.quick else CONFIGS / "dcase26") / "separator.yaml",
-            {"batch_size": 2 if part.quick else 32, "lr": 1e-3},
+            {"batch_size": 2 if part.quick else 32, "lr": 1e-3, "separator": part.separator},
         ),
     }
+    seconds = min(part.train_seconds, part.until - time.time() - 40)
     for kind, (share, config, options) in kinds.items():
         with part.guarded(kind):
-            _train(part, kind, config, {**common, **options}, share * part.train_seconds, work)
+            _train(part, kind, config, {**common, **options}, share * seconds, work)
     with part.guarded("scores"):
         _score(part, work, common["ngpu"])
 
 
 def _train(part: Part, kind: str, config: Path, options: dict, seconds: float, work: Path) -> None:
     """Train for about so many seconds; a short run before says how many steps these are."""
-    trial = 2 if part.quick else 20
+    trial, size, name = 2 if part.quick else 20, options["batch_size"], options.get(kind, "m2d")
+    own = [f"--{kind}_conf={item.removeprefix(f'{name}.')}" for item in part.conf if item.startswith(f"{name}.")]
     steps = {"max_steps": trial, "valid_interval": trial // 2, "warmup_steps": 1}
     start = time.time()
-    _s5lib(part, "train", kind, "--expdir", work / f"trial_{kind}", config=config, **options, **steps)
-    ends = [
-        row["step"] / row["mixtures_per_second"] for row in read_history(work / f"trial_{kind}/train/history.jsonl")
-    ]
-    per_step = options["batch_size"] * (ends[-1] - ends[0]) / (trial - trial // 2)  # with a part of a validation
+    _s5lib(part, "train", kind, *own, "--expdir", work / f"trial_{kind}", config=config, **options, **steps)
+    history = read_history(work / f"trial_{kind}/train/history.jsonl")
+    ends = [size * row["step"] / row["mixtures_per_second"] for row in history]  # seconds
+    per_step = (ends[-1] - ends[0]) / (trial - trial // 2)  # with a part of a validation
     left = seconds - 2 * (time.time() - start - per_step * trial)  # what the trial took beside its steps comes again
-    count = max(4, int(left / per_step))
-    count = 4 if part.quick else count
+    count = 4 if part.quick else max(4, int(0.9 * left / per_step))
     steps = {"max_steps": count, "valid_interval": max(2, count // 6), "warmup_steps": max(1, count // 20)}
     start = time.time()
-    _s5lib(part, "train", kind, "--expdir", work / kind, config=config, **options, **steps)
-    elapsed = time.time() - start
-    for row in read_history(work / kind / "train/history.jsonl"):
-        step = row.pop("step")
-        part.row(f"{kind}, step {step} of {count}", **row)
-    part.row(f"{kind}, trained", seconds=elapsed, mixtures=count * options["batch_size"], batch=options["batch_size"])
+    try:
+        _s5lib(part, "train", kind, *own, "--expdir", work / kind, config=config, **options, **steps)
+    finally:
+        for row in read_history(work / kind / "train/history.jsonl"):
+            step = row.pop("step")
+            part.row(f"{kind}, step {step} of {count}", **row)
+    part.row(f"{kind}, trained", seconds=time.time() - start, mixtures=count * size, batch=size)
 
 
 def _score(part: Part, work: Path, ngpu: int) -> None:
@@ -90,7 +92,7 @@ def _score(part: Part, work: Path, ngpu: int) -> None:
 
 
 def _s5lib(part: Part, command: str, *arguments, **options) -> None:
-    """Run a command of the program in this process; its log goes beside the rows."""
+    """Run a command of the program in this process."""
     options.setdefault("data_dir", part.data_dir)
     line = [
         command,
@@ -98,9 +100,8 @@ def _s5lib(part: Part, command: str, *arguments, **options) -> None:
         *(word for name, value in options.items() for word in (f"--{name}", str(value))),
     ]
     print("s5lib", shlex.join(line), flush=True)
-    log = part.out.with_suffix(".log")
-    with open(log, "a", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
+    with redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
         status = s5lib(line)
+    print(said.getvalue(), file=sys.stderr, flush=True)
     if status:
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-3:]
-        raise RuntimeError(f"s5lib {command}: status {status}; {' / '.join(last)}")
+        raise RuntimeError(f"s5lib {command}: status {status}; {' / '.join(said.getvalue().splitlines()[-3:])}")
