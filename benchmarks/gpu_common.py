@@ -24,7 +24,8 @@ from s5lib.plugins import available, create, find
 SMALL = {
     "m2d": {"n_fft": 1024, "hop_length": 640, "embed_dim": 64, "depth": 3, "num_heads": 4, "head_dim": 64},
     "resunet_joint": {"n_fft": 256, "hop_length": 128, "channels": [8, 16], "n_mels": 64, "label_channels": [8, 16]},
-    "": {"n_fft": 256, "hop_length": 128, "channels": [8, 16], "condition_size": 16},
+    "": {"n_fft": 256, "hop_length": 128, "channels": [8, 16], "condition_size": 16, "num_heads": 2, "width": 8}
+    | {"common_blocks": 1, "single_blocks": 1, "attention_size": 16, "hidden_size": 16, "single_hidden": 16},
 }
 """Options of small models, for ``--quick``; those under the empty name are for every model that has such options."""
 

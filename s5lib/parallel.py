@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import signal
 import threading
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 from s5lib.errors import ConfigError, DataError
 
-__all__ = ["check_shared_memory", "over_dask", "over_processes"]
+__all__ = ["available_cores", "check_shared_memory", "import_early", "over_dask", "over_processes"]
 
 DASK_TIMEOUT = "10s"
 """How long a scheduler may take to answer."""
@@ -42,6 +43,24 @@ def check_shared_memory(instead: str) -> None:
         ) from error
 
 
+def available_cores() -> int:
+    """Return how many threads this process may use: ``OMP_NUM_THREADS`` as for torch, otherwise its cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def import_early(*modules: str) -> None:
+    """Let a server import ``modules`` while this process does, for :func:`over_processes` to fork from.
+
+    Does nothing where the machine has no such servers (``"forkserver"`` of :mod:`multiprocessing`).
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        multiprocessing.forkserver.set_forkserver_preload(list(modules))
+        multiprocessing.forkserver.ensure_running()
+
+
 def over_processes(
     work: Callable[[Item], Result],
     items: Sequence[Item],
@@ -54,7 +73,8 @@ def over_processes(
     """Yield ``work(item)`` for each item, as they come.
 
     Args:
-        start_method: of :mod:`multiprocessing`; None: the machine's default.  ``"spawn"`` where threads are about.
+        start_method: of :mod:`multiprocessing`; None: the machine's default.  Where threads are about, ``"spawn"``, or
+            ``"forkserver"``, which is ``"spawn"`` where there is none; see :func:`import_early`.
         initializer: called in each process first, with ``initargs``.
 
     The processes end with this one, even if it is killed.
@@ -64,6 +84,8 @@ def over_processes(
         DataError: a process was killed.
         Exception: whatever ``work`` raises; what has not begun by then is not done.
     """
+    if start_method == "forkserver" and start_method not in multiprocessing.get_all_start_methods():
+        start_method = "spawn"
     context = multiprocessing.get_context(start_method)
     check_shared_memory("--nj 1")
     with ProcessPoolExecutor(processes, context, partial(_begin, initializer, initargs)) as pool:

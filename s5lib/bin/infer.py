@@ -22,6 +22,7 @@ from pathlib import Path
 from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import channel_list, channel_order, label_list, positive_int, probability, seconds
 from s5lib.errors import ConfigError
+from s5lib.parallel import available_cores, import_early
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("sn3d", "n3d", "fuma"),
         help="of Ambisonics recordings given as FILE (default: sn3d)",
     )
-    add_shared(parser, "plugin", "ngpu", nj="processes, on the CPU (default: 1)")
+    add_shared(parser, "plugin", "ngpu", nj="processes, on the CPU (default: as many as cores and memory allow)")
+    parser.set_defaults(nj=None)
     parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
     parser.add_argument(
         "--window",
@@ -122,11 +124,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Infer what ``args`` ask for."""
+    if bool(args.inputs) == bool(args.data_dir):
+        raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
+    is_many = args.data_dir or len(args.inputs) > 1 or Path(args.inputs[0]).is_dir()
+    if is_many and not args.ngpu and not args.dask and (args.nj or available_cores()) > 1:
+        import_early("s5lib.systems.workers")
+
     from s5lib.audio import ChannelLayout
     from s5lib.systems.inference import infer_data_directory, infer_files
 
-    if bool(args.inputs) == bool(args.data_dir):
-        raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
     load_plugins(args)
     names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled", "calibration")
     system = {name: getattr(args, name) for name in names}

@@ -58,13 +58,14 @@ _EARLIER = {
 
 
 def infer_data_directory(
-    data_dir: Path, out: Path, kinds: Sequence[str], system: dict, device: str = "cpu", nj: int = 1, **how: Any
+    data_dir: Path, out: Path, kinds: Sequence[str], system: dict, device: str = "cpu", nj: int | None = 1, **how: Any
 ) -> None:
     """Separate a data directory's recordings, into one folder of ``out`` for each of ``kinds``.
 
     Args:
         kinds: of labels: ``"predicted"`` by the system, ``"oracle"``: the data directory's.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
+        nj: processes, on the CPU; None: as many as cores and memory allow.
         how: ``format``, ``sample_rate``, ``remainder``, ``threshold``, ``window_seconds``, ``dask``, ``plugins``; see
             :func:`infer_files`.
 
@@ -91,7 +92,7 @@ def infer_files(
     labels: Sequence[str] | None,
     system: dict,
     device: str = "cpu",
-    nj: int = 1,
+    nj: int | None = 1,
     layout: ChannelLayout | None = None,
     **how: Any,
 ) -> None:
@@ -102,6 +103,7 @@ def infer_files(
     Args:
         labels: of the sources to extract from each; None: predicted.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
+        nj: processes, on the CPU; None: as many as cores and memory allow.
         layout: of the recordings' channels; by default four are first-order Ambisonics as the models have it.
         how: ``format`` of the files, one of :data:`s5lib.systems.outputs.FORMATS`; ``sample_rate`` of the files,
             ``"own"``, that of each recording, or ``"model"`` (by default own, of a data directory the models');
@@ -126,7 +128,7 @@ def _infer(
     out: Path,
     system: dict,
     device: str,
-    nj: int,
+    nj: int | None,
     *,
     data: DataDirectory | None = None,
     format: str = "float",
@@ -192,7 +194,7 @@ def _infer(
         _separate(job, todo, nj if device == "cpu" else 1, dask, log_each=data is None)
 
 
-def _separate(job: Job, todo: list[Task], nj: int, dask: str | None, log_each: bool) -> None:
+def _separate(job: Job, todo: list[Task], nj: int | None, dask: str | None, log_each: bool) -> None:
     """Separate, log what comes out, and raise DataError if something could not be separated."""
     failed, unlike, audio, since = [], 0, 0.0, time.monotonic()
     with tqdm(total=len(todo), unit="recording", disable=None) as bar:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -18,7 +19,7 @@ import torch
 from s5lib.audio import AudioReader, ChannelLayout, decibel, open_audio, split_entry
 from s5lib.errors import DataError
 from s5lib.models import keep_freed_memory
-from s5lib.parallel import over_dask, over_processes
+from s5lib.parallel import available_cores, over_dask, over_processes
 from s5lib.plugins import register_plugin
 from s5lib.provenance import FileStamp, Stamps
 from s5lib.systems.base import System
@@ -86,8 +87,10 @@ class Outcome:
     error: str | None = None
 
 
-def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None = None) -> Iterator[Outcome]:
+def separate_all(job: Job, tasks: Sequence[Task], nj: int | None = 1, dask: str | None = None) -> Iterator[Outcome]:
     """Yield the outcomes as they come, from ``nj`` processes or from the workers of the scheduler at ``dask``.
+
+    ``nj`` None: from as many as there are cores, and memory for them.
 
     Raises:
         S5Error: what concerns all recordings: models that do not load, unknown labels, a process that was killed.
@@ -96,13 +99,30 @@ def separate_all(job: Job, tasks: Sequence[Task], nj: int = 1, dask: str | None 
     if dask is not None:
         for outcome in over_dask(work, _with_digests(tasks), dask):
             yield _seen_here(job, outcome)
-    elif nj <= 1 or len(tasks) == 1:
+        return
+    processes = min(_processes(job) if nj is None else nj, len(tasks))
+    if processes <= 1:
         keep_freed_memory()
         yield from map(work, tasks)
-    else:
-        processes = min(nj, len(tasks))
-        threads = max(1, torch.get_num_threads() // processes)
-        yield from over_processes(work, tasks, processes, start_method="spawn", initializer=_start, initargs=(threads,))
+        return
+    threads = (max(1, torch.get_num_threads() // processes),)
+    yield from over_processes(work, tasks, processes, start_method="forkserver", initializer=_start, initargs=threads)
+
+
+def _processes(job: Job) -> int:
+    """Return how many processes have a core and memory: torch, the weights, and the tensors of a window."""
+    files = (Path(value) for name, value in job.system if name in ("tagger", "separator", "joint_model") and value)
+    needed = (1 << 30) + 4 * sum(file.stat().st_size for file in files)
+    return max(1, min(available_cores(), _available_memory() // needed))
+
+
+def _available_memory() -> int:
+    """Return the bytes that new processes may take; what other programs cache of files is among them."""
+    try:
+        found = re.search(r"^MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+        return int(found[1]) << 10 if found else 0
+    except OSError:  # not Linux
+        return 0
 
 
 def _with_digests(tasks: Sequence[Task]) -> list[Task]:
