@@ -1,8 +1,8 @@
 """Time and memory of the paper's models, full size, against their plain form: ``python benchmarks/models.py``.
 
 A recording of 10 s at 32 kHz with 4 channels, or a training step on a batch.  Every row is a process of its own: the
-plain form (``benchmarks/plain.py``, eager float32), s5lib's as it is, keeping freed memory (CPU), in bfloat16, and
-compiled.  ``error`` is relative to the plain form's values; ``peak`` is memory beyond the model and its inputs.  On the
+plain form (``benchmarks/plain.py``, eager float32) and s5lib's, each as it is and keeping freed memory (CPU), s5lib's in
+bfloat16, and compiled.  ``error`` is relative to the plain form's values; ``peak`` is memory beyond the model and its inputs.  On the
 CPU, times are processor times of one thread, which other programs disturb little; the least of the runs counts.  With a
 GPU, ``--device cuda`` adds mixtures per second and the share of the peak that a large product of matrices reaches.
 """
@@ -28,9 +28,10 @@ from s5lib.models.m2d import M2DTagger
 from s5lib.models.resunetk import ResUNetK
 
 PLAIN = {"resunetk": plain_resunetk, "m2d": plain_tagger}
-WAYS = ("plain", "s5lib", "memory", "bfloat16", "compiled", "compiled-bfloat16")
+WAYS = ("plain", "plain-memory", "s5lib", "memory", "bfloat16", "compiled", "compiled-bfloat16")
 TITLES = {
     "plain": "plain eager float32",
+    "plain-memory": "plain, keeping freed memory",
     "s5lib": "s5lib",
     "memory": "s5lib, keeping freed memory",
     "bfloat16": "s5lib, bfloat16",
@@ -61,7 +62,7 @@ def inputs(model: nn.Module, seconds: float, batch: int, device: str) -> list[Te
 
 def inference(name: str, way: str, model: nn.Module, given: list[Tensor]):
     """Return a function that runs the model once."""
-    if way == "plain":
+    if "plain" in way:
         run = torch.no_grad()(lambda: PLAIN[name](model, *given))
     else:
         accelerate(model, precision="bfloat16" if "bfloat16" in way else "float32", compiled="compiled" in way)
@@ -77,7 +78,7 @@ def training(name: str, way: str, model: nn.Module, given: list[Tensor]):
     if "compiled" in way:
         model.network.compile()
     optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), 1e-4, amsgrad=True)
-    forward = (lambda: PLAIN[name](model, *given)) if way == "plain" else (lambda: model(*given))
+    forward = (lambda: PLAIN[name](model, *given)) if "plain" in way else (lambda: model(*given))
 
     def step():
         with torch.autocast(given[0].device.type, torch.bfloat16, enabled="bfloat16" in way):
@@ -91,7 +92,7 @@ def training(name: str, way: str, model: nn.Module, given: list[Tensor]):
 
 def measure(name: str, task: str, way: str, seconds: float, batch: int, device: str, repeat: int) -> dict:
     """Return the times in seconds, peak bytes, error and operations of one row."""
-    if way == "memory":
+    if "memory" in way:
         keep_freed_memory()
     model = build(name, device)
     given = inputs(model, seconds, batch, device)
@@ -108,7 +109,7 @@ def measure(name: str, task: str, way: str, seconds: float, batch: int, device: 
         synchronise(device)
         times.append(clock() - start)
     result = {"seconds": min(times[1:]), "peak": peak(device) - before, "error": None}
-    if task == "inference" and way != "plain":
+    if task == "inference" and "plain" not in way:
         first = [value[:1] for value in given]
         with torch.no_grad():
             found, expected = model(*first), PLAIN[name](model, *first)
@@ -164,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["resunetk", "m2d"], choices=["resunetk", "m2d"])
     parser.add_argument("--tasks", nargs="+", default=["inference", "training"], choices=["inference", "training"])
-    parser.add_argument("--ways", nargs="+", default=["plain", "s5lib", "memory", "bfloat16"], choices=WAYS)
+    parser.add_argument("--ways", nargs="+", default=["plain", "plain-memory", "s5lib", "memory", "bfloat16"], choices=WAYS)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--batch", type=int, default=1, help="recordings at once")
     parser.add_argument("--device", default="cpu")
