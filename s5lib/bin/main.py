@@ -33,6 +33,7 @@ COMMANDS = {
     "sweep": ("s5lib.bin.sweep", "the paper's experiments: train and score many variants, several at a time"),
     "report": ("s5lib.bin.report", "show experiments in one HTML page"),
     "package": ("s5lib.bin.package", "stage 6: make or check the challenge's submission package"),
+    "new-corpus": ("s5lib.bin.new_corpus", "make a corpus from a folder of clips"),
     "synth": ("s5lib.bin.synth", "write a set of drawn scenes, audio and metadata"),
     "fetch": ("s5lib.bin.fetch", "download the DCASE 2026 set and complete it"),
     "validate": ("s5lib.bin.validate", "check a data directory, and fix it"),

@@ -16,7 +16,7 @@ import numpy as np
 from s5lib.audio import read_audio, resample, write_audio
 from s5lib.parallel import over_processes
 
-__all__ = ["ClipJob", "check_clip", "write_clip", "write_clips"]
+__all__ = ["RATE", "ClipJob", "check_clip", "write_clip", "write_clips", "write_samples"]
 
 RATE = 32000
 LEAST_PEAK = 0.02
@@ -32,8 +32,13 @@ class ClipJob(NamedTuple):
     target: str
 
 
-def check_clip(samples: np.ndarray, rate: int) -> tuple[np.ndarray, str | None]:
-    """Return ``samples [T]`` without the zeros at both ends, and why the clip is left out, or None.
+def check_clip(samples: np.ndarray, rate: int, silence: float = 0.0) -> tuple[np.ndarray, str | None]:
+    """Return ``samples [T]`` without the silence at both ends, and why the clip is left out, or None.
+
+    Args:
+        samples: of one channel.
+        rate: in Hz.
+        silence: magnitude, relative to the peak, up to which samples at the ends are cut; by default only zeros are.
 
     >>> import numpy as np
     >>> check_clip(np.full(1000, 0.01), 32000)[1]
@@ -42,9 +47,11 @@ def check_clip(samples: np.ndarray, rate: int) -> tuple[np.ndarray, str | None]:
     >>> len(clip), reason
     (8000, None)
     """
-    if np.abs(samples).max(initial=0) < LEAST_PEAK:
+    peak = np.abs(samples).max(initial=0)
+    if peak < LEAST_PEAK:
         return samples, f"peak below {LEAST_PEAK:g}"
-    samples = np.trim_zeros(samples)
+    audible = np.flatnonzero(np.abs(samples) > silence * peak)
+    samples = samples[audible[0] : audible[-1] + 1]
     if len(samples) < LEAST_SECONDS * rate:
         return samples, f"shorter than {LEAST_SECONDS:g} s"
     window, shift = int(WINDOW_SECONDS * rate), int(SHIFT_SECONDS * rate)
@@ -68,10 +75,14 @@ def write_clip(job: ClipJob) -> str | None:
     samples, reason = check_clip(samples.mean(axis=0), rate)
     if reason:
         return reason
-    samples = resample(samples, rate, RATE)
-    samples = samples / max(1.0, float(np.abs(samples).max()))
-    write_audio(target, samples, RATE, "pcm16")
+    write_samples(target, samples, rate)
     return None
+
+
+def write_samples(target: Path, samples: np.ndarray, rate: int) -> None:
+    """Write ``samples [T]`` or ``[M, T]`` as a recording of a corpus: 32 kHz, 16 bits, a peak of at most 1."""
+    samples = resample(samples, rate, RATE)
+    write_audio(target, samples / max(1.0, float(np.abs(samples).max())), RATE, "pcm16")
 
 
 def write_clips(jobs: list[ClipJob], nj: int = 1, progress=None) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from s5lib.corpora.mini.signals import SAMPLE_RATE, edges, log_uniform, noise, place, resonator, samples, silence
+from s5lib.corpora.simulation.signals import SAMPLE_RATE, edges, log_uniform, noise, place, resonator, samples, silence
 
 __all__ = ["clapping", "footsteps"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.random import Generator
 
 from s5lib.audio import encode_audio
-from s5lib.corpora.mini.ambience import diffuse_noise
 from s5lib.corpora.mini.catalogue import INTERFERENCE, SOUND_EVENTS, SPLITS
-from s5lib.corpora.mini.rooms import draw_room, impulse_response
-from s5lib.corpora.mini.signals import SAMPLE_RATE, finish
-from s5lib.corpora.mini.sofa import write_sofa
+from s5lib.corpora.simulation.ambience import diffuse_noise
+from s5lib.corpora.simulation.rooms import draw_room, impulse_response
+from s5lib.corpora.simulation.signals import SAMPLE_RATE, finish
+from s5lib.corpora.simulation.sofa import write_sofa
 
 __all__ = ["Job", "all_jobs", "generator", "run_job"]
 

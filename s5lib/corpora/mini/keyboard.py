@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from s5lib.corpora.mini.signals import decaying_partials, edges, log_uniform, place, silence
+from s5lib.corpora.simulation.signals import decaying_partials, edges, log_uniform, place, silence
 
 __all__ = ["musical_keyboard"]
 

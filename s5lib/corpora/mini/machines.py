@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from s5lib.corpora.mini.signals import SAMPLE_RATE, curve, edges, log_uniform, noise, phase, resonator, samples
+from s5lib.corpora.simulation.signals import SAMPLE_RATE, curve, edges, log_uniform, noise, phase, resonator, samples
 
 __all__ = ["engine", "vacuum_cleaner"]
 

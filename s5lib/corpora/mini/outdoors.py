@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from s5lib.corpora.mini.signals import curve, edges, log_uniform, noise, phase, place, resonator, samples, silence
+from s5lib.corpora.simulation.signals import curve, edges, log_uniform, noise, phase, place, resonator, samples, silence
 
 __all__ = ["bird_song", "wind"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy import signal
 
-from s5lib.corpora.mini.signals import SAMPLE_RATE, curve, edges, log_uniform, noise, place, samples
+from s5lib.corpora.simulation.signals import SAMPLE_RATE, curve, edges, log_uniform, noise, place, samples
 
 __all__ = ["speech"]
 

@@ -8,7 +8,16 @@ import pytest
 from scipy import signal
 
 from s5lib.corpora.mini.catalogue import INTERFERENCE, SOUND_EVENTS
-from s5lib.corpora.mini.signals import SAMPLE_RATE, curve, decaying_partials, finish, noise, place, resonator, silence
+from s5lib.corpora.simulation.signals import (
+    SAMPLE_RATE,
+    curve,
+    decaying_partials,
+    finish,
+    noise,
+    place,
+    resonator,
+    silence,
+)
 
 DCASE_LABELS = [
     "AlarmClock",

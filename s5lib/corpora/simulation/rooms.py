@@ -14,10 +14,10 @@ import numpy as np
 from numpy.random import Generator
 from scipy import fft, signal
 
-from s5lib.corpora.mini.ambience import ambisonic_gains
-from s5lib.corpora.mini.signals import SAMPLE_RATE, edges, samples
+from s5lib.corpora.simulation.ambience import ambisonic_gains
+from s5lib.corpora.simulation.signals import SAMPLE_RATE, edges, samples
 
-__all__ = ["SPEED_OF_SOUND", "Room", "draw_room", "image_sources", "impulse_response"]
+__all__ = ["SPEED_OF_SOUND", "Room", "draw_room", "image_sources", "impulse_response", "treble_share"]
 
 SPEED_OF_SOUND = 343.0
 MAX_ORDER = 14
@@ -54,6 +54,13 @@ def draw_room(generator: Generator) -> Room:
     return Room(size, microphone, generator.uniform(0.3, 0.6), generator.uniform(0.7, 0.95), distance[:, None] * unit)
 
 
+def treble_share(frequency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much of a reflection is damped as treble is, at ``frequency [F]`` in Hz, and the band limit's gain."""
+    treble = 1 / (1 + (1500.0 / np.maximum(frequency, 1.0)) ** 2)
+    taper = np.cos(0.5 * np.pi * np.clip((frequency - 14500.0) / 1500.0, 0, 1)) ** 2
+    return treble, taper
+
+
 def image_sources(room: Room, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the images of a source at ``position [3]`` (metres from the microphone), the source itself among them.
 
@@ -86,8 +93,7 @@ def impulse_response(room: Room, position: np.ndarray, seconds: float) -> np.nda
 
     # reflections lose more above 4 kHz than below: two sums, blended over the frequency
     frequency = fft.rfftfreq(padded, 1 / SAMPLE_RATE)
-    treble = 1 / (1 + (1500.0 / np.maximum(frequency, 1.0)) ** 2)
-    taper = np.cos(0.5 * np.pi * np.clip((frequency - 14500.0) / 1500.0, 0, 1)) ** 2
+    treble, taper = treble_share(frequency)
     out = np.zeros((4, padded))
     for channel in range(4):
         spectrum = 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from s5lib.corpora.mini.signals import curve, log_uniform, noise, samples
+from s5lib.corpora.simulation.signals import curve, log_uniform, noise, samples
 
-__all__ = ["ambisonic_gains", "diffuse_noise"]
+__all__ = ["LEVEL", "ambisonic_gains", "diffuse_directions", "diffuse_noise"]
 
 PLANE_WAVES = 32
 LEVEL = 0.08
@@ -26,7 +26,7 @@ def ambisonic_gains(directions: np.ndarray) -> np.ndarray:
     return np.stack([np.ones(len(unit)), unit[:, 1], unit[:, 2], unit[:, 0]])
 
 
-def _around(generator: Generator) -> np.ndarray:
+def diffuse_directions(generator: Generator) -> np.ndarray:
     """Return directions ``[PLANE_WAVES, 3]`` spread evenly over the sphere (a Fibonacci lattice), turned at random."""
     k = np.arange(PLANE_WAVES) + 0.5
     height, turn = 1 - 2 * k / PLANE_WAVES, np.pi * (1 + 5**0.5) * k + generator.uniform(0, 2 * np.pi)
@@ -38,7 +38,7 @@ def diffuse_noise(generator: Generator, seconds: float) -> np.ndarray:
     """Return ambience ``[4, T]``: a colour of its own (a room's hush, far traffic), slow swells, no direction."""
     low, high = log_uniform(generator, 60.0, 150.0), log_uniform(generator, 3000.0, 10000.0)
     tilt = generator.uniform(-7.0, -3.0)
-    gains = ambisonic_gains(_around(generator))
+    gains = ambisonic_gains(diffuse_directions(generator))
     out = np.zeros((4, samples(seconds)))
     for gain in gains.T:
         swell = 1 + 0.15 * curve(generator, out.shape[1], 0.7)

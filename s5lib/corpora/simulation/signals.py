@@ -1,8 +1,8 @@
 """Building blocks of the sound models: decaying partials, shaped noise, resonances, envelopes, and the last polish.
 
-All signals are float64 at 32 kHz.  Every model of this package has the signature ``model(source, take) -> [T]``:
-what it draws from the generator ``source`` belongs to the thing that sounds (the bell, the speaker) and is the same in
-all its takes; what it draws from ``take`` belongs to one use of it (which notes, which syllables, how hard).
+All signals are float64 at 32 kHz.  Every sound model has the signature ``model(source, take) -> [T]``: what it draws
+from the generator ``source`` belongs to the thing that sounds (the bell, the speaker) and is the same in all its takes;
+what it draws from ``take`` belongs to one use of it (which notes, which syllables, how hard).
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from s5lib.corpora.mini import rooms
-from s5lib.corpora.mini.ambience import ambisonic_gains, diffuse_noise
-from s5lib.corpora.mini.rooms import SPEED_OF_SOUND, Room, draw_room, image_sources, impulse_response
-from s5lib.corpora.mini.signals import SAMPLE_RATE
+from s5lib.corpora.simulation import rooms
+from s5lib.corpora.simulation.ambience import ambisonic_gains, diffuse_noise
+from s5lib.corpora.simulation.reverberation import absorption_for, reverberant_response, reverberation_time
+from s5lib.corpora.simulation.rooms import SPEED_OF_SOUND, Room, draw_room, image_sources, impulse_response
+from s5lib.corpora.simulation.signals import SAMPLE_RATE
 
 ANECHOIC = {
     "size": np.array([5.0, 6.0, 3.0]),
@@ -131,3 +132,22 @@ def test_ambisonic_gains_ignore_the_distance():
     near = ambisonic_gains(at(0.5, 0.3)[None])
     np.testing.assert_allclose(near, ambisonic_gains(at(0.5, 0.3, 7.0)[None]))
     assert np.sum(near[1:] ** 2) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("size", "seconds"), [((5, 4, 2.5), 0.4), ((3, 2.5, 2.3), 0.25), ((10, 8, 3.5), 0.7)])
+def test_tail_continues_the_image_sources(size, seconds, monkeypatch):
+    size = np.array(size, float)
+    position = np.array([1.0, 0.3, 0.1])
+    room = Room(size, 0.47 * size, absorption_for(size, seconds), 1.0, position[None])
+    assert reverberation_time(room) == pytest.approx(seconds)
+    response = reverberant_response(room, position, seconds, np.random.default_rng(0))
+    assert response.shape == (4, round(seconds * SAMPLE_RATE))
+    decay = 10 * np.log10(np.cumsum(response[0, ::-1] ** 2)[::-1] + 1e-20)
+    begin, end = (np.searchsorted(decay[0] - decay, level) for level in (5, 25))
+    assert 3 * (end - begin) / SAMPLE_RATE == pytest.approx(seconds, rel=0.1)
+    monkeypatch.setattr(rooms, "MAX_ORDER", 40)
+    images = impulse_response(room, position, 0.12)
+    late = slice(round(0.06 * SAMPLE_RATE), round(0.1 * SAMPLE_RATE))
+    powers = [np.square(found[:, late]).sum() for found in (response, images)]
+    assert 10 * np.log10(powers[0] / powers[1]) == pytest.approx(0, abs=2.0)
+    np.testing.assert_allclose(response[:, :900], images[:, :900], atol=1e-5)  # before the crossfade
