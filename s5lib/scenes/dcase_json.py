@@ -10,7 +10,8 @@
     EVENT = {"label": "Speech", "source_file": "Speech/a/b.wav", "source_time": 0, "event_time": 1.5,
              "event_duration": 2.0, "event_position": [[x, y, z]], "snr": 12.3, "role": "foreground"}
 
-Times are seconds, levels dB.  Of a path, what follows ``dev_set/`` is taken below the folder of the corpus.
+Times are seconds, levels dB.  Of a path, what follows ``dev_set/`` is taken below the folder of the corpus.  Varied
+scenes have more: ``speed``, ``filter_db``, ``repeats`` and ``pause`` in events, ``rotation`` in ``config``.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from s5lib.provenance.files import write_json
+from s5lib.scenes.augment import FILTER_HZ
 from s5lib.scenes.corpus import Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.settings import DrawSettings
@@ -32,6 +35,7 @@ __all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadat
 ROLES = {"fg_events": "foreground_dir", "int_events": "interference_dir", "bg_events": "background_dir"}
 
 _MOST_DB = 200.0
+_MIRRORS = ("left_right", "up_down")
 _MOST_SAMPLES = 1 << 28
 
 ROOM_MODULE = "src.modules.spatial_audio_synthesizer.room"
@@ -87,7 +91,11 @@ def parse_metadata(metadata: Mapping | str | os.PathLike, root: str | os.PathLik
     if room is None and not groups[2]:
         scene.fail("neither a room nor 'bg_events'; the number of channels is unknown")
     targets, interferences, noises = groups
-    return SceneDescription(duration, int(rate), ref_db, targets, interferences, noises, room, direct)
+    rotation = None
+    if "rotation" in config:
+        turn = config.record("rotation")
+        rotation = (turn.number("degrees", least=-360, most=360), *(turn.get(key) is True for key in _MIRRORS))
+    return SceneDescription(duration, int(rate), ref_db, targets, interferences, noises, room, direct, rotation)
 
 
 def _event(event: Record, folder: Path, spatial: bool) -> Event:
@@ -103,6 +111,10 @@ def _event(event: Record, folder: Path, spatial: bool) -> Event:
         duration=event.number("event_duration", above=0),
         snr=event.number("snr", least=-_MOST_DB, most=_MOST_DB),
         position=position if spatial else None,
+        speed=event.number("speed", 1.0, least=0.25, most=4),
+        filter_db=_numbers(event.get("filter_db"), len(FILTER_HZ), 60) or (),
+        repeats=event.integer("repeats", 1, least=1, most=1000),
+        pause=event.number("pause", 0.0, least=0, most=3600),
     )
 
 
@@ -133,6 +145,7 @@ def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSett
         "direct_range_ms": direct,
     }
     room_config = {"path": sofa_path, "direct_range_ms": direct}
+    turned = {} if scene.rotation is None else dict(zip(("degrees", *_MIRRORS), scene.rotation, strict=True))
     return {
         "config": {
             "duration": settings.duration,
@@ -144,6 +157,7 @@ def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSett
             "background_dir": f"dev_set/noise/{split}",
             "interference_dir": f"dev_set/interference/{split}",
             "verbose": False,
+            **({"rotation": turned} if turned else {}),
             "room_config": {"module": ROOM_MODULE, "main": "SofaRoom", "args": room_config},
         },
         "fg_events": [_written(event, corpus.root / "sound_event" / split, "foreground") for event in scene.targets],
@@ -156,6 +170,9 @@ def compose_metadata(scene: SceneDescription, corpus: Corpus, settings: DrawSett
 
 
 def _written(event: Event, folder: Path, role: str) -> dict:
+    plain = {item.name: item.default for item in fields(Event)}
+    changes = {key: getattr(event, key) for key in ("speed", "filter_db", "repeats", "pause")}
+    changes = {key: value for key, value in changes.items() if value != plain[key]}
     return {
         "label": event.label or None,
         "source_file": event.path.relative_to(folder).as_posix(),
@@ -165,4 +182,5 @@ def _written(event: Event, folder: Path, role: str) -> dict:
         "event_position": None if event.position is None else [list(event.position)],
         "snr": event.snr,
         "role": role,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in changes.items()},
     }

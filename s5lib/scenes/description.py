@@ -28,11 +28,24 @@ class Event:
     onset: float
     """Where it begins in the scene, seconds."""
     duration: float
-    """In seconds, without reverberation."""
+    """Of the part of the recording, seconds."""
     snr: float
     """Level above the scene's ``ref_db``, dB."""
     position: tuple[float, float, float] | None
     """A position of the room, as in its SOFA file or Cartesian; None for noise."""
+    speed: float = 1.0
+    """How fast it is played, its pitch changing with it."""
+    filter_db: tuple[float, ...] = ()
+    """Gains at :data:`s5lib.scenes.augment.FILTER_HZ`, dB; empty: it is not filtered."""
+    repeats: int = 1
+    """How often it is heard."""
+    pause: float = 0.0
+    """Between repetitions, seconds."""
+
+    @property
+    def length(self) -> float:
+        """How long it is heard, in seconds, without reverberation."""
+        return self.repeats * self.duration / self.speed + (self.repeats - 1) * self.pause
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,8 @@ class SceneDescription:
     """SOFA file; None for a scene of noise alone."""
     direct_range_ms: tuple[float, float] | None
     """What belongs to the direct path, before and after the response's peak; None: the renderer's."""
+    rotation: tuple[float, bool, bool] | None = None
+    """Of the sound field, see :func:`s5lib.scenes.augment.rotation_matrix`; None: as it is in the room."""
 
     @property
     def num_samples(self) -> int:

@@ -80,6 +80,10 @@ def pack(scenes: Sequence[SceneParts], num_sources: int) -> dict:
         "dry_rows": heard,  # the blocks that targets have in their scenes
         "dry_places": dry[heard],
     }
+    if any(scene.rotation is not None for scene in scenes):
+        still = np.eye(channels, dtype=np.float32)
+        turns = [still if scene.rotation is None else scene.rotation for scene in scenes]
+        small["rotations"] = np.stack(turns)  # [B, M, M]
     tensors = {name: torch.from_numpy(array) for name, array in small.items()}
     return {**large, **tensors, "rounds": [0, *starts[rounds].tolist()], "num_sources": num_sources}
 
@@ -129,7 +133,7 @@ def render_batch(parts: dict) -> tuple[Tensor, Tensor]:
     (scenes, channels, length), block = mixture.shape, blocks.shape[1]
     silent = mixture.new_zeros(scenes, parts["num_sources"], length)
     if not len(blocks):
-        return mixture, silent
+        return _turned(mixture, parts), silent
     spectra = rfft(blocks, n=2 * block)
     filters = rfft(parts["filters"], n=2 * block)
     spectra *= _gains(spectra, filters[:, :channels], parts)[sound, None]
@@ -139,12 +143,18 @@ def render_batch(parts: dict) -> tuple[Tensor, Tensor]:
         filtered = spectra[start:stop, None] * filters[sound[start:stop], :channels]
         wet.index_add_(0, parts["wet_places"][start:stop], filtered)
     mixture = mixture + _overlap_add(wet[:-1].unflatten(0, (scenes, per_scene)).transpose(1, 2), length)
+    mixture = _turned(mixture, parts)
     rows = parts["dry_rows"]
     if not len(rows):
         return mixture, silent
     dry = spectra.new_zeros(scenes * parts["num_sources"] * per_scene, block + 1)
     dry.index_copy_(0, parts["dry_places"], spectra[rows] * filters[sound[rows], channels])
     return mixture, _overlap_add(dry.view(scenes, parts["num_sources"], per_scene, block + 1), length)
+
+
+def _turned(mixture: Tensor, parts: dict) -> Tensor:
+    """Return mixtures ``[B, M, T]`` as their scenes turn them."""
+    return parts["rotations"] @ mixture if "rotations" in parts else mixture
 
 
 def _gains(spectra: Tensor, filters: Tensor, parts: dict) -> Tensor:

@@ -14,6 +14,7 @@ import numpy as np
 
 from s5lib.errors import ConfigError
 from s5lib.scenes.active_starts import active_starts
+from s5lib.scenes.augment import augment
 from s5lib.scenes.corpus import Clip, Corpus
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.possible import Possible, positions_apart
@@ -77,7 +78,7 @@ class SceneDrawer:
             interferences.append(self._event(rng, label, clip, room, position, settings.interference_snr))
         noise = possible.noises[rng.integers(len(possible.noises))]
         noise_time = rng.uniform(0.0, noise.info.duration - settings.duration)
-        return SceneDescription(
+        scene = SceneDescription(
             duration=settings.duration,
             sample_rate=int(settings.sample_rate),
             ref_db=settings.ref_db,
@@ -87,6 +88,10 @@ class SceneDrawer:
             room_path=Path(room.path),
             direct_range_ms=settings.direct_range_ms,
         )
+        if not settings.augments:
+            return scene
+        # a generator of its own, so that the scene is the same one, varied
+        return augment(scene, settings, np.random.default_rng([seed, zlib.crc32(self.corpus.split.encode()), index, 1]))
 
     def _draw_count(self, rng: np.random.Generator) -> int:
         empty, share = rng.random() < self.settings.zero_probability, rng.random()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s5lib.scenes.augment import rotation_matrix
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.reader import SceneReader
 from s5lib.scenes.rooms import direct_path
@@ -53,6 +54,8 @@ class SceneParts:
     """Targets first."""
     num_targets: int
     noises: tuple[NoiseParts, ...]
+    rotation: np.ndarray | None
+    """[M, M] float32: turns the sound field; None: it stays."""
 
 
 def gather(reader: SceneReader, scene: SceneDescription) -> SceneParts:
@@ -64,7 +67,8 @@ def gather(reader: SceneReader, scene: SceneDescription) -> SceneParts:
     channels, parts = reader.noise_parts(scene)
     events = tuple(_event(reader, scene, event) for event in scene.events)
     noises = tuple(NoiseParts(*part) for part in parts)
-    return SceneParts(channels, scene.num_samples, events, len(scene.targets), noises)
+    rotation = None if scene.rotation is None else rotation_matrix(scene.rotation)
+    return SceneParts(channels, scene.num_samples, events, len(scene.targets), noises, rotation)
 
 
 def _event(reader: SceneReader, scene: SceneDescription, event: Event) -> EventParts:

@@ -8,6 +8,7 @@ import numpy as np
 
 from s5lib.audio import AudioStore
 from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.scenes.augment import changed_sound
 from s5lib.scenes.description import Event, SceneDescription
 from s5lib.scenes.presets import PRESETS
 from s5lib.scenes.rooms import RoomStore
@@ -99,7 +100,7 @@ class SceneReader:
         return samples
 
     def sound(self, event: Event, rate: int) -> tuple[np.ndarray, np.float32]:
-        """Return the event's part of its recording, ``[n]`` float32, and its peak."""
+        """Return the event's sound, ``[n]`` float32, and its peak."""
         samples = self._cut(event, rate)
         if len(samples) != 1:
             raise DataError(f"{event.path}: {len(samples)} channels, expected a recording of one channel.")
@@ -108,7 +109,8 @@ class SceneReader:
             raise DataError(
                 f"{event.path}: silent for {event.duration:g} s from {event.source_time:g} s on; remove the clip."
             )
-        return samples[0], peak
+        heard = changed_sound(samples[0], event, rate)
+        return heard, peak if heard is samples[0] else max(heard.max(), -heard.min())
 
     def level(self, scene: SceneDescription, event: Event) -> float:
         """Return the root mean square that the event has in the scene."""

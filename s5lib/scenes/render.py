@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s5lib.scenes.augment import rotation_matrix
 from s5lib.scenes.convolution import add_filtered, block_spectra, convolved_energy, overlap_add
 from s5lib.scenes.dcase_json import parse_metadata
 from s5lib.scenes.description import Event, SceneDescription
@@ -68,7 +69,7 @@ class Scene:
         if not scene.targets:
             return np.zeros((0, 0, 0), np.float32)
         responses = reader.stores(scene.sample_rate)[1].responses(scene.sofa_path)
-        return np.array(responses[reader.positions(scene, scene.targets)])
+        return _turned(scene, np.array(responses[reader.positions(scene, scene.targets)]))
 
     def directions(self) -> np.ndarray:
         """Return the targets' directions of arrival ``[K, 3]``: unit vectors, x to the front, y left, z up."""
@@ -76,7 +77,11 @@ class Scene:
         if not scene.targets:
             return np.zeros((0, 3))
         room = reader.stores(scene.sample_rate)[1].room(scene.sofa_path)
-        return room.directions[reader.positions(scene, scene.targets)]
+        directions = room.directions[reader.positions(scene, scene.targets)]
+        if scene.rotation is None:
+            return directions
+        y, z, x = rotation_matrix(scene.rotation)[1:, 1:] @ directions[:, [1, 2, 0]].T
+        return np.stack([x, y, z], axis=1)
 
 
 class Renderer(SceneReader):
@@ -101,6 +106,7 @@ class Renderer(SceneReader):
                 add_from(dry[index], first * block, overlap_add(spectra * response.direct, block))
         if total is not None:
             add_from(mixture, 0, overlap_add(total, total.shape[-1] - 1))
+        mixture = _turned(scene, mixture)
         labels = tuple(event.label for event in scene.targets)
         return Scene(mixture, dry, labels, scene.sample_rate, scene, self)
 
@@ -112,9 +118,9 @@ class Renderer(SceneReader):
             first, spectra, response = self._scaled(scene, event)
             wet = np.zeros_like(noise)
             add_from(wet, first * response.block, overlap_add(spectra * response.channels[:, None], response.block))
-            parts.append(wet)
+            parts.append(_turned(scene, wet))
         stacked = np.array(parts, np.float32).reshape(len(parts), *noise.shape)
-        return Stems(stacked[: len(scene.targets)], stacked[len(scene.targets) :], noise)
+        return Stems(stacked[: len(scene.targets)], stacked[len(scene.targets) :], _turned(scene, noise))
 
     def _scaled(self, scene: SceneDescription, event: Event) -> tuple[int, np.ndarray, ResponseSpectra]:
         """Return the first block, the spectra of the event at its final level, and the room's response to it."""
@@ -126,6 +132,11 @@ class Renderer(SceneReader):
         power = convolved_energy(spectra, response.kernel) / values
         spectra *= np.float32(self.level(scene, event) / np.sqrt(power))
         return first, spectra, response
+
+
+def _turned(scene: SceneDescription, field: np.ndarray) -> np.ndarray:
+    """Return a sound field ``[..., M, T]`` as the scene turns it."""
+    return field if scene.rotation is None else rotation_matrix(scene.rotation) @ field
 
 
 @functools.lru_cache(maxsize=4)

@@ -49,6 +49,14 @@ class DrawSettings:
     """Level of the noise, dB relative to full scale."""
     direct_range_ms: tuple[float, float] = (6.0, 50.0)
     """What belongs to the direct path, before and after the peak of the impulse response."""
+    rotate: bool = False
+    """Turn the sound field about the vertical axis and mirror it, at random; first-order Ambisonics alone."""
+    speed: tuple[float, float] = (1.0, 1.0)
+    """Slowest and fastest that a sound is played, its pitch changing with it."""
+    filter_db: float = 0.0
+    """Most that a random filter raises or lowers a part of a sound's spectrum."""
+    repeat_probability: float = 0.0
+    """That a sound with room for it is heard several times, with pauses."""
 
     def __post_init__(self):
         for item in fields(self):  # lists come from YAML
@@ -62,7 +70,7 @@ class DrawSettings:
         good = weights is None or (len(weights) in (1, len(counts)) and min(weights) >= 0 and sum(weights) > 0)
         expected = f"{len(counts)} weights, for {counts[0]} to {counts[-1]} targets, or a single one for equal shares"
         self._expect("target_weights", good, expected)
-        for name in ("zero_probability", "same_class_probability"):
+        for name in ("zero_probability", "same_class_probability", "repeat_probability"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
         self._expect("max_repeats", self.max_repeats >= 1, "at least 1")
         for name in ("target_snr", "interference_snr"):
@@ -75,6 +83,10 @@ class DrawSettings:
         self._expect("max_event_duration", longest is None or 0 < longest <= self.duration, "0 to duration, or None")
         direct = self.direct_range_ms
         self._expect("direct_range_ms", len(direct) == 2 and min(direct) >= 0, "milliseconds before and after the peak")
+
+        slow, fast = self.speed if len(self.speed) == 2 else (0, 0)
+        self._expect("speed", 0.25 <= slow <= 1 <= fast <= 4, "the slowest, 0.25 to 1, and the fastest, 1 to 4")
+        self._expect("filter_db", 0 <= self.filter_db <= 60, "0 to 60 dB")
 
     def _expect(self, name: str, good: bool, expected: str) -> None:
         if not good:
@@ -105,6 +117,11 @@ class DrawSettings:
         weights = self.target_weights or [1.0 if count == 1 else 2.0 for count in counts]
         weights = list(weights) * len(counts) if len(weights) == 1 else weights
         return {count: weight / sum(weights) for count, weight in zip(counts, weights, strict=True)}
+
+    @property
+    def augments(self) -> bool:
+        """Whether drawn scenes are varied by :mod:`s5lib.scenes.augment`."""
+        return self.rotate or self.speed != (1.0, 1.0) or self.filter_db > 0 or self.repeat_probability > 0
 
     @property
     def event_limit(self) -> float:
