@@ -15,7 +15,7 @@ import numpy as np
 from s5lib.audio import check_sample_rate, resample
 from s5lib.errors import DataError
 from s5lib.untrusted import shown
-from s5lib.untrusted.hdf5 import MOST_VALUES, Hdf5, open_hdf5
+from s5lib.untrusted.hdf5 import MOST_VALUES, Dataset, read_hdf5
 
 __all__ = ["Room", "open_room", "read_responses"]
 
@@ -78,18 +78,19 @@ def open_room(path: str | os.PathLike) -> Room:
         DataError: not a SOFA file, truncated, or without what rendering needs.
     """
     path = os.fspath(path)
-    with open_hdf5(path) as file:
-        shape = _response_shape(file, path)
-        stored, kind = _positions(file, path, "SourcePosition", shape[0])
-        positions = _cartesian(stored, kind)
-        microphone = np.zeros((1, 3))
-        if "ListenerPosition" in file:
-            microphone = _cartesian(*_positions(file, path, "ListenerPosition", shape[0]))
-        offsets = positions - microphone
-        distances = np.linalg.norm(offsets, axis=1, keepdims=True)
-        if not (distances > 1e-6).all():
-            raise DataError(f"{path}: source position {int(np.argmin(distances))} is at the microphone.")
-        return Room(path, positions, offsets / distances, stored, _sample_rate(file, path), shape[1], shape[2])
+    wanted = {"Data.IR": None, "Data.SamplingRate": float, "SourcePosition": float, "ListenerPosition": float}
+    found = read_hdf5(path, wanted, ("Type", "Units"))
+    shape = _response_shape(found, path)
+    stored, kind = _positions(found, path, "SourcePosition", shape[0])
+    positions = _cartesian(stored, kind)
+    microphone = np.zeros((1, 3))
+    if "ListenerPosition" in found:
+        microphone = _cartesian(*_positions(found, path, "ListenerPosition", shape[0]))
+    offsets = positions - microphone
+    distances = np.linalg.norm(offsets, axis=1, keepdims=True)
+    if not (distances > 1e-6).all():
+        raise DataError(f"{path}: source position {int(np.argmin(distances))} is at the microphone.")
+    return Room(path, positions, offsets / distances, stored, _sample_rate(found, path), shape[1], shape[2])
 
 
 def read_responses(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
@@ -99,16 +100,16 @@ def read_responses(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
         DataError: as :func:`open_room`; a value is not finite; a response is silent.
     """
     path = os.fspath(path)
-    with open_hdf5(path) as file:
-        shape, rate = _response_shape(file, path), _sample_rate(file, path)
-        if math.prod(shape) * sample_rate > MOST_VALUES * rate:
-            raise DataError(f"{path}: Data.IR of shape {shape} is too large at {sample_rate} Hz.")
-        responses = file.read("Data.IR", np.float32)
-        delay = file.read("Data.Delay") if "Data.Delay" in file else np.zeros(1)
+    wanted = {"Data.IR": np.float32, "Data.SamplingRate": float, "Data.Delay": float}
+    found = read_hdf5(path, wanted, ("Units",))
+    shape, rate = _response_shape(found, path), _sample_rate(found, path)
+    if math.prod(shape) * sample_rate > MOST_VALUES * rate:
+        raise DataError(f"{path}: Data.IR of shape {shape} is too large at {sample_rate} Hz.")
+    responses = found["Data.IR"].values
     if not np.isfinite(responses).all():
         bad = int(np.argmin(np.isfinite(responses).all(axis=(1, 2))))
         raise DataError(f"{path}: Data.IR of position {bad} holds values that are not finite numbers.")
-    if np.any(delay != 0):
+    if "Data.Delay" in found and found["Data.Delay"].values.any():
         raise DataError(f"{path}: Data.Delay is not zero; delay the responses themselves and set it to zero.")
     responses = resample(responses, rate, sample_rate)
     silent = np.flatnonzero(~responses[:, 0].any(axis=-1))
@@ -117,10 +118,10 @@ def read_responses(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
     return responses / max(responses.max(), -responses.min())
 
 
-def _response_shape(file: Hdf5, path: str) -> tuple[int, int, int]:
-    if "Data.IR" not in file:
+def _response_shape(found: dict[str, Dataset], path: str) -> tuple[int, int, int]:
+    if "Data.IR" not in found:
         raise DataError(f"{path}: no Data.IR; expected a SOFA file of impulse responses (DataType FIR).")
-    shape = file.shape("Data.IR")
+    shape = found["Data.IR"].shape
     if len(shape) != 3 or 0 in shape or shape[0] > MOST_POSITIONS:
         raise DataError(
             f"{path}: Data.IR has shape {list(shape)}, expected [positions, channels, samples], none 0, at most "
@@ -129,28 +130,30 @@ def _response_shape(file: Hdf5, path: str) -> tuple[int, int, int]:
     return shape
 
 
-def _sample_rate(file: Hdf5, path: str) -> int:
-    values = np.unique(file.read("Data.SamplingRate"))
+def _sample_rate(found: dict[str, Dataset], path: str) -> int:
+    if "Data.SamplingRate" not in found:
+        raise DataError(f"{path}: no Data.SamplingRate.")
+    values = np.unique(found["Data.SamplingRate"].values)
     if len(values) != 1 or not np.isfinite(values[0]):
         raise DataError(f"{path}: Data.SamplingRate is {shown(values.tolist())}, expected one number of Hz.")
-    units = file.attribute("Data.SamplingRate", "Units", "hertz")
+    units = found["Data.SamplingRate"].texts.get("Units", "hertz")
     if units.lower() != "hertz":
         raise DataError(f"{path}: Data.SamplingRate is in {shown(units)}, expected hertz.")
     return check_sample_rate(values[0], f"{path}: Data.SamplingRate")
 
 
-def _positions(file: Hdf5, path: str, name: str, count: int) -> tuple[np.ndarray, str]:
-    if name not in file:
+def _positions(found: dict[str, Dataset], path: str, name: str, count: int) -> tuple[np.ndarray, str]:
+    if name not in found:
         raise DataError(f"{path}: no {name}; each response needs the position of its source.")
-    values = file.read(name)
+    values = found[name].values
     if values.ndim != 2 or values.shape[1] != 3 or values.shape[0] not in (1, count):
         raise DataError(f"{path}: {name} has shape {list(values.shape)}, expected [{count}, 3].")
     if not (np.abs(values) < MOST_METRES).all():
         raise DataError(f"{path}: {name} holds values that are not finite numbers, or no distances on Earth.")
-    kind = file.attribute(name, "Type", "cartesian").lower()
+    kind = found[name].texts.get("Type", "cartesian").lower()
     if kind not in ("cartesian", "spherical"):
         raise DataError(f"{path}: {name} has Type {shown(kind)}, expected cartesian or spherical.")
-    units = file.attribute(name, "Units").lower().replace("meter", "metre").replace(" ", "")
+    units = found[name].texts.get("Units", "").lower().replace("meter", "metre").replace(" ", "")
     expected = {"cartesian": ("metre", "metre,metre,metre"), "spherical": ("degree,degree,metre",)}[kind]
     if units and units not in expected:
         raise DataError(f"{path}: {name} is {kind} in {shown(units)}, expected {expected[0]!r}.")

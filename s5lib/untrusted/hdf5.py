@@ -1,94 +1,149 @@
-"""Arrays of numbers from HDF5 files, which can point at other files of the machine and claim any size.
+"""Arrays of numbers from HDF5 files, which can point at other files of the machine, claim any size, and be damaged.
 
-External storage, external and soft links and virtual datasets are refused before they are opened, sizes are checked
-before they are allocated, and whatever the library raises for damaged bytes becomes a :class:`DataError`.
+Some damaged bytes keep the HDF5 library busy without end, others crash it.  It therefore reads in a process of its own
+(:mod:`s5lib.untrusted.hdf5_process`), which starts with the first file, serves all that follow, and has limits of time
+and memory.  A file that ends it is refused.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import math
 import os
-from collections.abc import Iterator
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
-from s5lib.errors import DataError, S5Error
-from s5lib.untrusted.text import reason
+from s5lib.errors import DataError
+from s5lib.untrusted.documents import parse_json, to_json
 
-__all__ = ["Hdf5", "open_hdf5"]
+__all__ = ["MOST_VALUES", "Dataset", "read_hdf5"]
 
 MOST_VALUES = 1 << 27
 """Of one dataset; an hour of one channel at 32 kHz."""
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from s5lib.untrusted.hdf5_process import serve; serve()"
 
 
-@contextlib.contextmanager
-def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5]:
-    """Open a file for the ``with`` block.
+@dataclass(frozen=True)
+class Dataset:
+    """An array of numbers at the top of a file."""
+
+    shape: tuple[int, ...]
+    values: np.ndarray
+    """Empty where only the shape was requested."""
+    texts: dict[str, str]
+    """The first 100 characters of each attribute that was requested and exists."""
+
+
+def read_hdf5(
+    path: str | os.PathLike[str], dtypes: Mapping[str, type | None], attributes: Iterable[str] = ()
+) -> dict[str, Dataset]:
+    """Return those of the requested datasets that a file has.
+
+    Args:
+        path: the file.
+        dtypes: by dataset, the type of the returned values; None: the shape alone is read.
+        attributes: names of texts that describe a dataset.
 
     Raises:
-        DataError: there is no such file, it is not HDF5, or it is damaged.
+        DataError: there is no such file, it is not HDF5, or damaged; a dataset lies in another file, is no array of
+            real numbers or has more than :data:`MOST_VALUES`; an attribute is not a text.
     """
     if not os.path.isfile(path):
         raise DataError(f"{path}: no such file.")
-    try:
-        with h5py.File(path, "r") as file:
-            yield Hdf5(file, os.fspath(path))
-    except S5Error:
-        raise
-    except Exception as error:  # the library's many kinds, for damaged bytes
-        raise DataError(f"{path}: not an HDF5 file, or damaged ({reason(error)}); copy or fetch it again.") from None
+    types = {name: dtype and np.dtype(dtype).str for name, dtype in dtypes.items()}
+    request = to_json([os.path.abspath(path), os.fspath(path), types, list(attributes)])
+    with _process.lock:
+        used = _process.popen is not None
+        answer = _process.ask(request)
+        if answer is None and used and _process.status != -signal.SIGPROF:  # an earlier file may have damaged it
+            answer = _process.ask(request)
+        status = _process.status
+    if answer is None and status > 0:
+        raise DataError(f"{path}: HDF5 files cannot be read: python -c 'import h5py' shows why.")
+    if answer is None:
+        problem = "keeps the HDF5 library busy" if status == -signal.SIGPROF else "crashes the HDF5 library"
+        raise DataError(f"{path}: damaged, {problem}; copy or fetch it again.")
+    if isinstance(answer, str):
+        raise DataError(answer)
+    return answer
 
 
-class Hdf5:
-    """The datasets at the top of an open file."""
+class _Process:
+    """The process, started by the first request."""
 
-    def __init__(self, file: h5py.File, path: str):
-        self._file, self.path = file, path
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.popen: subprocess.Popen[bytes] | None = None
+        self.status = 0
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._file.keys()  # noqa: SIM118 - `in file` would follow a link into another file
+    def ask(self, request: str) -> dict[str, Dataset] | str | None:
+        """Return the datasets, or what is wrong with them, or None: the process has ended, with ``status``."""
+        if self.popen is None:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                self.stream = ours.makefile("rwb")
+                self.popen = subprocess.Popen(
+                    [sys.executable, "-c", _PROGRAM, *sys.path],
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for the program, which may still need its rooms
+                )
+        answer = None
+        try:
+            with contextlib.suppress(ConnectionError):
+                self.stream.write(f"{request}\n".encode())
+                self.stream.flush()
+                answer = self._answer()
+            if answer is None:
+                self.popen.wait()
+        finally:
+            if answer is None:  # or the program is interrupted, with an answer on its way
+                self.stop()
+        return answer
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Return the shape of an array of numbers.
+    def _answer(self) -> dict[str, Dataset] | str | None:
+        line = self.stream.readline()
+        if not line.endswith(b"\n"):
+            return None
+        answer = parse_json(line, "HDF5")
+        if isinstance(answer, str):
+            return answer
+        datasets = {}
+        for name, (shape, dtype, texts) in answer.items():
+            values = np.empty(shape if dtype else 0, dtype)
+            if self.stream.readinto(values.reshape(-1).view(np.uint8).data) != values.nbytes:
+                return None
+            datasets[name] = Dataset(tuple(shape), values, texts)
+        return datasets
 
-        Raises:
-            DataError: there is none of this name, it lies in another file, is of another type, or too large.
-        """
-        return tuple(self._dataset(name).shape)
+    def stop(self) -> None:
+        """End the process."""
+        if self.popen is not None:
+            self.popen.kill()
+            self.status = self.popen.wait()
+            self.leave()
 
-    def read(self, name: str, dtype: type = np.float64) -> np.ndarray:
-        """Return an array of numbers as ``dtype``; for errors see :meth:`shape`."""
-        return np.asarray(self._dataset(name).astype(dtype)[()])
+    def leave(self) -> None:
+        """Forget the process, which after a fork is the parent's."""
+        if self.popen is not None:
+            with contextlib.suppress(ConnectionError):
+                self.stream.close()
+            self.popen.returncode, self.popen = 0, None
 
-    def attribute(self, name: str, key: str, default: str = "") -> str:
-        """Return a text that describes the array ``name``; at most 100 characters of it."""
-        attributes = self._dataset(name).attrs
-        if key not in attributes:
-            return default
-        about = attributes.get_id(key)
-        if math.prod(about.shape) != 1 or about.dtype.kind not in "OSU":
-            raise DataError(f"{self.path}: {name}: {key} is not a text.")
-        value = attributes[key]
-        value = value.item() if isinstance(value, np.ndarray) else value
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        return text[:100]
 
-    def _dataset(self, name: str) -> h5py.Dataset:
-        if name not in self:
-            raise DataError(f"{self.path}: no {name}.")
-        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
-            raise DataError(f"{self.path}: {name} is a link to another place; expected the data in this file.")
-        found = self._file[name]
-        if not isinstance(found, h5py.Dataset) or found.shape is None:
-            raise DataError(f"{self.path}: {name} is not an array.")
-        if found.is_virtual or found.external:
-            raise DataError(f"{self.path}: {name} lies in another file; expected the data in this one.")
-        if found.dtype.kind not in "fiu" or found.dtype.itemsize > 8 or found.dtype.subdtype is not None:
-            raise DataError(f"{self.path}: {name} is of type {found.dtype}; expected numbers of at most 64 bits.")
-        if max(math.prod(found.shape), math.prod(found.chunks or (0,))) > MOST_VALUES:
-            raise DataError(
-                f"{self.path}: {name} claims {'x'.join(map(str, found.shape))} values; expected at most {MOST_VALUES}."
-            )
-        return found
+def _after_fork() -> None:
+    _process.lock = threading.Lock()
+    _process.leave()
+
+
+_process = _Process()
+atexit.register(_process.stop)
+os.register_at_fork(after_in_child=_after_fork)
