@@ -21,7 +21,7 @@ from s5lib.data.directory import DataDirectory
 from s5lib.data.identity import STAMP_FILE, corpus_files, read_stamps
 from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError, DataError
-from s5lib.provenance import Fingerprint, Stamps, folder_lock, problem_of, stamp_output, write_json
+from s5lib.provenance import Fingerprint, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, synthesize
 from s5lib.scenes.corpus import metadata_files
 from s5lib.untrusted import json_record, shown
@@ -31,6 +31,7 @@ __all__ = ["Preparation", "prepare"]
 log = logging.getLogger(__name__)
 
 _SPLITS = ("valid", "test")
+MADE_FILE = "prepared.json"
 _PLACES = ("data_root", "data_dir", "dump_dir")
 
 
@@ -81,17 +82,16 @@ def prepare(
             else:
                 log.info("finished already: %s", request.data_dir)
                 return CorpusDescription.read(request.data_dir)
-            known = read_stamps(request.data_dir).as_json()
-            write_json(request.data_dir / STAMP_FILE, {**request.as_json(), "unfinished": True, "stamps": known})
+            write_json(request.data_dir / MADE_FILE, {**request.as_json(), "unfinished": True})
             description = _prepare(request, measure)
             used = _used(request, description.root)
-            stamps = Stamps({path: known.get(path) for path in used})
+            stamps = read_stamps(request.data_dir).of(used)
             try:
                 stamps.digest(used)
             except OSError as error:
                 raise DataError(f"{error.filename}: {error.strerror}. The corpus must not change meanwhile.") from error
-            content = {**request.as_json(), "files": _made(request.data_dir), "stamps": stamps.as_json()}
-            write_json(request.data_dir / STAMP_FILE, content)
+            stamps.write(request.data_dir / STAMP_FILE)
+            write_json(request.data_dir / MADE_FILE, {**request.as_json(), "files": _made(request.data_dir)})
     except OSError as error:
         raise ConfigError(
             f"cannot write {error.filename or request.data_dir}: {error.strerror}. Choose other folders by --data_dir "
@@ -107,8 +107,8 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
         ConfigError: the folder holds another preparation.
         DataError: it holds files of somebody else.
     """
-    stamp = request.data_dir / STAMP_FILE
-    if not stamp.exists():
+    made = request.data_dir / MADE_FILE
+    if not made.exists():
         if others := [split for split in _SPLITS if (request.data_dir / split / "wav.scp").exists()]:
             raise DataError(
                 f"{request.data_dir / others[0]} holds a data directory that 's5lib prepare' did not write. Choose "
@@ -116,12 +116,12 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
             )
         return "to be prepared"
     advice = f"Delete {request.data_dir} to begin anew."
-    earlier = dict(json_record(stamp, advice=advice).values)
+    earlier = dict(json_record(made, advice=advice).values)
     _compare(earlier, request.as_json(), request.data_dir)
     if earlier.get("unfinished") or not isinstance(earlier.get("files"), dict):
         return "was not finished: goes on"
-    stamps = Stamps(earlier.get("stamps"))
-    problem = problem_of(stamp, earlier["files"])
+    stamps = read_stamps(request.data_dir)
+    problem = problem_of(made, earlier["files"])
     if not problem:
         description = CorpusDescription.read(request.data_dir)
         problem = stamps.difference(_used(request, description.root))
@@ -130,7 +130,7 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
     if problem:
         return f"{problem}: prepared again"
     if stamps.is_changed:  # touched or copied, with the same content
-        write_json(stamp, {**earlier, "stamps": stamps.as_json()})
+        stamps.write(request.data_dir / STAMP_FILE)
     return ""
 
 

@@ -1,6 +1,6 @@
 """Which data a result was made from: digests of a corpus's split and of a data directory's recordings.
 
-``s5lib prepare`` keeps the digests of all files in ``prepared.json``, so that later stages need not read unchanged
+``s5lib prepare`` keeps the digests of all files in ``prepared.stamps.jsonl``: later stages need not read unchanged
 files again.
 """
 
@@ -14,20 +14,17 @@ from s5lib.audio import find_audio_files, split_entry
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.provenance import Stamps
-from s5lib.untrusted import read_json, to_json
+from s5lib.untrusted import to_json
 
 __all__ = ["STAMP_FILE", "corpus_digest", "corpus_files", "read_stamps", "recordings_digest"]
 
-STAMP_FILE = "prepared.json"
+STAMP_FILE = "prepared.stamps.jsonl"
 _KINDS = ("sound_event", "interference", "noise", "room_ir", "metadata", "synthesized")
 
 
 def read_stamps(data_dir: str | os.PathLike[str]) -> Stamps:
     """Return the stamps of files that ``s5lib prepare`` has kept in a folder; none where it has not."""
-    try:
-        return Stamps(read_json(Path(data_dir) / STAMP_FILE).get("stamps"))
-    except (DataError, AttributeError):
-        return Stamps()
+    return Stamps.read(Path(data_dir) / STAMP_FILE)
 
 
 def corpus_files(root: str | os.PathLike[str], split: str) -> list[str]:

@@ -7,6 +7,7 @@ cannot be set by programs, so a file that was replaced by one of equal size and 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -16,6 +17,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from typing import Any
+
+from s5lib.errors import DataError
+from s5lib.provenance.files import write_text
+from s5lib.untrusted import read_json_lines, to_json
 
 __all__ = ["FileStamp", "Stamps", "file_digest"]
 
@@ -84,17 +89,35 @@ class FileStamp:
 
 
 class Stamps:
-    """Stamps of many files by their paths; what is known is not read again.
+    """Stamps of many files by their paths; what is known is not read again."""
 
-    Args:
-        known: what :meth:`as_json` has written; anything else counts as nothing known.
-    """
-
-    def __init__(self, known: Any = None):
-        rows = known.items() if isinstance(known, Mapping) else ()
-        self._stamps = {path: stamp for path, row in rows if (stamp := FileStamp.read(row)) is not None}
+    def __init__(self, known: Mapping[str, FileStamp] | None = None):
+        self._stamps = dict(known or {})
         self.is_changed = False
         """whether a file had to be read"""
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Stamps:
+        """Return what :meth:`write` has written; nothing is known where the file is missing or damaged."""
+        known = {}
+        with contextlib.suppress(DataError):
+            for _, row in read_json_lines(path):
+                if isinstance(row, list) and (stamp := FileStamp.read(row[1:])):
+                    known[str(row[0])] = stamp
+        return cls(known)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a line of JSON for each file, sorted by path.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        rows = ([name, *self._stamps[name].as_json()] for name in sorted(self._stamps))
+        write_text(path, "".join(f"{to_json(row)}\n" for row in rows))
+
+    def of(self, paths: Iterable[str]) -> Stamps:
+        """Return what is known of files, by their absolute paths."""
+        return Stamps({path: self._stamps[path] for path in paths if path in self._stamps})
 
     def __getitem__(self, path: str | os.PathLike[str]) -> str:
         """Return the SHA-256 of a file.
@@ -141,10 +164,6 @@ class Stamps:
             except OSError as error:
                 return f"{path}: {error.strerror}"
         return ""
-
-    def as_json(self) -> dict[str, list[Any]]:
-        """Return plain values, sorted by path."""
-        return {path: self._stamps[path].as_json() for path in sorted(self._stamps)}
 
 
 def _state(path: str | os.PathLike[str]) -> tuple[int, int, int, int]:

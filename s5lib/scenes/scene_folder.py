@@ -36,6 +36,7 @@ class SceneFolder:
     def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
         self.marker = self.folder / "synth.json"
+        self._stamps = self.folder / "synth.stamps.jsonl"
 
     def claim(self, request: Mapping[str, Any]) -> Stamps:
         """Check that the folder is empty or holds scenes of the same request; return the stamps of what they used.
@@ -61,21 +62,18 @@ class SceneFolder:
                 f"{self.folder}: holds scenes made with {name}={before!r}, not {now!r}. Choose another folder, or "
                 "delete this one."
             )
-        return Stamps(earlier.get("inputs"))
+        return Stamps.read(self._stamps)
 
     def note(self, request: Mapping[str, Any], stamps: Stamps) -> None:
-        """Write ``synth.json``.
+        """Write ``synth.json``, and the stamps beside it.
 
         Raises:
             OSError: it cannot be written.
         """
-        content = {**Fingerprint(request).as_json(), "inputs": stamps.as_json()}
-        try:
-            if read_json(self.marker) == content:
-                return
-        except DataError:
-            pass
-        write_json(self.marker, content)
+        if stamps.is_changed:
+            stamps.write(self._stamps)
+        if not self.marker.is_file():
+            write_json(self.marker, Fingerprint(request).as_json())
 
     def is_finished(self, name: str, made_from: str) -> bool:
         """Whether a scene is there as it would be made now."""

@@ -143,12 +143,12 @@ def content(folder: Path) -> dict[str, bytes]:
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         text = path.read_bytes()
-        if path.suffix in (".json", ".scp"):
+        if path.suffix in (".json", ".jsonl", ".scp"):
             text = text.replace(os.fsencode(folder), b"FOLDER")
         if path.name == "prepared.json":
-            prepared = json.loads(text)
-            prepared["stamps"] = {name: stamp[:2] for name, stamp in prepared["stamps"].items()}
-            text = json.dumps({key: value for key, value in prepared.items() if key != "files"}).encode()
+            text = json.dumps({key: value for key, value in json.loads(text).items() if key != "files"}).encode()
+        if path.name == "prepared.stamps.jsonl":
+            text = json.dumps([json.loads(line)[:3] for line in text.splitlines()]).encode()
         files[str(path.relative_to(folder))] = text
     return files
 

@@ -188,7 +188,7 @@ def a_preparation(seeds, folder, generator):
     (folder / "data").mkdir()
     made = folder / "data/prepared.json"
     files = {"corpus.json": {"size": 3, "sha256": "x"}}
-    made.write_text(json.dumps({**request.as_json(), "files": files, "stamps": {}}))
+    made.write_text(json.dumps({**request.as_json(), "files": files}))
     spoil(made, made, generator)
     _unfinished(request)
 

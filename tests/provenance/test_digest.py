@@ -30,7 +30,8 @@ def test_an_unchanged_file_is_read_once_also_in_the_next_process(tmp_path, reads
     (tmp_path / "a").write_bytes(b"sound")
     stamps = Stamps()
     assert stamps[tmp_path / "a"] == stamps[tmp_path / "a"] == file_digest(tmp_path / "a")
-    again = Stamps(json.loads(json.dumps(stamps.as_json())))
+    stamps.write(tmp_path / "stamps.jsonl")
+    again = Stamps.read(tmp_path / "stamps.jsonl")
     assert again[tmp_path / "a"] == stamps[tmp_path / "a"] and reads == ["a"] and not again.is_changed
 
 
@@ -69,9 +70,11 @@ def test_touched_or_copied_files_have_the_same_digest(tmp_path, reads):
         lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     )
 )
-def test_whatever_was_written_instead_counts_as_unknown(content):
+def test_whatever_was_written_instead_counts_as_unknown(tmp_path_factory, content):
     assert FileStamp.read(content) is None
-    assert isinstance(Stamps(content).as_json(), dict)
+    path = tmp_path_factory.getbasetemp() / "stamps.jsonl"
+    path.write_text(json.dumps(content))
+    assert Stamps.read(path).difference([]) == ""
     assert Fingerprint({"a": 1}).changes_since(content) == [] or content != {"a": 1}
 
 
@@ -159,3 +162,10 @@ class TestManifest:
 def test_changes_are_exactly_what_differs(before, now):
     changed = {change.name for change in Fingerprint(now).changes_since(json.loads(json.dumps(before)))}
     assert changed == {name for name in now if json.dumps(before.get(name)) != json.dumps(now[name])}
+
+
+def test_stamps_of_more_files_than_one_document_holds(tmp_path):
+    digest = "0" * 64
+    known = {f"/corpus/sound_event/train/Label/{n:06d}.wav": FileStamp(digest, n, n, n, n) for n in range(200_000)}
+    Stamps(known).write(tmp_path / "stamps.jsonl")
+    assert Stamps.read(tmp_path / "stamps.jsonl").of(known)._stamps == known
