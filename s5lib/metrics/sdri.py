@@ -149,17 +149,8 @@ def ca_pi_sdri(
     >>> round(score.value, 6), [(pair.reference, pair.estimate) for pair in score.pairs]
     (20.0, [(0, 1), (1, 0)])
     """
-    return aligned_sdri(
-        estimates,
-        estimated_labels,
-        references,
-        reference_labels,
-        mixture,
-        aligner="ca_pi",
-        pairing=pairing,
-        penalty_fn=penalty_fn,
-        penalty_fp=penalty_fp,
-    )
+    scene = LabelledScene(estimates, estimated_labels, references, reference_labels, mixture)
+    return scene.score("ca_pi", pairing=pairing, penalty_fn=penalty_fn, penalty_fp=penalty_fp)
 
 
 def ca_sdri(
@@ -184,16 +175,8 @@ def ca_sdri(
     >>> round(score.value, 6)
     20.0
     """
-    return aligned_sdri(
-        estimates,
-        estimated_labels,
-        references,
-        reference_labels,
-        mixture,
-        aligner=ClassAware(order=order, seed=seed),
-        penalty_fn=penalty_fn,
-        penalty_fp=penalty_fp,
-    )
+    scene = LabelledScene(estimates, estimated_labels, references, reference_labels, mixture)
+    return scene.score(ClassAware(order=order, seed=seed), penalty_fn=penalty_fn, penalty_fp=penalty_fp)
 
 
 def pi_sdri(
@@ -222,17 +205,8 @@ def pi_sdri(
         estimated_labels = ["source"] * len(estimates)
     if reference_labels is None:
         reference_labels = ["source"] * len(references)
-    return aligned_sdri(
-        estimates,
-        estimated_labels,
-        references,
-        reference_labels,
-        mixture,
-        aligner="pi",
-        pairing=pairing,
-        penalty_fn=penalty_fn,
-        penalty_fp=penalty_fp,
-    )
+    scene = LabelledScene(estimates, estimated_labels, references, reference_labels, mixture)
+    return scene.score("pi", pairing=pairing, penalty_fn=penalty_fn, penalty_fp=penalty_fp)
 
 
 def _check_count(name: str, labels: list[Hashable], of: str, waveforms: Waveforms) -> None:
