@@ -34,7 +34,9 @@ def serve() -> None:
     A request is a line of JSON: the file, its name in messages, the datasets' types, the names of attributes.  The
     answer is a line of JSON, a message or each dataset's shape, type and texts, followed by the values.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    memory = min([MEMORY, *(limit for limit in limits if limit != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, limits[1]))
     for line in sys.stdin.buffer:
         path, name, dtypes, attributes = parse_json(line, "request")
         answer: dict[str, tuple] | str

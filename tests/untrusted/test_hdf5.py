@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import shlex
+import subprocess
+import sys
 from multiprocessing.pool import ThreadPool
 
 import h5py
@@ -177,3 +180,9 @@ def test_an_interruption_leaves_no_answer_behind(room, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             read(room)
     assert read_hdf5(room, {"SourcePosition": float})["SourcePosition"].shape == (2, 3)
+
+
+def test_less_memory_than_usual(room):
+    program = f"from s5lib.scenes.sofa import open_room; print(len(open_room({str(room)!r})))"
+    limited = f"ulimit -v 3000000; exec {sys.executable} -c {shlex.quote(program)}"
+    assert subprocess.run(["bash", "-c", limited], capture_output=True, text=True).stdout == "2\n"
