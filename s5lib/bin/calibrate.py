@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("--data_dir", required=True, help="data directory with references: the validation set")
     parser.add_argument("--tagger", required=True, metavar="FILE", help="checkpoint of the tagger")
     parser.add_argument("--separator", required=True, metavar="FILE", help="checkpoint of the separator")
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Calibrate what ``args`` name."""
     from s5lib.data import DataDirectory
     from s5lib.evaluation.calibration_gain import describe_gain, gain_report
     from s5lib.evaluation.tuning import tune_calibration

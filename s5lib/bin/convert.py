@@ -15,7 +15,6 @@ from s5lib.errors import CheckpointError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("source", metavar="IN", help="official checkpoint (.ckpt), or its tensors (.safetensors)")
     parser.add_argument("target", metavar="OUT", help="file to write, .safetensors")
     parser.add_argument(
@@ -24,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and say what was found."""
     from s5lib.models import save_checkpoint
     from s5lib.models.official import load_official_model
 

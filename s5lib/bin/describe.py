@@ -26,7 +26,6 @@ _KINDS = ("tagger", "separator", "joint_model")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("model", metavar="MODEL", help="checkpoint, or the name of a component")
     parser.add_argument(
         "--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="of a component: its options"
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print what was asked for."""
     import torch
 
     from s5lib.models import keep_freed_memory

@@ -25,13 +25,11 @@ EXTRAS = ("kaldiio", "sentencepiece", "distributed", "sofar")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback of what does not load")
     add_shared(parser, "json", "plugin")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report; return 1 when something does not load."""
     refused = [problem for source in args.plugin if (problem := _refusal(source))]
     report = {
         "s5lib": __version__,

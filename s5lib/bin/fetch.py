@@ -13,13 +13,12 @@ import argparse
 import logging
 from pathlib import Path
 
-from s5lib.bin.shared_options import add_shared
+from s5lib.bin.shared_options import add_shared, progress_bar
 
 log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("--data_root", required=True, type=Path, help="folder that gets dev_set/ (and eval_set/)")
     parser.add_argument("--downloads", type=Path, help="folder for archives (default: DATA_ROOT/downloads)")
     parser.add_argument("--semhear_path", type=Path, help="BinauralCuratedDataset of Semantic Hearing, if on disk")
@@ -29,11 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fetch and complete the set."""
-    from functools import partial
-
-    from tqdm import tqdm
-
     from s5lib.corpora.dcase26 import add_clips, fetch_set, fetch_sources, missing_parts
     from s5lib.errors import ConfigError, DataError
 
@@ -41,10 +35,10 @@ def run(args: argparse.Namespace) -> None:
         if path is not None and not path.is_dir():
             raise ConfigError(f"{option} is {str(path)!r}, but there is no such folder.")
     downloads = args.downloads or args.data_root / "downloads"
-    bytes_bar = partial(tqdm, unit="B", unit_scale=True, disable=None)
+    bytes_bar = progress_bar("B", unit_scale=True)
     dev_set = fetch_set("dev_set", args.data_root, downloads, progress=bytes_bar)
     sources = fetch_sources(dev_set, downloads, args.semhear_path, args.ears_path, progress=bytes_bar)
-    left_out = add_clips(dev_set, sources, args.nj, progress=partial(tqdm, unit="clip", disable=None))
+    left_out = add_clips(dev_set, sources, args.nj, progress=progress_bar("clip"))
     for reason, clips in left_out.items():
         log.info("left out, %s: %d clips", reason, len(clips))
     if args.eval_set:

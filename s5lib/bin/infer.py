@@ -26,7 +26,6 @@ from s5lib.parallel import available_cores, import_early
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("inputs", nargs="*", metavar="FILE", help="recordings, or folders of them")
     parser.add_argument("--data_dir", help="data directory whose recordings are the input")
     parser.add_argument(
@@ -123,7 +122,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Infer what ``args`` ask for."""
     if bool(args.inputs) == bool(args.data_dir):
         raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
     is_many = args.data_dir or len(args.inputs) > 1 or Path(args.inputs[0]).is_dir()

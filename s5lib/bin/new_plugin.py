@@ -14,14 +14,12 @@ from s5lib.plugins.scaffold import write_plugin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("kind", choices=list(KINDS), help="what the plugin is to bring")
     parser.add_argument("name", help="the component's name: small letters, digits, '_' and '-'")
     parser.add_argument("--folder", default=".", help="where to make the package's folder (default: here)")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the package and say what comes next."""
     place = write_plugin(args.kind, args.name, args.folder)
     print(f"Made the {args.kind} {args.name}:")
     for file in sorted(path for path in place.rglob("*") if path.is_file()):

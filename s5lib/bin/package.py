@@ -18,7 +18,6 @@ from s5lib.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("--name", metavar="NAME", help="AUTHOR_AFFILIATION_task4_N")
     parser.add_argument("--infer_dir", metavar="DIR", help="what 's5lib infer' has written for the evaluation set")
     parser.add_argument(
@@ -35,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make or check what ``args`` name."""
     from s5lib.submission import Rules, build_package, check_package
 
     making = {name: getattr(args, name) for name in ("name", "infer_dir", "scores", "out")}

@@ -15,7 +15,6 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument(
         "--system",
         nargs=4,
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draw the systems that ``args`` name."""
     from s5lib.evaluation.accuracy_vs_sdr import metric_planes, plane_table
     from s5lib.evaluation.pictures import draw_plane
     from s5lib.provenance import require_replaceable, write_text

@@ -18,14 +18,12 @@ from s5lib.untrusted import to_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="list only this kind")
     parser.add_argument("name", nargs="?", help="show this component's options, capabilities, licence and citation")
     add_shared(parser, "json", "plugin")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print what was asked for."""
     load_plugins(args)
     if args.name:
         component = find(args.kind, args.name)

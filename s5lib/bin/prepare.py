@@ -19,7 +19,6 @@ from s5lib.config.argument_types import count, positive_int, seconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     add_shared(parser, "config")
     parser.add_argument("--corpus", default="mini", help="mini, or a name of your own for the tree at --data_root")
     parser.add_argument("--data_root", help="folder that holds the corpus; of mini: where it is made")
@@ -55,7 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Prepare what ``args`` ask for."""
     from s5lib.config.command_line import assignments
     from s5lib.corpora.prepare import Preparation, prepare
     from s5lib.training.statistics import measure_mixtures

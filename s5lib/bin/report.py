@@ -18,7 +18,6 @@ from s5lib.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument(
         "experiments",
         nargs="+",
@@ -42,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the page that ``args`` ask for."""
     from s5lib.provenance import require_replaceable
     from s5lib.report import is_separated, write_report, write_separated
 

@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("--data_dir", help="data directory with the references")
     parser.add_argument("--references", metavar="FOLDER", help="soundscape/ and oracle_target/, in place of --data_dir")
     parser.add_argument("--infer_dir", help="what 's5lib infer --data_dir' has written")
@@ -74,7 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Score what ``args`` name."""
     from s5lib.evaluation import MetricOptions, comparison_text, list_outputs, read_results, score_listed, write_results
     from s5lib.evaluation.estimate_files import known_labels
     from s5lib.evaluation.exports import plain_summary, write_csv

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from s5lib.config.argument_types import count, process_count, seed
 from s5lib.errors import ConfigError
 
-__all__ = ["add_shared", "device", "load_plugins"]
+__all__ = ["add_shared", "device", "load_plugins", "progress_bar"]
 
 SHARED: dict[str, dict[str, Any]] = {
     "config": {"is_config_file": True, "metavar": "YAML", "help": "file with options"},
@@ -43,6 +45,13 @@ def device(ngpu: int) -> str:
             "nvidia-smi and CUDA_VISIBLE_DEVICES). --ngpu 0 computes on the CPU."
         )
     return "cuda"
+
+
+def progress_bar(unit: str, **options: Any) -> Callable[..., Any]:
+    """Return what shows the progress of an iterable on a terminal; ``options``: of tqdm."""
+    from tqdm import tqdm
+
+    return functools.partial(tqdm, unit=unit, disable=None, **options)
 
 
 def load_plugins(args: argparse.Namespace) -> None:

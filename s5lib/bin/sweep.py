@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add a sub-command for each experiment."""
     commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
     losses = commands.add_parser("losses", help="the separator trained with several losses (Fig. 4)")
     taggers = commands.add_parser("taggers", help="the tagger with one channel and with four (Table 1)")
@@ -87,7 +86,6 @@ def _add_assignments(parser: argparse.ArgumentParser, name: str, text: str) -> N
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the experiment that ``args`` ask for."""
     cores = len(os.sched_getaffinity(0))
     ngpu = visible_gpu() if args.ngpu is None else args.ngpu
     jobs = args.jobs or (1 if ngpu else min(4, cores))

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 
-from s5lib.bin.shared_options import add_shared
+from s5lib.bin.shared_options import add_shared, progress_bar
 from s5lib.config.argument_types import count, positive_int
 from s5lib.config.command_line import assignments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     add_shared(parser, "config")
     parser.add_argument("--data_root", required=True, help="folder that holds the corpus: dev_set/ or its content")
     parser.add_argument("--split", default="test", help="what to draw from: a folder name below sound_event")
@@ -42,11 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the scenes that ``args`` ask for."""
-    from functools import partial
-
-    from tqdm import tqdm
-
     from s5lib.config.options import fill, options_of
     from s5lib.scenes import DrawSettings, synthesize
 
@@ -62,6 +56,6 @@ def run(args: argparse.Namespace) -> None:
         settings=DrawSettings.preset(args.preset, **changes),
         nj=args.nj,
         dask=args.dask,
-        progress=partial(tqdm, unit="scene", disable=None),
+        progress=progress_bar("scene"),
     )
     print(f"{args.num_scenes + args.zero_target} scenes in {out}")

@@ -16,7 +16,6 @@ from s5lib.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("runs", nargs="+", metavar="NAME=FILE.jsonl", help="a run's scores")
     parser.add_argument(
         "--figures",
@@ -33,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Compare what ``args`` name."""
     from s5lib.evaluation.pictures import draw_comparison
     from s5lib.evaluation.runs import compare_runs, read_runs
     from s5lib.provenance import require_replaceable, write_text

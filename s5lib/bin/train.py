@@ -33,7 +33,6 @@ KINDS = tuple(DEFAULTS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("kind", choices=KINDS, help="what to train")
     add_shared(parser, "config")
     parser.add_argument("--data_dir", required=True, help="folder that 's5lib prepare' has written")
@@ -98,7 +97,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train what ``args`` ask for."""
     from s5lib.models import keep_freed_memory
     from s5lib.training.fit import fit
     from s5lib.training.run import Run

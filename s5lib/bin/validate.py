@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 
+from s5lib.bin.shared_options import progress_bar
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
     parser.add_argument("dir", metavar="DIR", help="data directory: wav.scp, labels, src1.scp, ..., utt2num_samples")
     parser.add_argument("--fix", action="store_true", help="fix what can be fixed without guessing")
     parser.add_argument("--headers_only", action="store_true", help="do not decode the recordings; faster, finds less")
@@ -21,11 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, and fix if asked to."""
-    from functools import partial
-
-    from tqdm import tqdm
-
     from s5lib.data.validate import fix_data_directory, validate_data_directory
     from s5lib.scenes.corpus import class_labels, find_root
 
@@ -34,8 +30,6 @@ def run(args: argparse.Namespace) -> int:
         changes = fix_data_directory(args.dir, classes)
         print("\n".join(f"{args.dir}: {change}" for change in changes) or f"{args.dir}: nothing to fix")
         return 0
-    findings = validate_data_directory(
-        args.dir, classes, not args.headers_only, partial(tqdm, unit="recording", disable=None)
-    )
+    findings = validate_data_directory(args.dir, classes, not args.headers_only, progress_bar("recording"))
     print("\n".join(finding.message for finding in findings) or f"{args.dir}: all is well")
     return 1 if findings else 0
