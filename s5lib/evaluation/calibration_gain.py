@@ -36,11 +36,7 @@ def gain_report(tuned: Tuned) -> dict[str, Any]:
 
 def _numbers(scores: tuple[SceneScore, ...]) -> dict[str, float | None]:
     total = reduce(operator.add, scores, ScoreTotal())
-    return {
-        "ca_pi_sdri": total.mean,
-        "source_accuracy": total.labels.source,
-        "mixture_accuracy": total.labels.mixture,
-    }
+    return {"ca_pi_sdri": total.mean, "source_accuracy": total.labels.source, "mixture_accuracy": total.labels.mixture}
 
 
 def describe_gain(tuned: Tuned) -> str:

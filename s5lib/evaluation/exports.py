@@ -10,7 +10,7 @@ from typing import Any
 
 from s5lib.errors import ConfigError
 from s5lib.evaluation.aggregate import scene_set
-from s5lib.evaluation.figures import FIGURES, Summary
+from s5lib.evaluation.figures import FIGURES, Summary, paired
 from s5lib.evaluation.paired_tests import compare
 from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
 from s5lib.provenance.files import atomic_write
@@ -50,11 +50,8 @@ def plain_summary(scores: Sequence[RecordingScores], others: Sequence[RecordingS
     if others:
         result["comparison"] = {}
         for key in ("ca_pi_sdri", "pi_sdri"):
-            kind = FIGURES[key].scores
-            both = ((getattr(ours, kind), getattr(theirs, kind)) for ours, theirs in zip(scores, others, strict=True))
-            pairs = [(ours, theirs) for ours, theirs in both if ours and theirs]
-            if len(pairs) == len(scores):
-                result["comparison"][key] = asdict(compare([a for a, _ in pairs], [b for _, b in pairs]))
+            if pairs := paired(scores, others, FIGURES[key]):
+                result["comparison"][key] = asdict(compare(*zip(*pairs, strict=True)))
     return result
 
 

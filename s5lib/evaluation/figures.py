@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from s5lib.evaluation.aggregate import GroupScore, aggregate
 from s5lib.evaluation.bootstrap import Estimate
 from s5lib.evaluation.recording_scores import RecordingScores
+from s5lib.metrics import SceneScore
 
-__all__ = ["FIGURES", "Figure", "Group", "Summary"]
+__all__ = ["FIGURES", "Figure", "Group", "Summary", "paired"]
 
 Group = tuple[str, str]
 """A group of recordings as :class:`~s5lib.evaluation.aggregate.GroupScore` names it: ``("set", "DupSet")``."""
@@ -55,6 +56,14 @@ FIGURES = {
     "silence_floor": Figure("floor: silence", "silence"),
 }
 """The figures of tables and comparisons by their keys, such as ``ca_pi_sdri`` and ``source_accuracy``."""
+
+
+def paired(
+    first: Sequence[RecordingScores], other: Sequence[RecordingScores], figure: Figure
+) -> list[tuple[SceneScore, SceneScore]]:
+    """Return a figure's scores of two systems, whose recordings have the same order; empty where any is missing."""
+    pairs = [(getattr(a, figure.scores), getattr(b, figure.scores)) for a, b in zip(first, other, strict=True)]
+    return [] if any(None in pair for pair in pairs) else pairs
 
 
 class Summary:

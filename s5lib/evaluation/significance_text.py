@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from s5lib.errors import DataError
 from s5lib.evaluation.aggregate import scene_set
-from s5lib.evaluation.figures import FIGURES
+from s5lib.evaluation.figures import FIGURES, paired
 from s5lib.evaluation.markdown import table
 from s5lib.evaluation.paired_tests import PairedComparison, compare
 from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
@@ -63,12 +63,11 @@ def comparison_text(first: Sequence[RecordingScores], other: Sequence[RecordingS
     """
     check_comparable({scores.id: scores.labels for scores in first}, first[0].options, other, names)
     others = {scores.id: scores for scores in other}
-    pairs = [(scores, others[scores.id]) for scores in first]
+    other = [others[scores.id] for scores in first]
     names = as_markdown(names[0]), as_markdown(names[1])
     parts = [f"## {names[0]} against {names[1]}\n"]
     for figure in (FIGURES["ca_pi_sdri"], FIGURES["pi_sdri"]):
-        scores = [(getattr(ours, figure.scores), getattr(theirs, figure.scores)) for ours, theirs in pairs]
-        if any(None in pair for pair in scores):
+        if not (scores := paired(first, other, figure)):
             continue
         members: dict[str, list[tuple[SceneScore, SceneScore]]] = {}
         for pair in scores:

@@ -31,7 +31,10 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
     for (kind, step), runs in found.items():
         figures = dict.fromkeys(key for _, rows in runs for row in rows for key in row if key not in _NO_FIGURES)
         panels = [("loss", 2, _losses(runs))]
-        panels += [(_heading(figure), _digits(figure), _figure(runs, figure)) for figure in figures]
+        for name in figures:
+            figure = FIGURES.get(name)
+            heading, digits = (figure.heading, figure.digits) if figure else (name.replace("_", " "), 2)
+            panels.append((heading, digits, _figure(runs, name)))
         title = kind.replace("_", " ").capitalize() + ("" if step == "train" else f", step {step}")
         charts: list[tuple[str, Markup]] = []
         single: dict[str, list[str]] = {}
@@ -46,14 +49,6 @@ def curve_views(experiments: Sequence[Experiment]) -> list[dict]:
         points = [f"{run}: {', '.join(values)}" for run, values in single.items()]
         views.append({"title": title, "charts": charts, "single": points, "runs": [name for name, _ in runs]})
     return views
-
-
-def _heading(figure: str) -> str:
-    return FIGURES[figure].heading if figure in FIGURES else figure.replace("_", " ")
-
-
-def _digits(figure: str) -> int:
-    return FIGURES[figure].digits if figure in FIGURES else 2
 
 
 def _losses(runs) -> list[Line]:

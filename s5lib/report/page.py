@@ -37,7 +37,8 @@ def page(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (Markup(_asset(name)) for name in ("style.css", "script.js"))
+    folder = Path(__file__).parent
+    style, script = (Markup((folder / name).read_text("utf-8").strip()) for name in ("style.css", "script.js"))
     return environment.get_template(template).render(
         version=__version__,
         today=date.today().isoformat(),
@@ -62,10 +63,6 @@ def write_page(out: Path, text: str) -> Path:
         raise ConfigError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another file.") from None
     log.info("written to %s (%.1f MB)", out, out.stat().st_size / 1e6)
     return out
-
-
-def _asset(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
 
 
 def _hash(text: str) -> str:

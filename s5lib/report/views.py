@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from s5lib.errors import DataError
 from s5lib.evaluation import FIGURES, Estimate, Figure, compare, difference_of_means, scene_set
-from s5lib.evaluation.figures import Group
+from s5lib.evaluation.figures import Group, paired
 from s5lib.evaluation.results import MAIN_FIGURES
 from s5lib.evaluation.significance_text import check_comparable, describe
 from s5lib.metrics import SceneScore
@@ -93,29 +93,22 @@ def difference_views(systems: Sequence[System]) -> list[dict[str, Any]]:
 
 def _difference(first: System, other: System) -> dict[str, Any]:
     names = other.name, first.name
+    view: dict[str, Any]
     recordings = first.summary.recordings
-    view: dict[str, Any] = {
-        "title": f"{other.name} minus {first.name}",
-        "picture": None,
-        "sentences": [],
-        "missing": "",
-    }
+    view = {"title": f"{other.name} minus {first.name}", "picture": None, "sentences": [], "missing": ""}
     labels = {recording.id: recording.labels for recording in recordings}
     try:
         check_comparable(labels, recordings[0].options, other.summary.recordings, (first.name, other.name))
     except DataError as error:
         return view | {"missing": str(error)}
-    theirs = {recording.id: recording for recording in other.summary.recordings}
-    rows = []
+    by_id = {recording.id: recording for recording in other.summary.recordings}
+    theirs, rows = [by_id[recording.id] for recording in recordings], []
     for figure in (_CA_PI_SDRI, _PI_SDRI):
-        pairs = [(getattr(theirs[r.id], figure.scores), getattr(r, figure.scores)) for r in recordings]
-        scored = [(a, b) for a, b in pairs if a and b]
-        if len(scored) < len(pairs):
-            continue
-        result = compare([a for a, _ in scored], [b for _, b in scored])
-        view["sentences"].append(describe(result, figure.title, names))
-        if result.difference:
-            rows.append((figure.title.partition(",")[0], result.difference))
+        if pairs := paired(theirs, recordings, figure):
+            result = compare(*zip(*pairs, strict=True))
+            view["sentences"].append(describe(result, figure.title, names))
+            if result.difference:
+                rows.append((figure.title.partition(",")[0], result.difference))
     if rows:
         view["picture"] = strip(f"Difference: {view['title']}", rows, "difference [dB], 95 % interval")
     return view
