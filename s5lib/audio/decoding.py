@@ -73,12 +73,8 @@ class FileSamples:
         first = self._files[0]
         if not first.seekable():  # some kinds of ADPCM
             self._exact_seek = self.is_seekable = False
-        self.sample_rate, self.channels, self.format, self.subtype = (
-            first.samplerate,
-            first.channels,
-            first.format,
-            first.subtype,
-        )
+        self.sample_rate, self.channels = first.samplerate, first.channels
+        self.format, self.subtype = first.format, first.subtype
         lengths = [file.frames for file in self._files]
         # what decoders cut off the beginning of an MP3 with an Info frame: the silence put there, and no more
         self._skip = lengths[0] - found.frames if found.frames and not found.exact_seek else 0

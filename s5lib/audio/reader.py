@@ -152,12 +152,7 @@ class AudioReader:
     ):
         self.name, self._samples, self.layout = name, samples, layout
         self.info = AudioInfo(
-            samples.frames,
-            samples.sample_rate,
-            samples.channels,
-            samples.format,
-            samples.subtype,
-            samples.is_seekable,
+            samples.frames, samples.sample_rate, samples.channels, samples.format, samples.subtype, samples.is_seekable
         )
         if self.info.frames < 1:
             raise DataError(f"{name}: holds no samples.")

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 import soundfile
 
+from s5lib.audio.containers.riff import wav_header
 from s5lib.errors import DataError
 from s5lib.provenance.files import atomic_write
 
@@ -108,16 +109,11 @@ class AudioWriter:
 
 
 def _float_header(sample_rate: int, channels: int, frames: int) -> bytes:
-    """Return the header of a WAV file of 32-bit floats, an RF64 one where the sizes need more than 32 bits."""
+    """Return the header of a WAV file of 32-bit floats."""
     block = 4 * channels
     fmt = struct.pack("<HHIIHHH", 3, channels, sample_rate, sample_rate * block, block, 32, 0)
-    body = b"fmt " + struct.pack("<I", len(fmt)) + fmt + b"fact" + struct.pack("<II", 4, min(frames, 0xFFFFFFFF))
-    size = frames * block
-    total = 4 + len(body) + 8 + size
-    if total <= _LARGEST_WAV:
-        return b"RIFF" + struct.pack("<I", total) + b"WAVE" + body + b"data" + struct.pack("<I", size)
-    sizes = b"ds64" + struct.pack("<IQQQI", 28, total + 36, size, frames, 0)
-    return b"RF64\xff\xff\xff\xffWAVE" + sizes + body + b"data\xff\xff\xff\xff"
+    fact = struct.pack("<I", min(frames, 0xFFFFFFFF))
+    return wav_header({b"fmt ": fmt, b"fact": fact}, frames * block, frames=frames)
 
 
 def write_audio(path: str | os.PathLike[str], samples: np.ndarray, sample_rate: int, format: str = "float") -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
-from s5lib.audio.containers.riff import unknown_size
+from s5lib.audio.containers.riff import packed, unknown_size
 
 __all__ = ["scan_aiff", "scan_au"]
 
@@ -60,9 +60,7 @@ def scan_aiff(data: Bytes, begin: int = 0) -> Scan:
         frames = declared
         stop = start + frames * width * channels
     chunks[b"COMM"] = chunks[b"COMM"][:2] + struct.pack(">I", frames) + chunks[b"COMM"][6:]
-    body = b"".join(
-        name + struct.pack(">I", len(content)) + content + bytes(len(content) % 2) for name, content in chunks.items()
-    )
+    body = packed(chunks, ">")
     samples = frames * width * channels
     head = b"FORM" + struct.pack(">I", 4 + len(body) + 16 + samples) + data(begin + 8, 4)
     header = head + body + b"SSND" + struct.pack(">III", 8 + samples, 0, 0)

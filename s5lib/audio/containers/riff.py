@@ -11,7 +11,7 @@ import struct
 
 from s5lib.audio.containers.interface import Bytes, Damaged, Part, Scan
 
-__all__ = ["as_wav", "scan", "unknown_size"]
+__all__ = ["as_wav", "packed", "scan", "unknown_size", "wav_header"]
 
 _UNCOMPRESSED = {1, 3, 6, 7}  # PCM, IEEE float, A-law, mu-law
 _EXTENSIBLE = 0xFFFE
@@ -69,9 +69,9 @@ def as_wav(chunks: dict[bytes, bytes], start: int, stop: int, is_ordinary: bool,
     kind, block = _format(fmt, order)
     if kind in _UNCOMPRESSED and block:
         fmt = struct.pack(order + "H", kind) + fmt[2:16]  # libsndfile has no extensible RIFX
-        header = _header({b"fmt ": fmt}, stop - start, order)
+        header = wav_header({b"fmt ": fmt}, stop - start, order)
         return Scan((Part(header, start, stop),), is_ordinary, (stop - start) // block)
-    header = _header({name: chunks[name] for name in (b"fmt ", b"fact") if name in chunks}, stop - start, order)
+    header = wav_header({name: chunks[name] for name in (b"fmt ", b"fact") if name in chunks}, stop - start, order)
     return Scan((Part(header, start, stop),), is_ordinary)
 
 
@@ -113,15 +113,20 @@ def _format(fmt: bytes, order: str) -> tuple[int, int]:
     return kind, block
 
 
-def _header(chunks: dict[bytes, bytes], size: int, order: str) -> bytes:
-    """Return the header of a file with these ``chunks`` and ``size`` bytes of samples."""
-    body = b"".join(
+def packed(chunks: dict[bytes, bytes], order: str) -> bytes:
+    """Return ``chunks`` one after the other, each with its name and size."""
+    return b"".join(
         name + struct.pack(order + "I", len(content)) + content + bytes(len(content) % 2)
         for name, content in chunks.items()
     )
+
+
+def wav_header(chunks: dict[bytes, bytes], size: int, order: str = "<", frames: int = 0) -> bytes:
+    """Return the header of a file with these ``chunks`` and ``size`` bytes of samples, RF64 from 4 GiB on."""
+    body = packed(chunks, order)
     total = 4 + len(body) + 8 + size
     if total < 0xFFFFFFFF:
         magic = b"RIFF" if order == "<" else b"RIFX"
         return magic + struct.pack(order + "I", total) + b"WAVE" + body + b"data" + struct.pack(order + "I", size)
-    sizes = b"ds64" + struct.pack("<IQQQI", 28, total + 36, size, 0, 0)
+    sizes = b"ds64" + struct.pack("<IQQQI", 28, total + 36, size, frames, 0)
     return b"RF64\xff\xff\xff\xffWAVE" + sizes + body + b"data\xff\xff\xff\xff"
