@@ -18,14 +18,7 @@ from s5lib.align.aligners import ClassAware, ClassAwarePermutationInvariant, Per
 from s5lib.errors import ConfigError
 from s5lib.interfaces import Aligner, Assignment
 
-__all__ = [
-    "Aligner",
-    "Assignment",
-    "ClassAware",
-    "ClassAwarePermutationInvariant",
-    "PermutationInvariant",
-    "resolve",
-]
+__all__ = ["Aligner", "Assignment", "ClassAware", "ClassAwarePermutationInvariant", "PermutationInvariant", "resolve"]
 
 _BUILT_IN: dict[str, type[Aligner]] = {
     "ca_pi": ClassAwarePermutationInvariant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from argparse import ArgumentTypeError
@@ -81,26 +82,17 @@ def seconds(text: str) -> float:
     >>> seconds("2.5")
     2.5
     """
-    value = _finite(text)
-    if value is None or value <= 0:
-        raise ArgumentTypeError(f"{text[:80]!r} is not a duration in seconds above 0")
-    return value
+    return _finite(text, "a duration in seconds above 0", lambda value: value > 0)
 
 
 def probability(text: str) -> float:
     """Return a number from 0 to 1."""
-    value = _finite(text)
-    if value is None or not 0 <= value <= 1:
-        raise ArgumentTypeError(f"{text[:80]!r} is not a probability from 0 to 1")
-    return value
+    return _finite(text, "a probability from 0 to 1", lambda value: 0 <= value <= 1)
 
 
 def decibels(text: str) -> float:
     """Return a finite number of dB."""
-    value = _finite(text)
-    if value is None:
-        raise ArgumentTypeError(f"{text[:80]!r} is not a finite number of dB")
-    return value
+    return _finite(text, "a finite number of dB", lambda value: True)
 
 
 def file_name(text: str) -> str:
@@ -151,9 +143,9 @@ def label_list(text: str) -> str:
     return ",".join(labels)
 
 
-def _finite(text: str) -> float | None:
-    try:
+def _finite(text: str, expected: str, is_valid: Callable[[float], bool]) -> float:
+    with contextlib.suppress(ValueError):
         value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        if math.isfinite(value) and is_valid(value):
+            return value
+    raise ArgumentTypeError(f"{text[:80]!r} is not {expected}")

@@ -77,7 +77,6 @@ def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
     result = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        where = f"--{option}: " * bool(option)
         if not equals or not key.strip():
             raise ConfigError(f"{option and f'--{option}: '}expected KEY=VALUE, got {shown(pair)}.")
         advice = "Quote a value that has spaces: 'key=[1, 2]'."

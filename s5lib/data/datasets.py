@@ -36,12 +36,7 @@ __all__ = ["DrawnScenes", "MetadataScenes", "RecordedScenes", "collate", "label_
 
 
 def scene_item(
-    name: str,
-    mixture: np.ndarray,
-    sources: np.ndarray,
-    labels: Sequence[str],
-    classes: Sequence[str],
-    num_sources: int,
+    name: str, mixture: np.ndarray, sources: np.ndarray, labels: Sequence[str], classes: Sequence[str], num_sources: int
 ) -> dict:
     """Make an item of a scene; ``mixture [M, T]``, ``sources [k, T]`` with k labels (or none: ``[0, T]``), k <= K.
 

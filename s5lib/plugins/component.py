@@ -128,7 +128,8 @@ class Component:
         except (S5Error, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit included
-            raise PluginError(f"{self} could not be built: {type(error).__name__}: {_first_line(error)}") from error
+            cause = str(error).partition("\n")[0]  # torch adds a trace of its own
+            raise PluginError(f"{self} could not be built: {type(error).__name__}: {cause}") from error
         if self.kind != "aligner":
             made.register_forward_hook(ShapeGuard(str(self), self.kind, config), with_kwargs=True)
         return made
@@ -167,9 +168,12 @@ def check_capabilities(
     Raises:
         ConfigError: the component does not support a size.
     """
-    can, who = component.spec.capabilities, f"{kind} {_short_name(component)}"
+    can = component.spec.capabilities
+    who = f"{kind} {component.spec.name if component.namespace == 's5lib' else component.full_name}"
     if num_sources is not None and can.max_sources is not None and num_sources > can.max_sources:
-        raise ConfigError(f"{who} supports {_count(can.max_sources, 'source')}, the recipe asks for {num_sources}.")
+        raise ConfigError(
+            f"{who} supports at most {can.max_sources} source{'s' * (can.max_sources > 1)}, not {num_sources}."
+        )
     if num_channels is not None and can.channels is not None and num_channels not in can.channels:
         raise ConfigError(f"{who} takes {_either(can.channels)} channels, the recipe has {num_channels}.")
     if sample_rate is not None and can.sample_rates is not None and sample_rate not in can.sample_rates:
@@ -181,17 +185,5 @@ def check_capabilities(
         )
 
 
-def _short_name(component: Component) -> str:
-    return component.spec.name if component.namespace == "s5lib" else component.full_name
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _either(values) -> str:
-    return " or ".join(str(value) for value in values)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]  # torch adds a trace of its own
+    return " or ".join(map(str, values))

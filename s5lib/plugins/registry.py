@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from s5lib.errors import PluginError, nearest
@@ -75,14 +76,11 @@ class Registry:
 
     def available(self, kind: str) -> list[str]:
         """Return the names of a kind as a user can write them: bare where that is enough, else ``namespace/name``."""
-        taken, names = set(), []
-        everything = self.components(kind)
-        for component in everything:
-            bare = component.spec.name
-            alone = sum(other.spec.name == bare for other in everything) == 1
-            names.append(bare if alone or component.namespace == "s5lib" else component.full_name)
-            taken.add(names[-1])
-        return sorted(taken)
+        components = self.components(kind)
+        count = Counter(component.spec.name for component in components)
+        return sorted(
+            {c.spec.name if count[c.spec.name] == 1 or c.namespace == "s5lib" else c.full_name for c in components}
+        )
 
     def find(self, kind: str, name: str, distribution: str = "", version: str = "") -> Component:
         """Return the component called ``name`` or ``namespace/name``.

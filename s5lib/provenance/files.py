@@ -208,7 +208,8 @@ def require_replaceable(
 @contextlib.contextmanager
 def _scratch(path: Path) -> Iterator[Path]:
     """Give a scratch path for ``path``; whatever is there at the end is removed."""
-    name = f".{_shortened(path.name)}.{Owner.this_process()}-{secrets.token_hex(4)}.part"
+    short = os.fsencode(path.name)[:_NAME_BYTES].decode("utf-8", "ignore")
+    name = f".{short}.{Owner.this_process()}-{secrets.token_hex(4)}.part"
     temporary = path.with_name(name)
     _in_use.add(name)
     try:
@@ -252,10 +253,6 @@ def _roll_back(scratch: Path) -> None:
             (folder / name).unlink(missing_ok=True)
     except (OSError, S5Error):  # there is no journal: nothing was put in place
         return
-
-
-def _shortened(name: str) -> str:
-    return os.fsencode(name)[:_NAME_BYTES].decode("utf-8", "ignore")
 
 
 def _is_abandoned(owner: str, entry: os.DirEntry[str]) -> bool:

@@ -151,7 +151,7 @@ class _Check:
             if name in files:
                 self.report(where, f"soundscape {name!r} a second time")
             elif self.rules.soundscapes is not None and name not in self.rules.soundscapes:
-                self.report(where, f"soundscape {name!r} is unknown. {_close(name, self.rules.soundscapes)}")
+                self.report(where, f"soundscape {name!r} is unknown. {nearest(name, self.rules.soundscapes)}")
             if len(estimates) > self.rules.max_sources:
                 self.report(where, f"{len(estimates)} estimates of {name}; expected at most {self.rules.max_sources}")
             group = files.setdefault(name, [])
@@ -174,7 +174,7 @@ class _Check:
             self.report(where, "an estimate without filename and label, which are words")
             return None
         if label not in self.rules.labels:
-            self.report(where, f"label {label!r} of {file!r} is unknown. {_close(label, self.rules.labels)}")
+            self.report(where, f"label {label!r} of {file!r} is unknown. {nearest(label, self.rules.labels)}")
         number = file.removeprefix(f"{soundscape}_").removesuffix(f"_{file_label(label)}.wav")
         if file != f"{soundscape}_{number}_{file_label(label)}.wav" or not (number.isascii() and number.isdecimal()):
             wanted = f"{soundscape}_I_{file_label(label)}.wav, I a number"
@@ -227,11 +227,3 @@ def _clipped(samples: np.ndarray) -> int | None:
     edges = np.flatnonzero(np.diff(full)).reshape(-1, 2)
     long = edges[(edges[:, 1] - edges[:, 0]) >= _CLIPPED_RUN]
     return int(long[0, 0]) if len(long) else None
-
-
-def _close(name: str, choices) -> str:
-    text = nearest(name, choices)
-    if len(choices) <= 30:
-        return text
-    _, hint, guess = text.partition(" Did you mean")
-    return f"The set has {len(choices)}.{hint}{guess}"

@@ -14,7 +14,7 @@ loses what is hard to hear, for listening alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class SourceWriter:
         self._parts: list[_Part] = []
         self._num_samples = 0
         self._held = contextlib.ExitStack()
-        with _told(folder):
+        with _writing(folder):
             owned_files(record_path(folder, name))
             self._scratch = self._held.enter_context(scratch_folder(folder / file_stem(name)))
 
@@ -139,7 +139,7 @@ class SourceWriter:
 
     def _append(self, part: _Part, waveform: np.ndarray) -> None:
         part.detector.add(waveform)
-        with _told(self.folder), open(part.path, "ab") as stream:
+        with _writing(self.folder), open(part.path, "ab") as stream:
             waveform.tofile(stream)
 
     def finish(
@@ -169,7 +169,7 @@ class SourceWriter:
         size = min(self._resampling.length(self._num_samples), self._written_samples or 2**63)
         ending = AUDIO_FORMATS[self.format][0]
         stem, path = file_stem(self.name), record_path(self.folder, self.name)
-        with _told(self.folder):
+        with _writing(self.folder):
             signals = [self._resampled(part, size) for part in parts]
             left = self._remainder(signals, reference, size) if reference is not None else None
             peak = max([part.peak for part in parts] + ([left[1]] if left else []), default=0.0)
@@ -251,21 +251,14 @@ def _entry(part: _Part, file: str, mixture_energy: float | None) -> dict[str, An
     return entry
 
 
-class _told:
-    """Turns what the system says about a file into an error that names the folder."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, OSError):
-            reason = getattr(error, "strerror", None) or error
-            raise DataError(
-                f"cannot write into {self.folder}: {reason}. Is there room? Choose another folder."
-            ) from error
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn what the system says about a file into an error that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"cannot write into {folder}: {reason}. Is there room? Choose another folder.") from error
 
 
 def write_sources(

@@ -39,7 +39,8 @@ class Record:
     def __init__(self, value: Any, where: object, *, error: type[Exception] = DataError, advice: str = ""):
         self.where, self.error, self.advice = str(where), error, advice
         if not isinstance(value, Mapping):
-            self.fail(f"expected names and values, found {_kind(value)}")
+            found = "nothing" if value is None else f"a {type(value).__name__}"
+            self.fail(f"expected names and values, found {found}")
         self.values: Mapping[str, Any] = value
 
     def fail(self, problem: str) -> NoReturn:
@@ -147,10 +148,6 @@ def _range(least: float, above: float, most: float) -> str:
         return f" from {least:g} to {most:g}"
     low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
     return low + (f"{' and' * bool(low)} at most {most:g}" if most < math.inf else "")
-
-
-def _kind(value: Any) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def json_record(path: str | os.PathLike[str], *, error: type[Exception] = DataError, advice: str = "") -> Record:
