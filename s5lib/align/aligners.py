@@ -42,18 +42,18 @@ def _assignment(pairs: list[tuple[int, int]], references: int, estimates: int) -
     )
 
 
-class ClassAwarePermutationInvariant(Aligner):
-    """``ca_pi``: the largest sum of scores, pairs only inside a class: equations (2), (3) and (10).
+class _LargestSum(Aligner):
+    """The largest sum of scores over the pairs inside each class, or over all pairs."""
 
-    >>> ClassAwarePermutationInvariant().align([[0.0, 9.0, 9.0], [1.0, 0.0, 9.0]], "aa", "aab")
-    Assignment(pairs=((0, 1), (1, 0)), unmatched_references=(), unmatched_estimates=(2,))
-    """
+    within_class: bool
 
     def align(
         self, score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
     ) -> Assignment:
-        """Assign inside each class by itself; see :meth:`s5lib.interfaces.Aligner.align`."""
+        """Assign inside each class by itself, or over all pairs; see :meth:`s5lib.interfaces.Aligner.align`."""
         scores = checked_score(score, reference_labels, estimated_labels)
+        if not self.within_class:
+            return _assignment(best_pairs(scores), *scores.shape)
         pairs = []
         for rows, columns in _slots_by_class(reference_labels, estimated_labels):
             pairs += [(rows[i], columns[j]) for i, j in best_pairs(scores[np.ix_(rows, columns)])]
@@ -66,31 +66,28 @@ class ClassAwarePermutationInvariant(Aligner):
         batched.check_batch(score, labels)
         if score.shape[-1] > LARGEST_EXHAUSTIVE:
             return batched.on_host(super().permute)(score, labels)
-        return batched.best_permutation(score.detach(), batched.same_class(labels))
+        classes = labels if self.within_class else labels.clamp(max=0)
+        return batched.best_permutation(score.detach(), batched.same_class(classes))
 
 
-class PermutationInvariant(Aligner):
+class ClassAwarePermutationInvariant(_LargestSum):
+    """``ca_pi``: the largest sum of scores, pairs only inside a class: equations (2), (3) and (10).
+
+    >>> ClassAwarePermutationInvariant().align([[0.0, 9.0, 9.0], [1.0, 0.0, 9.0]], "aa", "aab")
+    Assignment(pairs=((0, 1), (1, 0)), unmatched_references=(), unmatched_estimates=(2,))
+    """
+
+    within_class = True
+
+
+class PermutationInvariant(_LargestSum):
     """``pi``: the largest sum of scores over all pairs, whatever the labels: permutation invariant training.
 
     >>> PermutationInvariant().align([[0.0, 9.0], [1.0, 0.0]], "ab", "ab").pairs
     ((0, 1), (1, 0))
     """
 
-    def align(
-        self, score: Score, reference_labels: Sequence[Hashable], estimated_labels: Sequence[Hashable]
-    ) -> Assignment:
-        """Assign over all pairs; see :meth:`s5lib.interfaces.Aligner.align`."""
-        scores = checked_score(score, reference_labels, estimated_labels)
-        return _assignment(best_pairs(scores), *scores.shape)
-
-    def permute(self, score: Tensor, labels: Tensor) -> Tensor:
-        """Assign for a batch; up to K = 4 on the tensors' device; see :meth:`s5lib.interfaces.Aligner.permute`."""
-        from s5lib.align import batched
-
-        batched.check_batch(score, labels)
-        if score.shape[-1] > LARGEST_EXHAUSTIVE:
-            return batched.on_host(super().permute)(score, labels)
-        return batched.best_permutation(score.detach(), batched.same_class(labels.clamp(max=0)))
+    within_class = False
 
 
 class ClassAware(Aligner):

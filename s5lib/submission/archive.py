@@ -34,14 +34,11 @@ class Package:
         self.violations: list[Violation] = []
         self.members: dict[str, zipfile.ZipInfo] = {}
         self._file: zipfile.ZipFile | None = None
-        infos: list[zipfile.ZipInfo] = []
         try:
             self._file = zipfile.ZipFile(self.path)
-            infos = self._file.infolist()
         except (*damage, OSError) as error:
-            self._file, infos = None, []
             self._violated(self.path.name, f"is no zip file, or is truncated ({error})")
-        self._check(infos)
+        self._check(self._file.infolist() if self._file else [])
 
     def _violated(self, where: str, what: str) -> None:
         self.violations.append(Violation(where, what))
