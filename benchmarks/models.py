@@ -1,10 +1,11 @@
 """Time and memory of the paper's models, full size, against their plain form: ``python benchmarks/models.py``.
 
 A recording of 10 s at 32 kHz with 4 channels, or a training step on a batch.  Every row is a process of its own: the
-plain form (``benchmarks/plain.py``, eager float32) and s5lib's, each as it is and keeping freed memory (CPU), s5lib's in
-bfloat16, and compiled.  ``error`` is relative to the plain form's values; ``peak`` is memory beyond the model and its inputs.  On the
-CPU, times are processor times of one thread, which other programs disturb little; the least of the runs counts.  With a
-GPU, ``--device cuda`` adds mixtures per second and the share of the peak that a large product of matrices reaches.
+plain form (``benchmarks/plain.py``, eager float32) and s5lib's, each as it is and keeping freed memory (CPU), s5lib's
+in bfloat16, and compiled.  ``error`` is relative to the plain form's values; ``peak`` is memory beyond the model and
+its inputs.  On the CPU, times are processor times of one thread, which other programs disturb little; the least of the
+runs counts.  With a GPU, ``--device cuda`` adds mixtures per second and the share of the peak that a large product of
+matrices reaches.
 """
 
 from __future__ import annotations
@@ -165,7 +166,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["resunetk", "m2d"], choices=["resunetk", "m2d"])
     parser.add_argument("--tasks", nargs="+", default=["inference", "training"], choices=["inference", "training"])
-    parser.add_argument("--ways", nargs="+", default=["plain", "plain-memory", "s5lib", "memory", "bfloat16"], choices=WAYS)
+    ways = ["plain", "plain-memory", "s5lib", "memory", "bfloat16"]
+    parser.add_argument("--ways", nargs="+", default=ways, choices=WAYS)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--batch", type=int, default=1, help="recordings at once")
     parser.add_argument("--device", default="cpu")

@@ -26,7 +26,7 @@ from s5lib.corpora.own.select import select
 from s5lib.corpora.simulation.reverberation import reverberant_response
 from s5lib.errors import DataError
 from s5lib.parallel import over_processes
-from s5lib.provenance import Stamps, folder_lock, no_empty_folders, write_text
+from s5lib.provenance import folder_lock, no_empty_folders, write_text
 
 __all__ = ["build"]
 
@@ -149,7 +149,7 @@ def _run(request: NewCorpus, record: CorpusRecord, jobs: list[Job], nj: int, pro
         made_from[job.output] = job.made_from([record.stamps[path] for path in job.inputs], request.seed)
     todo = [job for job in jobs if not record.is_finished(job.output, made_from[job.output])]
     inputs = {path for job in jobs for path in job.inputs}
-    record.stamps = Stamps({path: row for path, row in record.stamps.as_json().items() if path in inputs})
+    record.stamps = record.stamps.of(inputs)
     stale = record.outputs.keys() - made_from.keys()
     _announce(request, todo, len(jobs), nj)
     root = request.out / "dev_set"

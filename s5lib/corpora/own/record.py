@@ -17,6 +17,7 @@ from s5lib.untrusted import is_file_name, json_record
 __all__ = ["RECORD", "CorpusRecord"]
 
 RECORD = "new_corpus.json"
+STAMPS = "new_corpus.stamps.jsonl"
 
 
 @dataclass
@@ -59,7 +60,7 @@ class CorpusRecord:
         return cls(
             folder,
             content.path("clips_folder"),
-            Stamps(content.get("stamps")),
+            Stamps.read(folder / STAMPS),
             dict(content.record("clips").values),
             {digest: found for digest, row in judged.items() if (found := Judgement.read(row))},
             {kind: dict(content.record("splits").record(kind).values) for kind in content.record("splits").values},
@@ -70,12 +71,12 @@ class CorpusRecord:
         """Write the record."""
         content = {
             "clips_folder": self.clips_folder,
-            "stamps": self.stamps.as_json(),
             "clips": self.clips,
             "judgements": {digest: found.as_json() for digest, found in sorted(self.judgements.items())},
             "splits": self.splits,
             "outputs": dict(sorted(self.outputs.items())),
         }
+        self.stamps.write(self.folder / STAMPS)
         write_json(self.folder / RECORD, content)
 
     def is_finished(self, output: str, made_from: str) -> bool:
