@@ -15,6 +15,7 @@ __all__ = [
     "load_model",
     "load_official",
     "load_weights",
+    "prepare_mixture",
     "read_header",
     "save_checkpoint",
     "sort_slots",
@@ -24,6 +25,7 @@ __all__ = [
 if TYPE_CHECKING:
     from s5lib.models.backbone import load_backbone
     from s5lib.models.checkpoint import load_checkpoint, load_model, load_weights, read_header, save_checkpoint
+    from s5lib.models.mixture import prepare_mixture
     from s5lib.models.official import load_official
     from s5lib.models.slots import sort_slots, unsort_slots
     from s5lib.models.speed import accelerate, keep_freed_memory

@@ -22,7 +22,7 @@ from typing import Any
 from s5lib.errors import PluginError, nearest
 from s5lib.plugins import KINDS, Component
 from s5lib.testing import aligner as _aligner
-from s5lib.testing import capabilities, forward, learning, portability
+from s5lib.testing import capabilities, forward, invariance, learning, portability
 from s5lib.testing.outcome import ConformanceError, Report, Skipped, run_checks
 from s5lib.testing.subject import Subject
 
@@ -45,6 +45,8 @@ _MODEL_CHECKS = (
     forward.check_silent_mixture,
     forward.check_silent_slots,
     forward.check_duplicate_labels,
+    invariance.check_gain,
+    invariance.check_fewer_channels,
     learning.check_finite_gradients,
     learning.check_gradients_of_silence,
     learning.check_set_trainable,

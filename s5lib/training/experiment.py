@@ -13,10 +13,10 @@ from pathlib import Path
 
 import yaml
 
-from s5lib.errors import CheckpointError, ConfigError, S5Error
+from s5lib.errors import CheckpointError, ConfigError, DataError, S5Error
 from s5lib.models.checkpoint import read_header
-from s5lib.provenance import Fingerprint, folder_lock
-from s5lib.provenance.files import write_text
+from s5lib.provenance import Fingerprint, folder_lock, move, write_text
+from s5lib.provenance.fingerprint import Change
 from s5lib.untrusted import yaml_record
 from s5lib.version import __version__
 
@@ -49,24 +49,47 @@ class Experiment:
             return False
         return True
 
-    def open(self, asked: dict, defaults: dict | None = None) -> None:
+    def finished_with(self, option: str, steps: int) -> bool:
+        """Whether the final model is there, intact and that of ``steps`` steps, which ``option`` of the folder says.
+
+        Any process may ask, while the main one extends the run.
+        """
+        if not self.finished:
+            return False
+        try:
+            found = yaml_record(self.config_file)
+            *names, last = option.split(".")
+            for name in names:
+                found = found.record(name)
+            return bool(found.get(last, steps) == steps)
+        except DataError:
+            return True  # the main process reports it
+
+    def open(
+        self, asked: dict, defaults: dict | None = None, extends: str | None = None, state: Path | None = None
+    ) -> None:
         """Make the folder for ``asked``, or check that it was made for the same.
 
         Args:
             asked: nested options.
             defaults: nested in the same way; what a folder of an earlier version does not say had this value.
+            extends: the option with the number of steps, as ``steps.train.max_steps``, which may have grown.
+            state: the file that a finished run goes on from; the model that it made before is kept under another name.
 
         Raises:
-            ConfigError: the folder cannot be written, or holds a run with other options.
+            ConfigError: the folder cannot be written, holds a run with other options, or one that cannot go on.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.config_file.exists():
-                self._compare(asked, defaults or {})
-                return
-            for file in (self.model_file, self.resume_file):
-                if file.exists():
-                    raise ConfigError(f"{file} is of no run ({self.config_file} is missing). Choose another --expdir.")
+                longer = self._compare(asked, defaults or {}, extends)
+                if longer is None:
+                    return
+                self._extend(longer, state or self.resume_file)
+            elif of_no_run := [file for file in (self.model_file, self.resume_file) if file.exists()]:
+                raise ConfigError(
+                    f"{of_no_run[0]} is of no run ({self.config_file} is missing). Choose another --expdir."
+                )
             write_text(self.config_file, yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False))
         except OSError as error:
             raise self._not_written(error) from None
@@ -92,17 +115,36 @@ class Experiment:
                     file.unlink(missing_ok=True)
             raise
 
-    def _compare(self, asked: dict, defaults: dict) -> None:
+    def _extend(self, longer: Change, state: Path) -> None:
+        if self.model_file.exists():
+            if not state.exists():
+                raise ConfigError(
+                    f"{self.folder} finished after {longer.before} steps, and {state}, from which it could go on to "
+                    f"{longer.now}, is missing. --init {self.model_file} starts another run from its weights."
+                )
+            move(self.model_file, self.folder / f"model_{longer.before}_steps.safetensors", durable=True)
+        log.info(
+            "%s: extended from %s to %s steps; the learning rate follows the schedule of the latter",
+            self.folder,
+            longer.before,
+            longer.now,
+        )
+
+    def _compare(self, asked: dict, defaults: dict, extends: str | None) -> Change | None:
+        """Return the change that makes the run longer, if that is all."""
         advice = "Use another --tag or --expdir, or delete that folder."
         found = yaml_record(self.config_file, error=ConfigError, advice=advice).values
         changes = Fingerprint(asked).changes_since(found, defaults)
         free = _FREE | ({"corpus"} if "training data" in found else set())  # known by its content, wherever it lies
-        different = [str(change) for change in changes if change.name.rpartition(".")[2] not in free]
+        different = [change for change in changes if change.name.rpartition(".")[2] not in free]
+        if [change.name for change in different] == [extends] and different[0].now > different[0].before:
+            return different[0]
         if different:
             raise ConfigError(
-                f"{self.folder} holds a run with other options: {'; '.join(different[:5])}. "
+                f"{self.folder} holds a run with other options: {'; '.join(map(str, different[:5]))}. "
                 "Use another --tag or --expdir, or delete that folder."
             )
+        return None
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

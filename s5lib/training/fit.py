@@ -59,6 +59,8 @@ def fit(run: Run) -> Path:
         require_features(run.kind, component)
     options = _with_sizes(run, component, corpus)
     component.configure(**options)  # a wrong option is reported before a folder is made for it
+    last_step = next(reversed(settings))
+    steps_option = f"steps.{last_step}.max_steps"
     with contextlib.ExitStack() as held:
         if processes.is_main:
             held.enter_context(no_empty_folders(final.folder))
@@ -79,10 +81,11 @@ def fit(run: Run) -> Path:
             held.enter_context(final.no_empty_run(settings))
             defaults, digests = default_settings(run.kind), _digests(run, corpus)
             before = {"steps": dict.fromkeys(settings, defaults), "scenes": asdict(DrawSettings()), **digests}
-            final.open({**asked, **digests}, before)
+            state = Experiment(final.folder / last_step).resume_file
+            final.open({**asked, **digests}, before, steps_option, state)
         else:  # it writes nothing, and says what went wrong alone
             logging.getLogger("s5lib").setLevel(logging.WARNING)
-        if final.finished:
+        if final.finished_with(steps_option, settings[last_step].max_steps):
             log.info("finished already: %s", final.model_file)
             return final.model_file
         if processes.is_main:
@@ -103,8 +106,9 @@ def fit(run: Run) -> Path:
         for number, (name, step) in enumerate(settings.items()):
             experiment = Experiment(final.folder / name)
             if processes.is_main:
-                experiment.open({"train": asdict(step), "init": str(weights) if weights else None}, {"train": defaults})
-            if not experiment.finished:
+                own = {"train": asdict(step), "init": str(weights) if weights else None}
+                experiment.open(own, {"train": defaults}, "train.max_steps" if name == last_step else None)
+            if not experiment.finished_with("train.max_steps", step.max_steps):
                 drawn = DrawnScenes(
                     train,
                     scenes,
@@ -113,7 +117,18 @@ def fit(run: Run) -> Path:
                     sources=run.kind != "tagger",
                     num_channels=options["num_channels"],
                 )
-                training = Step(run, name, step, experiment, component, options, corpus.labels, trained_on, processes)
+                training = Step(
+                    run,
+                    name,
+                    step,
+                    experiment,
+                    component,
+                    options,
+                    corpus.labels,
+                    trained_on,
+                    processes,
+                    is_last=number == len(settings) - 1,
+                )
                 with in_plain_words(step, experiment.resume_file, run.ngpu > 0):
                     training.train(drawn, valid, weights, seed=run.seed + number)
             weights = experiment.model_file

@@ -44,6 +44,12 @@ class _Training(lightning.LightningModule):
     def loss(self, batch: dict) -> Tensor:
         raise NotImplementedError
 
+    def on_train_start(self) -> None:
+        """Set the learning rate of the next step by the schedule: one that was extended differs from the saved."""
+        schedule = cast("torch.optim.lr_scheduler.LambdaLR", self.lr_schedulers())
+        for group, rate in zip(schedule.optimizer.param_groups, schedule.base_lrs, strict=True):
+            group["lr"] = rate * self._lr_factor(schedule.last_epoch)
+
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         loss = self.loss(batch)
         self.log("loss", loss, batch_size=len(batch["id"]))  # prog_bar=True would wait for the GPU at every step

@@ -124,6 +124,8 @@ class ResumePoint(lightning.Callback):
 
     def on_save_checkpoint(self, trainer, pl_module, checkpoint):
         checkpoint["loops"]["fit_loop"] = self._loops
+        if self._loops is not None:  # a run that is extended has more batches
+            self._loops["epoch_loop.batch_progress"]["is_last_batch"] = False
 
     def on_train_start(self, trainer, pl_module):
         for number in (signal.SIGINT, signal.SIGTERM):  # Lightning has put its own in place

@@ -59,6 +59,8 @@ class Step:
     trained_on: Mapping[str, Any]
     """duration of the scenes and statistics of the mixtures, for the checkpoint"""
     processes: Processes
+    is_last: bool = True
+    """of the run, which then can be extended: its state is kept"""
 
     def train(self, drawn: DrawnScenes, valid: RecordedScenes, weights: Path | None, seed: int) -> None:
         """Train on ``drawn`` and write the model, from where an earlier call was stopped if one was.
@@ -182,4 +184,5 @@ class Step:
         log.info("step %s: the best %s: %s", self.name, module.monitor, values)
         draw_history(folder / "history.jsonl", folder / "curve.png")
         save(self.experiment.model_file)
-        remove(self.experiment.resume_file)
+        if not self.is_last:
+            remove(self.experiment.resume_file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from s5lib import plugins, testing
 from s5lib.errors import PluginError
-from s5lib.interfaces import Aligner, Assignment, Separator, Tagger
+from s5lib.interfaces import Aligner, Assignment, ModelConfig, Separator, Tagger
 from s5lib.plugins import Capabilities, Component, ComponentSpec
 from s5lib.testing import (
     ConformanceError,
@@ -20,16 +21,17 @@ from s5lib.testing import (
     check_separator,
     check_tagger,
     forward,
+    invariance,
     learning,
     portability,
 )
 from s5lib.testing.aligner import AlignerSubject, check_against_all_assignments, check_batches, check_valid_assignments
-from s5lib.testing.outcome import run_checks
+from s5lib.testing.outcome import Skipped, run_checks
 from s5lib.testing.subject import Subject
 
 
-def component(kind, target, **capabilities):
-    spec = ComponentSpec("mutant", f"{__name__}:{target.__name__}", capabilities=Capabilities(**capabilities))
+def component(kind, target, config=None, **capabilities):
+    spec = ComponentSpec("mutant", f"{__name__}:{target.__name__}", config, Capabilities(**capabilities))
     return Component(kind, spec, "tests", "tests", "0")
 
 
@@ -127,6 +129,25 @@ class Drops(Good):
         return super().forward(nn.functional.dropout(mixture), query)
 
 
+@dataclass(frozen=True)
+class Claims(ModelConfig):
+    """Says what its models do not keep."""
+
+    is_level_invariant = True
+    fewest_channels = 1
+
+
+class Saturates(Good):
+    def forward(self, mixture, query):
+        return super().forward(mixture.tanh(), query)
+
+
+CLAIMS = {
+    Saturates: (invariance.check_gain, "a gain of 40 dB: waveforms differ"),
+    FourChannels: (invariance.check_fewer_channels, "RuntimeError"),
+}
+
+
 MUTANTS = {
     MixesBatch: (forward.check_batch_invariance, "item 0 of a batch of 3: waveforms differ"),
     ForgetsSilence: (forward.check_silent_slots, "a silent slot has values"),
@@ -165,7 +186,7 @@ def s5lib_separators():
     finally:
         sys.path.remove(str(tmp_path))
     assert not report.failed and len(report.passed) == 18
-    assert str(report).startswith("separator good_separator/good (good_separator.py): 18 checks passed, 1 skipped")
+    assert str(report).startswith("separator good_separator/good (good_separator.py): 18 checks passed, 3 skipped")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
@@ -174,6 +195,16 @@ def test_each_mutant_is_found(mutant):
     subject = Subject("separator", component("separator", mutant), {})
     with pytest.raises(ConformanceError, match=f"(?s)1 failed.*{message}"):
         run_checks("mutant", [("it", lambda: check(subject))])
+
+
+@pytest.mark.parametrize("mutant", CLAIMS, ids=lambda mutant: mutant.__name__)
+def test_each_false_claim_is_found(mutant):
+    (check, message), subject = CLAIMS[mutant], Subject("separator", component("separator", mutant, config=Claims), {})
+    with pytest.raises(ConformanceError, match=f"(?s)1 failed.*{message}"):
+        run_checks("mutant", [("it", lambda: check(subject))])
+    check(Subject("separator", component("separator", Good, config=Claims), {}))
+    with pytest.raises(Skipped):
+        check(Subject("separator", component("separator", mutant), {}))
 
 
 def test_a_true_declaration_helps():

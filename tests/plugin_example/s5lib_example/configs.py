@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s5lib.interfaces import ModelConfig
+from s5lib.models.configs import InputConfig
 
 
 @dataclass(frozen=True)
-class TCNConfig(ModelConfig):
+class TCNConfig(InputConfig):
     """Sizes of the network, in the order of the signal's way through it."""
 
     kernel: int = 128
@@ -23,6 +23,7 @@ class TCNConfig(ModelConfig):
     """Number of blocks; the distance between the taps doubles from one to the next."""
 
     def __post_init__(self):
+        super().__post_init__()
         if self.kernel < 2 or self.kernel % 2:
             raise ValueError(f"kernel is {self.kernel}; expected an even number of samples.")
         for name in ("filters", "width", "hidden", "blocks"):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from s5lib.interfaces import JointModel, Separator
+from s5lib.models import prepare_mixture
 from s5lib_example.configs import TCNConfig
 
 
@@ -44,6 +45,7 @@ class TCN(nn.Module):
 
     def forward(self, mixture: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map ``mixture [B, M, T]`` to waveforms ``[B, K, T]`` and features ``[B, width]``, averaged over time."""
+        mixture, level = prepare_mixture(mixture, self.config, self.training)
         samples, stride = mixture.shape[-1], self.config.kernel // 2
         padded = nn.functional.pad(mixture, (stride, stride + -samples % stride))
         code = self.encoder(padded).relu()
@@ -52,7 +54,7 @@ class TCN(nn.Module):
             x = block(x, condition)
         masks = self.masks(x).sigmoid().unflatten(1, (self.config.num_sources, -1))
         waveforms = self.decoder((masks * code.unsqueeze(1)).flatten(0, 1)).unflatten(0, masks.shape[:2]).squeeze(2)
-        return waveforms[..., stride : stride + samples].float(), x.mean(-1)
+        return level * waveforms[..., stride : stride + samples].float(), x.mean(-1)
 
 
 class TCNSeparator(Separator):
