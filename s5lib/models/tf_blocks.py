@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Attention", "ConvSwiGLU", "Path", "RMSGroupNorm", "TFBlock", "rotary_table", "rotate"]
+__all__ = ["BANDS", "FRAMES", "Attention", "ConvSwiGLU", "Path", "RMSGroupNorm", "TFBlock", "rotary_table", "rotate"]
 
 FRAMES, BANDS = 1, 2  # the dimensions of a map along which a path goes
 

@@ -1,7 +1,9 @@
+import time
+
 import pytest
 import torch
 
-from s5lib.errors import ConfigError, DataError
+from s5lib.errors import ConfigError, DataError, S5Error
 from s5lib.models import load_model, save_checkpoint
 from s5lib.models.configs import LocoformerConfig
 from s5lib.models.locoformer import Locoformer
@@ -9,6 +11,7 @@ from s5lib.models.tf_blocks import Attention
 from s5lib.systems import separate_long
 
 from . import reference
+from .test_untrusted import with_config
 
 SMALL = dict(
     num_classes=5,
@@ -171,6 +174,18 @@ def test_a_checkpoint_is_the_model(tmp_path, mixture):
     loaded, header = load_model(tmp_path / "a.safetensors")
     assert loaded.config == separator.config and header["name"] == "locoformer"
     assert torch.equal(run(loaded, mixture, [0, 0, 3]), run(separator, mixture, [0, 0, 3]))
+
+
+@pytest.mark.parametrize(
+    "option", ["width", "common_blocks", "hidden_size", "attention_size", "kernel_size", "num_sources", "num_classes"]
+)
+@pytest.mark.parametrize("size", [8 * 10**4, 8 * 10**8])
+def test_a_header_that_claims_too_much(tmp_path, option, size):
+    save_checkpoint(tmp_path / "a.safetensors", small(), "separator", "locoformer", "s5lib", "0.2.0", list("abcde"))
+    start = time.process_time()
+    with pytest.raises(S5Error):
+        load_model(with_config(tmp_path / "a.safetensors", tmp_path / "b.safetensors", **{option: size}))
+    assert time.process_time() - start < 10
 
 
 def test_labels_as_text(mixture):
