@@ -374,6 +374,7 @@ class LocoformerConfig(QueryConfig):
     s5lib.errors.ConfigError: attention_size is 100; expected a multiple of twice num_heads (16).
     """
 
+    normalize_level: bool = True
     n_fft: int = 2048
     """Length of the Fourier transform and of its Hann window, in samples."""
     hop_length: int = 512
@@ -400,6 +401,7 @@ class LocoformerConfig(QueryConfig):
     """Groups of features that are normalised."""
 
     def __post_init__(self):
+        super().__post_init__()
         try:
             object.__setattr__(self, "band_widths", tuple(self.band_widths))
         except TypeError:
