@@ -83,12 +83,17 @@ class BandSplit(nn.Module):
 
 
 class BandMerge(nn.Module):
-    """From the features of each band to gated outputs for each bin."""
+    """From the features of each band to gated outputs for each bin, which are near ``start`` at first."""
 
-    def __init__(self, groups: Sequence[tuple[int, int]], width: int, outputs: int):
+    def __init__(self, groups: Sequence[tuple[int, int]], width: int, start: Sequence[float]):
         super().__init__()
-        self.groups, self.outputs = list(groups), outputs
-        self.layers = nn.ModuleList(_PerBand(count, width, 2 * bins * outputs) for count, bins in groups)
+        self.groups, self.outputs = list(groups), len(start)
+        layers = [_PerBand(count, width, 2 * bins * self.outputs) for count, bins in groups]
+        with torch.no_grad():
+            for layer, (count, bins) in zip(layers, groups, strict=True):
+                layer.weight.mul_(0.1)
+                layer.bias.view(count, 2, bins, -1)[:, 0] = 2 * torch.tensor(start)  # of which the gate halves all
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Map ``[B, frames, bands, width]`` to ``[B, frames, bands, bins per band, outputs]`` for each group."""

@@ -74,7 +74,7 @@ class Locoformer(QueriedSeparator):
 
 
 class PromptedNetwork(nn.Module):
-    """From the mixture's spectrum and a query to the sources' spectra."""
+    """From the mixture's spectrum and a query to the sources' spectra, at first about half of the reference channel."""
 
     def __init__(self, config: LocoformerConfig):
         super().__init__()
@@ -88,7 +88,7 @@ class PromptedNetwork(nn.Module):
         self.common = nn.Sequential(*(self._block(config, config.hidden_size) for _ in range(config.common_blocks)))
         self.single = nn.Sequential(*(self._block(config, config.single_hidden) for _ in range(config.single_blocks)))
         self.norm = RMSGroupNorm(width, config.num_groups)
-        self.merge = BandMerge(groups, width, 2 * config.num_channels)
+        self.merge = BandMerge(groups, width, [0.5] + [0.0] * (2 * config.num_channels - 1))
         nn.init.normal_(self.prompts.weight)
 
     @staticmethod

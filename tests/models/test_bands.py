@@ -43,7 +43,7 @@ def identity_split(groups, features):
 def test_there_and_back(sample_rate):
     groups, features, bins = band_groups((1, 2, 3, 5, 7), 128, sample_rate), 3, 65
     split, width = identity_split(groups, features)
-    merge = BandMerge(groups, width, features)
+    merge = BandMerge(groups, width, [0.0] * features)
     for layer in merge.layers:
         outputs = layer.weight.shape[2] // 2
         layer.weight.data = 2 * torch.eye(width, 2 * outputs).expand_as(layer.weight).clone()

@@ -129,6 +129,12 @@ def test_channels_may_be_silent(mixture, silent):
     assert run(small(), mixture, [0, 1, 2]).isfinite().all()
 
 
+def test_at_first_each_source_is_about_half_of_the_reference_channel(mixture):
+    separator = small(n_fft=512, hop_length=128, width=32)
+    error = run(separator, mixture, [0, 1, 2]) - 0.5 * mixture[:, :1]
+    assert error.square().mean() < 0.1 * (0.5 * mixture[:, :1]).square().mean()
+
+
 def test_every_parameter_learns(mixture):
     separator = small().train()
     query = reference.query([0, 3, 3], 5).expand(2, -1, -1)
