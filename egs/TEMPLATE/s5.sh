@@ -21,13 +21,15 @@ set_traps
 stage_titles=([1]="data" [2]="tagger" [3]="separator" [4]="inference" [5]="scores" [6]="submission package")
 
 # Options and their defaults; an empty default is filled in below.
-value_options=(stage stop_stage corpus data_root data_config test_scenes datadir dumpdir expdir tag
+value_options=(stage stop_stage corpus data_root clips rooms num_rooms noise interference
+    data_config duration test_scenes valid_scenes zero_target datadir dumpdir expdir tag
     tagger_config tagger tagger_model separator_config separator separator_model aligner
     system rounds joint_model_config joint_model tagger_cache submission eval_set ngpu num_nodes nj seed)
 list_options=(tagger_conf separator_conf joint_model_conf train_conf labels plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=''
-corpus=mini data_root='' data_config='' test_scenes=''
+corpus=mini data_root='' clips='' rooms='' num_rooms='' noise='' interference=''
+data_config='' duration='' test_scenes='' valid_scenes='' zero_target=''
 datadir='' dumpdir='' expdir='' tag=''
 tagger_config='' tagger='' tagger_conf=() tagger_model=''
 separator_config='' separator='' separator_conf=() separator_model='' aligner=''
@@ -62,8 +64,16 @@ data:
   --corpus NAME            mini: made by the library itself; dcase26; or a name of your own for a folder of the same
                            layout (${corpus})
   --data_root DIR          the folder that holds the corpus's dev_set; not for mini
+  --clips DIR              make the corpus from clips of your own, DIR/LABEL/[SOURCE/]*.wav; needs --corpus NAME
+  --interference LABELS|DIR  classes of --clips that disturb and are not to be found; or a folder of such clips
+  --noise DIR              background, in place of synthesised noise
+  --rooms DIR              measured impulse responses, in place of simulated rooms
+  --num_rooms N            simulated rooms for training
   --data_config FILE       (conf/CORPUS/data.yaml, where there is one)
-  --test_scenes N          number of test mixtures, where the corpus brings none (as configured)
+  --duration SECONDS       of the scenes, where the corpus brings none (as configured, or in proportion to its clips)
+  --test_scenes N          number of test mixtures, likewise
+  --valid_scenes N         number of validation scenes, likewise
+  --zero_target N          number of further test mixtures without any target, likewise
   --datadir DIR            data directories: wav.scp, labels, ... (data/CORPUS)
   --dumpdir DIR            rendered audio (dump/CORPUS)
 
@@ -125,7 +135,9 @@ check_integer stop_stage 1 "${last_stage}"
     usage_error "nothing to do: --stage ${stage} is after --stop_stage ${stop_stage}."
 check_integer seed 0
 check_ngpu
-for name in num_nodes tagger_cache test_scenes rounds; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
+for name in num_nodes tagger_cache test_scenes valid_scenes num_rooms rounds; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
+[[ -z ${zero_target} ]] || check_integer zero_target 0
+[[ -z ${duration} || ${duration} =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--duration is in seconds, not '${duration}'."
 workers=() # of the training; without --nj, the configuration's
 if [[ -n ${nj} ]]; then check_integer nj 1 && workers=(--nj "${nj}"); else nj=$(nproc); fi
 cpu_cmd=() cuda_cmd=() train_cmd=()
@@ -160,16 +172,23 @@ fi
 [[ ${system} == iterative ]] || refuse "it needs --system iterative." rounds
 
 # --- paths --------------------------------------------------------------------------------------------------------
-for name in data_root data_config datadir dumpdir expdir eval_set tagger_config tagger_model separator_config separator_model \
+if [[ -n ${clips} ]]; then
+    refuse "--clips makes the corpus." data_root
+else
+    refuse "it needs --clips." rooms num_rooms noise interference
+fi
+if [[ -d ${called_from}/${interference} ]]; then interference=$(absolute "${interference}" "${called_from}"); fi
+for name in data_root clips rooms noise data_config datadir dumpdir expdir eval_set tagger_config tagger_model separator_config separator_model \
     joint_model_config; do
     [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
 done
 for i in "${!plugin[@]}"; do
     [[ ${plugin[i]} != *.py ]] || plugin[i]=$(absolute "${plugin[i]}" "${called_from}")
 done
-[[ -n ${data_root} ]] || data_root=${corpora[${corpus}]-}
 datadir=${datadir:-data/${corpus}}
 dumpdir=${dumpdir:-dump/${corpus}}
+if [[ -n ${clips} ]]; then data_root=${dumpdir}/corpus; fi
+[[ -n ${data_root} ]] || data_root=${corpora[${corpus}]-}
 expdir=${expdir:-exp/${corpus}}
 
 # What is asked for by name has a folder of its own, so that variants stand side by side without a --tag.
@@ -201,12 +220,15 @@ check_config() { # check_config OPTION: its file is there
 }
 
 check_data_root() { # of what it holds, stage 1 itself complains
-    if [[ ${corpus} == mini ]]; then
+    if [[ -n ${clips} ]]; then
+        ! is_among "${corpus}" mini dcase26 ||
+            die "--clips ${clips}: name the corpus that is made of them, for example --corpus kitchen."
+    elif [[ ${corpus} == mini ]]; then
         [[ -z ${data_root} ]] || die "--data_root ${data_root}: the corpus mini is made by the library. Name the corpus" \
             "that is there, for example --corpus dcase26."
     elif [[ -z ${data_root} ]]; then
         die "--corpus ${corpus} needs --data_root DIR, the folder that holds the corpus's dev_set/; $(pwd)/db.sh can" \
-            "keep it, and $(pwd)/local/data.sh fetches that of dcase26."
+            "keep it, and $(pwd)/local/data.sh fetches that of dcase26. From clips of your own, --clips DIR makes it."
     fi
 }
 
@@ -219,11 +241,21 @@ repeated() { # repeated OPTION WORD...: into the array `options`, the option bef
     for word in "$@"; do options+=("${option}" "${word}"); done
 }
 
+new_corpus() {
+    local name options=()
+    for name in rooms num_rooms noise interference; do [[ -z ${!name} ]] || options+=("--${name}" "${!name}"); done
+    [[ -z ${duration} || ${duration%.*} -lt 15 ]] || options+=(--noise_seconds "${duration}") # else it has more
+    run "${cpu_cmd[@]}" s5lib new-corpus "${clips}" --out "${data_root}" "${options[@]}" --seed "${seed}" --nj "${nj}"
+}
+
 stage_1() {
-    local options=(--corpus "${corpus}")
+    local name options=(--corpus "${corpus}")
+    [[ -z ${clips} ]] || new_corpus
     [[ -z ${data_config} ]] || options+=(--config "${data_config}")
     [[ -z ${data_root} ]] || options+=(--data_root "${data_root}")
-    [[ -z ${test_scenes} ]] || options+=(--test_scenes "${test_scenes}")
+    for name in duration test_scenes valid_scenes zero_target; do
+        [[ -z ${!name} ]] || options+=("--${name}" "${!name}")
+    done
     run "${cpu_cmd[@]}" s5lib prepare "${options[@]}" \
         --data_dir "${datadir}" --dump_dir "${dumpdir}" --nj "${nj}" --seed "${seed}"
 }

@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_dir", required=True, help="where the data directories are written")
     parser.add_argument("--dump_dir", required=True, help="where rendered audio is written")
     parser.add_argument(
-        "--duration", type=seconds, metavar="SECONDS", help="of a drawn scene (default: the corpus's own, else 10)"
+        "--duration",
+        type=seconds,
+        metavar="SECONDS",
+        help="of a drawn scene (default: the corpus's own, else 1.5 times its median clip, 3 to 10 s)",
     )
     parser.add_argument(
         "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
@@ -34,21 +37,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max_sources", type=positive_int, default=3, metavar="N", help="the most target sources in a mixture"
     )
     parser.add_argument(
-        "--test_scenes", type=positive_int, default=3000, metavar="N", help="test mixtures to draw where there are none"
+        "--test_scenes",
+        type=positive_int,
+        metavar="N",
+        help="test mixtures to draw where there are none (default: 4 for each source, 60 to 3000)",
     )
     parser.add_argument(
         "--valid_scenes",
         type=positive_int,
-        default=500,
         metavar="N",
-        help="validation scenes to draw where there are none",
+        help="validation scenes to draw where there are none (default: 2 for each source, 30 to 500)",
     )
     parser.add_argument(
         "--zero_target",
         type=count,
-        default=100,
         metavar="N",
-        help="test mixtures without any target to draw beside those",
+        help="test mixtures without any target to draw beside those (default: a tenth)",
     )
     add_shared(parser, "nj", seed="of the corpus mini and of the drawn scenes (default: 0)")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from tqdm import tqdm
 
 from s5lib.audio import FoundAudio, split_entry
 from s5lib.config.options import fill, options_of
-from s5lib.corpora import mini
+from s5lib.corpora import mini, proportion
 from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
+from s5lib.corpora.proportion import feasible
 from s5lib.data.description import CorpusDescription
 from s5lib.data.directory import DataDirectory
 from s5lib.data.identity import STAMP_FILE, corpus_files, read_stamps
 from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError, DataError
 from s5lib.provenance import Fingerprint, folder_lock, problem_of, stamp_output, write_json
-from s5lib.scenes import Corpus, DrawSettings, synthesize
+from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, synthesize
 from s5lib.scenes.corpus import metadata_files
 from s5lib.untrusted import json_record, shown
 
@@ -46,13 +48,16 @@ class Preparation:
     data_dir: Path
     dump_dir: Path
     duration: float | None = None
-    """of drawn scenes, in s; None: as in the corpus's metadata, else 10"""
+    """of drawn scenes, in s; None: as in the corpus's metadata, else in proportion to its clips"""
     scene_options: dict = field(default_factory=dict)
     """further options of :class:`s5lib.scenes.DrawSettings`, for the scenes drawn here and in training"""
     max_sources: int = 3
-    test_scenes: int = 3000
-    valid_scenes: int = 500
-    zero_target: int = 100
+    test_scenes: int | None = None
+    """drawn where the corpus brings none; None: in proportion to its sources"""
+    valid_scenes: int | None = None
+    """likewise"""
+    zero_target: int | None = None
+    """test mixtures without a target beside them; None: a tenth"""
     seed: int = 0
     nj: int = 1
 
@@ -174,16 +179,18 @@ def _prepare(
         raise ConfigError(f"--corpus {request.corpus} needs --data_root DIR, the folder that holds it.")
     train = Corpus(data_root, "train")
     options = {
-        "duration": request.duration or _duration(data_root),
+        "duration": request.duration or _duration(train),
         "max_targets": request.max_sources,
         **request.scene_options,
     }
-    settings = DrawSettings(
+    wished = DrawSettings(
         sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes")
     )
     _report(train)
-    valid = _scenes(request, data_root, "valid", settings)
-    test = _scenes(request, data_root, "test", settings)
+    settings = feasible(train, wished, request.scene_options)
+    options |= {name: value for name, value in asdict(settings).items() if value != asdict(wished)[name]}
+    valid = _scenes(request, data_root, "valid", wished)
+    test = _scenes(request, data_root, "test", wished)
     for data in (valid, test):
         _check(data, request.max_sources)
     description = CorpusDescription(
@@ -212,8 +219,15 @@ def _scenes(request: Preparation, data_root: Path, split: str, settings: DrawSet
         data = data_directory_from_metadata(data_root, split, out, dump, progress=bar)
         log.info("%s: %d mixtures rendered from the corpus's metadata", split, len(data))
         return data
-    number, empty = (request.test_scenes, request.zero_target) if split == "test" else (request.valid_scenes, 0)
+    corpus = Corpus(data_root, split)
+    settings = feasible(corpus, settings, request.scene_options)
+    if split == "test":
+        number, empty = request.test_scenes or proportion.test_scenes(corpus), request.zero_target
+        empty = -(-number // 10) if empty is None else empty
+    else:
+        number, empty = request.valid_scenes or proportion.valid_scenes(corpus), 0
     _require_space(request.dump_dir, number + empty, settings)
+    _announce(request, corpus, number + empty, settings)
     synthesize(
         data_root,
         split,
@@ -224,18 +238,55 @@ def _scenes(request: Preparation, data_root: Path, split: str, settings: DrawSet
         settings=settings,
         nj=request.nj,
         progress=bar,
+        derived=_derived(request),
     )
     data = data_directory_from_synthesized(dump, out, Corpus(data_root, "train").labels)
     log.info("%s: %d mixtures drawn", split, len(data))
     return data
 
 
+def _derived(request: Preparation) -> set[str]:
+    """Return what of the request for scenes follows from the corpus, and changes with it."""
+    given = {
+        "num_scenes": request.test_scenes,
+        "zero_target": request.zero_target,
+        "settings.duration": request.duration,
+    }
+    names = {name for name, value in given.items() if value is None}
+    return names | {f"settings.{name}" for name in proportion.ADAPTED - set(request.scene_options)}
+
+
+def _announce(request: Preparation, corpus: Corpus, scenes: int, settings: DrawSettings) -> None:
+    """Say how much room and time the scenes of a split take; the time is measured on one of them."""
+    from humanfriendly import format_size, format_timespan
+
+    drawer, renderer = SceneDrawer(corpus, settings), Renderer(corpus.root)
+    for index in range(2):  # the first one loads libraries
+        since = time.perf_counter()
+        renderer(drawer(request.seed, index))
+    seconds = scenes * (time.perf_counter() - since) / request.nj
+    log.info(
+        "%s: %d scenes of %g s, up to %s in %s, about %s",
+        corpus.split,
+        scenes,
+        settings.duration,
+        format_size(_size(scenes, settings)),
+        request.dump_dir,
+        format_timespan(max(1, round(seconds))),
+    )
+
+
+def _size(scenes: int, settings: DrawSettings) -> float:
+    """Return the bytes of mixtures and sources, float32, at the most 4 + K channels."""
+    return scenes * (4 + settings.max_targets) * settings.duration * settings.sample_rate * 4
+
+
 def _require_space(folder: Path, scenes: int, settings: DrawSettings) -> None:
-    """Refuse to begin what would fill the disk: five channels of mixture and sources, float32, at the most 4 + K."""
+    """Refuse to begin what would fill the disk."""
     from humanfriendly import format_size
 
     folder.mkdir(parents=True, exist_ok=True)
-    needed = scenes * (4 + settings.max_targets) * settings.duration * settings.sample_rate * 4
+    needed = _size(scenes, settings)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
@@ -244,12 +295,12 @@ def _require_space(folder: Path, scenes: int, settings: DrawSettings) -> None:
         )
 
 
-def _duration(data_root: Path) -> float:
-    """Return the duration that the corpus's own validation scenes have, else the challenge's 10 s."""
+def _duration(corpus: Corpus) -> float:
+    """Return the duration that the corpus's own validation scenes have, else one in proportion to its clips."""
     try:
-        first = metadata_files(data_root, "valid")[0]
+        first = metadata_files(corpus.root, "valid")[0]
     except DataError:
-        return DrawSettings.duration
+        return proportion.scene_seconds(corpus)
     return json_record(first).record("config").number("duration", above=0)
 
 

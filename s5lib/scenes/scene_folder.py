@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,12 @@ class SceneFolder:
         self.marker = self.folder / "synth.json"
         self._stamps = self.folder / "synth.stamps.jsonl"
 
-    def claim(self, request: Mapping[str, Any]) -> Stamps:
+    def claim(self, request: Mapping[str, Any], derived: Collection[str] = ()) -> Stamps:
         """Check that the folder is empty or holds scenes of the same request; return the stamps of what they used.
+
+        Args:
+            request: what is asked for.
+            derived: names of values that may have changed, as they follow from the corpus.
 
         Raises:
             DataError: it holds files of somebody else, or scenes of another request.
@@ -55,7 +59,7 @@ class SceneFolder:
                     )
             return Stamps()
         earlier = read_json(self.marker, advice=f"Delete {self.folder} to begin anew.")
-        changes = Fingerprint(request).changes_since(earlier)
+        changes = [change for change in Fingerprint(request).changes_since(earlier) if change.name not in derived]
         if changes:
             name, before, now = changes[0]
             raise DataError(
@@ -102,6 +106,18 @@ class SceneFolder:
             if file.startswith(f"../oracle_target/{name}_"):
                 (path.parent / file).unlink(missing_ok=True)
         write_json(path, {**metadata, "s5lib": {"made_from": made_from, "files": files}})
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Remove all other scenes that were written here."""
+        for path in (self.folder / "metadata").glob("*.json"):
+            if path.stem not in names:
+                try:
+                    files = list(read_json(path)["s5lib"]["files"])
+                except (DataError, KeyError, TypeError):
+                    continue  # somebody else's
+                for file in files:
+                    (path.parent / file).unlink(missing_ok=True)
+                path.unlink()
 
     def discard(self, name: str) -> None:
         """Make a scene count as not finished."""

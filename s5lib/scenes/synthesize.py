@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from s5lib.parallel import over_dask, over_processes
 from s5lib.provenance import Stamps, folder_lock
 from s5lib.scenes.corpus import Corpus, find_root
 from s5lib.scenes.dcase_json import compose_metadata
+from s5lib.scenes.description import SceneDescription
 from s5lib.scenes.draw import SceneDrawer
 from s5lib.scenes.reader import DEFAULT_MEMORY
 from s5lib.scenes.render import Renderer
@@ -87,8 +88,9 @@ def synthesize(
     nj: int = 1,
     dask: str | None = None,
     progress: Callable[..., Iterable] | None = None,
+    derived: Collection[str] = (),
 ) -> Path:
-    """Write a set of drawn scenes; what an earlier, interrupted call has finished is kept.
+    """Write a set of drawn scenes; those that an earlier call has made from the same files are kept.
 
     Args:
         data_root: the corpus.
@@ -104,6 +106,8 @@ def synthesize(
         dask: address of a Dask scheduler, in place of processes; its workers must see the same files under the same
             paths, which is checked.
         progress: called as ``progress(iterable, total=n)``; ``tqdm``, for one.
+        derived: names of what may differ from an earlier call into ``out``, such as ``num_scenes``, as it follows from
+            the corpus.
 
     Returns:
         ``out``.
@@ -124,7 +128,7 @@ def synthesize(
     state = _open(request)  # an impossible request fails here, before anything is written
     try:
         with folder_lock(out):
-            _synthesize(request, state, nj, dask, progress)
+            _synthesize(request, state, nj, dask, progress, derived)
     except OSError as error:
         raise DataError(
             f"{error.filename or out}: {error.strerror or error}. Make room, or choose another folder."
@@ -132,19 +136,23 @@ def synthesize(
     return out
 
 
-def _synthesize(request: SynthesisRequest, state: State, nj: int, dask: str | None, progress) -> None:
+def _synthesize(
+    request: SynthesisRequest, state: State, nj: int, dask: str | None, progress, derived: Collection[str]
+) -> None:
     corpus = state[0].corpus
     folder, total = SceneFolder(request.out), request.num_scenes + request.zero_target
     asked = {key: value for key, value in asdict(request).items() if key not in ("out", "data_root")}
-    stamps = folder.claim(asked)
-    made_from = digest_of({**asked, "corpus": stamps.digest(corpus.files, corpus.root)})
+    stamps = folder.claim(asked, derived)
+    version = digest_of({**asked, "corpus": stamps.digest(corpus.files, corpus.root)})
     folder.note(asked, stamps)
+    folder.keep_only({request.name(index) for index in range(total)})
     _states.clear()
-    _states[made_from] = state  # for this process and those that are forked from it
-    missing = [index for index in range(total) if not folder.is_finished(request.name(index), made_from)]
+    _states[version] = state  # for this process and those that are forked from it
+    digests = {index: _made_from(request, state, index, stamps) for index in range(total)}
+    missing = [item for item in digests.items() if not folder.is_finished(request.name(item[0]), item[1])]
     if 0 < len(missing) < total:
         log.info("%s: %d of %d scenes are finished already", folder.folder, total - len(missing), total)
-    work = partial(_write, request, made_from, dask is not None)
+    work = partial(_write, request, version, dask is not None)
     if dask:
         written = over_dask(work, missing, dask)
     elif nj > 1 and missing:
@@ -153,7 +161,7 @@ def _synthesize(request: SynthesisRequest, state: State, nj: int, dask: str | No
         written = map(work, missing)
     for index, seen in progress(written, total=len(missing)) if progress else written:
         if dask:
-            _check_worker(folder, request.name(index), made_from, seen, stamps)
+            _check_worker(folder, request.name(index), digests[index], seen, stamps)
 
 
 State = tuple[SceneDrawer, Renderer, list[tuple[int, bool]]]
@@ -166,15 +174,27 @@ def _open(request: SynthesisRequest) -> State:
     return drawer, Renderer(request.data_root, request.preset, DEFAULT_MEMORY // 2), plan
 
 
-def _write(request: SynthesisRequest, made_from: str, stamped: bool, index: int) -> tuple[int, dict[str, str]]:
+def _draw(request: SynthesisRequest, state: State, index: int) -> tuple[SceneDescription, dict]:
+    """Return a scene and its metadata."""
+    drawer, _, plan = state
+    scene = drawer(request.seed, index, *plan[index])
+    return scene, compose_metadata(scene, drawer.corpus, drawer.settings)
+
+
+def _made_from(request: SynthesisRequest, state: State, index: int, stamps: Stamps) -> str:
+    """Return one digest of a scene's description and files: of all that its waveforms depend on."""
+    scene, metadata = _draw(request, state, index)
+    return digest_of({"preset": request.preset, "scene": metadata, "of": [stamps[path] for path in scene.files]})
+
+
+def _write(request: SynthesisRequest, version: str, stamped: bool, item: tuple[int, str]) -> tuple[int, dict[str, str]]:
     """Write a scene; return its index and, if ``stamped``, the digests of the files that it was made from."""
-    if made_from not in _states:
+    if version not in _states:
         _states.clear()
-        _states[made_from] = _open(request)
-    drawer, renderer, plan = _states[made_from]
-    targets, same_class = plan[index]
-    scene = renderer(drawer(request.seed, index, targets, same_class))
-    metadata = compose_metadata(scene.description, drawer.corpus, drawer.settings)
+        _states[version] = _open(request)
+    index, made_from = item
+    description, metadata = _draw(request, _states[version], index)
+    scene = _states[version][1](description)
     SceneFolder(request.out).write(request.name(index), scene, metadata, made_from)
     return index, {os.fspath(path): _seen[path] for path in scene.description.files} if stamped else {}
 

@@ -57,6 +57,25 @@ def test_options_reach_the_commands_that_read_them(bench):
     assert tagger[-4:] == separator[-4:] == ["--max_steps", "5", "--lr", "1e-3"]
 
 
+def test_clips_become_the_corpus(bench):
+    line = "--corpus kitchen --clips clips --rooms rooms --num_rooms 5 --noise street --interference Rain,Fan --nj 3 "
+    line += "--duration 20 --test_scenes 9 --valid_scenes 8 --zero_target 0 --stop_stage 1"
+    new, prepare = (build_parser(words[0]).parse_args(words[1:]) for words in bench.printed(line))
+    place = str(bench.place)
+    assert list(map(str, (new.clips, new.rooms, new.noise))) == [
+        f"{place}/{name}" for name in ("clips", "rooms", "street")
+    ]
+    assert (new.interference, new.num_rooms, new.nj, new.noise_seconds) == ("Rain,Fan", 5, 3, 20.0)
+    assert str(new.out) == prepare.data_root == f"{place}/dump/corpus"
+    assert (prepare.duration, prepare.test_scenes, prepare.valid_scenes, prepare.zero_target) == (20.0, 9, 8, 0)
+    (bench.place / "radio").mkdir()
+    new, _ = bench.printed("--corpus kitchen --clips clips --interference radio --stop_stage 1")
+    assert value(new, "--interference") == f"{place}/radio" and "--noise_seconds" not in new
+    for wrong in ("--clips clips", "--corpus dcase26 --clips clips", "--corpus k --noise street --data_root d"):
+        done = bench("--dry_run", *wrong.split())
+        assert done.returncode != 0 and "--clips" in done.stderr
+
+
 def test_models_take_the_place_of_their_stages(bench):
     (bench.place / "other.safetensors").touch()
     _, train, infer = bench.printed("--tag b --tagger_model other.safetensors --stop_stage 4")
