@@ -134,9 +134,7 @@ class MetadataScenes(Dataset):
         data_root: the corpus.
         name: the set, ``valid`` for one.
         num_sources: K, the number of slots.
-        preset: of the renderer.
-        memory_limit: bytes of the caches, in each process.
-        cache_dir: folder for decoded sounds, memory-mapped and shared by all processes.
+        preset, memory_limit, cache_dir: as of :class:`DrawnScenes`.
 
     Raises:
         DataError: there is no such set; getting an item: as the renderer, an unknown label, more targets than slots.

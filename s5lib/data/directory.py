@@ -52,11 +52,6 @@ class DataDirectory:
     path: Path
     recordings: tuple[Recording, ...]
 
-    @property
-    def has_sources(self) -> bool:
-        """Whether there are dry references."""
-        return any(recording.sources for recording in self.recordings)
-
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> DataDirectory:
         """Read a data directory.

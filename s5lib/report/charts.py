@@ -94,9 +94,9 @@ def shown(estimate: Estimate, digits: int = 2) -> str:
     return minus(estimate.format(digits))
 
 
-def signed(estimate: Estimate, digits: int = 2) -> str:
+def signed(estimate: Estimate) -> str:
     """Return a difference and its interval as the page shows them."""
-    return minus(estimate.format(digits, "+"))
+    return minus(estimate.format(sign="+"))
 
 
 def _ends(estimates: Sequence[Estimate | None]) -> list[float]:

@@ -43,13 +43,13 @@ def reported(where: object, advice: str = "") -> Iterator[None]:
         raise DataError(f"{where}: not an archive, or damaged ({reason(error)}).{' ' * bool(advice)}{advice}") from None
 
 
-def open_zip(source: str | os.PathLike[str] | IO[bytes], where: object, advice: str = "") -> zipfile.ZipFile:
+def open_zip(source: str | os.PathLike[str] | IO[bytes], where: object) -> zipfile.ZipFile:
     """Open a zip archive.
 
     Raises:
         DataError: it is no zip archive, or damaged.
     """
-    with reported(where, advice):
+    with reported(where):
         return zipfile.ZipFile(source)
 
 

@@ -28,28 +28,21 @@ def is_file_name(name: object) -> bool:
     return len(encoded) <= _LONGEST and not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in name)
 
 
-def check_file_name(name: str, where: object, error: type[Exception] = DataError) -> str:
+def check_file_name(name: str, where: object) -> str:
     """Return ``name``.
 
     Raises:
-        DataError: (or ``error``) it cannot be the name of a file in a folder; the message begins with ``where``.
+        DataError: it cannot be the name of a file in a folder; the message begins with ``where``.
     """
     if not is_file_name(name):
-        raise error(
+        raise DataError(
             f"{where}: {shown(name)} cannot be a file name; expected 1 to {_LONGEST} bytes without '/' and control "
             "characters, and not '..'."
         )
     return name
 
 
-def path_below(
-    folder: str | os.PathLike[str],
-    written: str,
-    where: object,
-    *,
-    follow: bool = True,
-    error: type[Exception] = DataError,
-) -> Path:
+def path_below(folder: str | os.PathLike[str], written: str, where: object, *, follow: bool = True) -> Path:
     """Return the path ``folder/written`` of a path that a file gives.
 
     Args:
@@ -58,21 +51,20 @@ def path_below(
         where: what gave the path, for the message.
         follow: whether a link below ``folder`` may lead out of it.  Data sets are often linked to another disk, so
             reading follows; where foreign content is written, it must not.
-        error: the exception to raise.
 
     Raises:
-        DataError: (or ``error``) the path is absolute, has a part that is no file name (``..`` is none), or leads out.
+        DataError: the path is absolute, has a part that is no file name (``..`` is none), or leads out.
 
     >>> path_below("dev_set", "Speech/a.wav", "scene.json").as_posix()
     'dev_set/Speech/a.wav'
     """
     parts = [part for part in PurePosixPath(str(written).replace("\\", "/")).parts if part != "."]
     if not parts or not all(map(is_file_name, parts)):
-        raise error(
+        raise DataError(
             f"{where}: the path {shown(written)} leads out of {folder}, or is no path; expected a relative one "
             "without '..' and control characters."
         )
     path = Path(folder).joinpath(*parts)
     if not follow and not path.resolve().is_relative_to(Path(folder).resolve()):
-        raise error(f"{where}: {path} leads out of {folder} by a link; replace the link by a folder.")
+        raise DataError(f"{where}: {path} leads out of {folder} by a link; replace the link by a folder.")
     return path

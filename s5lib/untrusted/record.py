@@ -20,7 +20,7 @@ _REQUIRED: Any = object()
 class Record:
     """A mapping and where it stands.
 
-    The accessors take a ``default``, returned where the key is missing or null; without one, the key is required.
+    Some accessors take a ``default``, returned where the key is missing or null; without one, the key is required.
 
     Args:
         value: what was parsed.
@@ -59,18 +59,18 @@ class Record:
         """Return the value as it is."""
         return self.values.get(key, default)
 
-    def text(self, key: str, default: Any = _REQUIRED) -> Any:
+    def text(self, key: str) -> Any:
         """Return a string of whole characters."""
-        return self._checked(key, default, lambda value: isinstance(value, str) and _is_whole(value), "text")
+        return self._checked(key, _REQUIRED, lambda value: isinstance(value, str) and _is_whole(value), "text")
 
-    def path(self, key: str, default: Any = _REQUIRED) -> Any:
+    def path(self, key: str) -> Any:
         """Return a path as the file system has it, which need not be UTF-8."""
-        return self._checked(key, default, lambda v: isinstance(v, str) and v != "" and "\0" not in v, "a path")
+        return self._checked(key, _REQUIRED, lambda v: isinstance(v, str) and v != "" and "\0" not in v, "a path")
 
-    def name(self, key: str, default: Any = _REQUIRED) -> Any:
+    def name(self, key: str) -> Any:
         """Return a string that can be (a part of) a file's name, such as a label."""
         return self._checked(
-            key, default, lambda v: is_file_name(v) and _is_whole(v), "a name without '/' and control characters"
+            key, _REQUIRED, lambda v: is_file_name(v) and _is_whole(v), "a name without '/' and control characters"
         )
 
     def number(
@@ -116,9 +116,9 @@ class Record:
         value = self._checked(key, _REQUIRED, lambda value: isinstance(value, Mapping), "names and values")
         return Record(value, f"{self.where}: {key}", error=self.error, advice=self.advice)
 
-    def records(self, key: str, default: Any = _REQUIRED) -> Iterator[Record]:
+    def records(self, key: str) -> Iterator[Record]:
         """Yield the mappings of a list."""
-        for index, item in enumerate(self.items(key, default)):
+        for index, item in enumerate(self.items(key)):
             yield Record(item, f"{self.where}: {key}[{index}]", error=self.error, advice=self.advice)
 
     def _checked(self, key: str, default: Any, holds: Callable[[Any], bool], expected: str) -> Any:

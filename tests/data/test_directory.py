@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def test_read(folder):
     directory = DataDirectory.read(folder)
-    assert len(directory) == 3 and directory.has_sources
+    assert len(directory) == 3
     assert list(directory) == [
         Recording("a", "/audio/a b.wav", (), (), 10),
         Recording("b", "/audio/b.wav", ("Dog",), ("/audio/b0.wav",), 20),
@@ -34,7 +34,6 @@ def test_only_the_mixtures_are_needed(folder):
     for name in ("labels", "src1.scp", "src2.scp", "src3.scp", "utt2num_samples"):
         (folder / name).unlink()
     directory = DataDirectory.read(folder)
-    assert not directory.has_sources
     assert directory.recordings[1] == Recording("b", "/audio/b.wav")
 
 
