@@ -59,9 +59,9 @@ class Record:
         """Return the value as it is."""
         return self.values.get(key, default)
 
-    def text(self, key: str) -> Any:
+    def text(self, key: str, default: Any = _REQUIRED) -> Any:
         """Return a string of whole characters."""
-        return self._checked(key, _REQUIRED, lambda value: isinstance(value, str) and _is_whole(value), "text")
+        return self._checked(key, default, lambda value: isinstance(value, str) and _is_whole(value), "text")
 
     def path(self, key: str) -> Any:
         """Return a path as the file system has it, which need not be UTF-8."""
