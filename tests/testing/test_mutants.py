@@ -143,7 +143,7 @@ class Saturates(Good):
 
 
 CLAIMS = {
-    Saturates: (invariance.check_gain, "a gain of 40 dB: waveforms differ"),
+    Saturates: (invariance.check_gain, "a gain of -40 dB: waveforms differ"),
     FourChannels: (invariance.check_fewer_channels, "RuntimeError"),
 }
 
