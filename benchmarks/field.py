@@ -1,7 +1,7 @@
 """Recordings in the field: ``python benchmarks/field.py --models exp/mini --data_dir data/mini/test``.
 
-Scores a test set at gains from -40 to +40 dB, and with fewer channels: W alone, stereo (two coincident cardioids, left
-and right), all.  For each set of models, one table for all scenes and one for each kind: DupSet (several sources of a
+Scores a test set at gains from -40 to +40 dB, and with fewer channels: W alone, and stereo (two coincident cardioids,
+left and right).  For each set of models, one table for all scenes and one for each kind: DupSet (several sources of a
 class), NoDupSet, and scenes without a target, where any source is wrong.
 
 Several sets of models are compared, before and after a change for one.  With ``--match_level``, models that depend on
@@ -36,7 +36,7 @@ def stereo(mixture):
     return np.stack([mixture[0] + mixture[1], mixture[0] - mixture[1]])
 
 
-CHANNELS = {"W alone": first_channel, "stereo": stereo, "all channels": np.asarray}
+CHANNELS = {"W alone": first_channel, "stereo": stereo}
 
 
 @dataclass

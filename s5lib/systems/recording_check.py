@@ -18,7 +18,7 @@ from s5lib.systems.source import Source
 __all__ = ["RecordingCheck"]
 
 _LEVEL_MARGIN, _INVARIANT_MARGIN = 6.0, 30.0  # dB beyond the training mixtures
-_BANDWIDTH_SHARE = 0.6  # of the lowest bandwidth of the training mixtures
+_BANDWIDTH_SHARE = 0.7  # of the lowest bandwidth of the training mixtures
 _UNCERTAIN = 0.4  # mean probability
 _FULL_SHARE, _FEWEST_WINDOWS = 0.8, 3
 
@@ -77,7 +77,7 @@ class RecordingCheck:
 
     def _probability(self) -> str:
         mean = fsum(self._probabilities) / len(self._probabilities) if self._probabilities else 1.0
-        return f"the labels are uncertain: {mean:.0%} on average" if mean < _UNCERTAIN else ""
+        return f"the labels are uncertain: {100 * mean:.0f} % on average" if mean < _UNCERTAIN else ""
 
     def _number(self) -> str:
         windows, most = len(self._counts), self._system.num_sources

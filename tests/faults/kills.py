@@ -120,7 +120,7 @@ def check(expdir: Path, step_before: int) -> int:
     for model in (folder / "model.safetensors", expdir / "model.safetensors"):
         if model.exists():
             load_file(model)
-            step = STEPS  # the state to resume from is gone, as nothing is left to do
+            step = STEPS  # nothing is left to do
     return step
 
 
