@@ -186,10 +186,12 @@ def a_calibration(seeds, folder, generator):
 def a_preparation(seeds, folder, generator):
     request = Preparation("own", seeds / "scenes", folder / "data", folder / "dump")
     (folder / "data").mkdir()
-    made = folder / "data/prepared.json"
+    made, stamps = folder / "data/prepared.json", folder / "data/prepared.stamps.jsonl"
     files = {"corpus.json": {"size": 3, "sha256": "x"}}
     made.write_text(json.dumps({**request.as_json(), "files": files}))
-    spoil(made, made, generator)
+    stamps.write_text(f'["{made}", "x", 3, 4, 5, 6]\n')
+    spoilt = made if generator.random() < 0.7 else stamps
+    spoil(spoilt, spoilt, generator)
     _unfinished(request, with_statistics=False)
 
 

@@ -87,8 +87,9 @@ def test_missing_corpus(tmp_path, capsys):
 
 
 def content(folder):
-    """Bytes of all files, without the paths and times that only ``prepared.json`` holds."""
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.suffix != ".json"}
+    """Bytes of all files, without the paths and times that only ``*.json`` and ``*.jsonl`` hold."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".json", ".jsonl"))
+    return {p.relative_to(folder): p.read_bytes() for p in files}
 
 
 @pytest.fixture
