@@ -18,6 +18,8 @@ from s5lib.untrusted import read_bytes
 __all__ = ["c_order", "line_problem", "read_lines", "read_table", "split_labels", "write_table"]
 
 _LONGEST = 256 << 20  # bytes
+_SPACE = re.compile(r"[ \t]")
+_NO_ID = frozenset(" \t\r\n\0\ufeff")
 
 
 def read_table(path: str | os.PathLike[str], empty_values: bool = False) -> dict[str, str]:
@@ -28,17 +30,18 @@ def read_table(path: str | os.PathLike[str], empty_values: bool = False) -> dict
             twice, lines not sorted in C order.
     """
     table: dict[str, str] = {}
-    previous = None
+    previous, last = "", b""
     for number, key, value in read_lines(path):
+        order = c_order(key)
         problem = line_problem(key, value, empty_values)
         if not problem and key in table:
             problem = f"ID {key!r} a second time"
-        if not problem and previous is not None and c_order(key) < c_order(previous):
+        if not problem and order < last:
             problem = f"ID {key!r} stands after {previous!r}; lines must be sorted in C order (LC_ALL=C sort)"
         if problem:
             raise DataError(f"{path}:{number}: {problem}. 's5lib validate {Path(path).parent} --fix' may mend it.")
         table[key] = value
-        previous = key
+        previous, last = key, order
     return table
 
 
@@ -58,8 +61,8 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, str]]:
     if "\0" in text:
         raise DataError(f"{path}: cannot be read as UTF-8 text (it has NUL characters; is it UTF-16, or binary?).")
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
-        key, _, value = re.sub(r"[ \t]", " ", line.rstrip(" \t\r"), count=1).partition(" ")
-        yield number, key, value.strip(" \t")
+        key, *rest = _SPACE.split(line.rstrip(" \t\r"), maxsplit=1)
+        yield number, key, rest[0].strip(" \t") if rest else ""
 
 
 def c_order(key: str) -> bytes:
@@ -82,9 +85,9 @@ def line_problem(key: str, value: str, empty_values: bool = False) -> str:
         return "an empty line or one that begins with a space; expected 'ID VALUE'"
     if not value and not empty_values:
         return f"nothing after ID {key!r}; expected 'ID VALUE'"
-    if set(key) & set(" \t\r\n\0\ufeff"):
+    if not _NO_ID.isdisjoint(key):
         return f"ID {key!r} has white space or characters that are no text"
-    if set(value) & set("\r\n") or value != value.strip(" \t"):
+    if "\r" in value or "\n" in value or value != value.strip(" \t"):
         return f"the value of ID {key!r} has a line break, or begins or ends with white space: {value!r}"
     return ""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError
-from s5lib.evaluation.bootstrap import Estimate, bootstrap_ratio
+from s5lib.evaluation.bootstrap import Estimate, bootstrap_ratios
 from s5lib.metrics.scene import LabelAccuracy, SceneScore
 
 __all__ = ["GroupScore", "aggregate", "scene_set"]
@@ -86,9 +86,8 @@ def aggregate(
     for position, (group, name, rows) in enumerate(_groups(scores)):
         counts = [[total, count, c.tp, c.tp + c.fn + c.fp, c.correct, 1] for total, count, c in rows]
         columns = np.array(counts, dtype=float).T
-        sdri, source_accuracy, mixture_accuracy = (
-            bootstrap_ratio(above, below, confidence=confidence, resamples=resamples, seed=[seed, position])
-            for above, below in columns.reshape(3, 2, len(rows))
+        sdri, source_accuracy, mixture_accuracy = bootstrap_ratios(
+            columns[::2], columns[1::2], confidence=confidence, resamples=resamples, seed=[seed, position]
         )
         assert mixture_accuracy is not None  # every scene counts
         labels = sum((row[2] for row in rows), LabelAccuracy())

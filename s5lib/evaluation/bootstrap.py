@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Estimate", "Statistic", "blocks", "bootstrap", "bootstrap_ratio", "ratio"]
+__all__ = ["Estimate", "Statistic", "blocks", "bootstrap", "bootstrap_ratios", "ratio"]
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Maps indices of scenes ``[draws, scenes]`` to values ``[draws]``, NaN where a draw has none."""
 
-_BLOCK = 2**20  # indices drawn at a time: all at once would take gigabytes
+_BLOCK = 2**14  # indices drawn at a time: arrays that stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -71,33 +71,54 @@ def bootstrap(
         seed: of the draws.
     """
     value = float(statistic(np.arange(scenes)[None])[0])
-    if np.isnan(value):
-        return None
-    generator = np.random.default_rng(seed)
-    drawn = [statistic(generator.integers(scenes, size=(rows, scenes))) for rows in blocks(resamples, scenes)]
-    values = np.concatenate([[], *drawn])
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return Estimate(value)
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return Estimate(value, float(low), float(high))
+    drawn = [statistic(index) for index in _draws(scenes, 0 if np.isnan(value) else resamples, seed)]
+    return _estimate(value, np.concatenate([[], *drawn]), confidence)
 
 
-def bootstrap_ratio(
+def bootstrap_ratios(
     above: np.ndarray,
     below: np.ndarray,
     *,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int | Sequence[int] = 0,
-) -> Estimate | None:
-    """Return ``sum(above) / sum(below)``, both ``[scenes]``, None where ``below`` is 0.
+) -> list[Estimate | None]:
+    """Return ``sum(above) / sum(below)`` of several figures, both ``[figures, scenes]``, from the same draws.
 
-    There is no interval where fewer than two scenes are counted in ``below``.
+    A figure is None where its ``below`` is 0, and has no interval where fewer than two scenes are counted in it.
     """
-    resamples = resamples if np.count_nonzero(below) > 1 else 0
-    return bootstrap(ratio(above, below), len(below), confidence=confidence, resamples=resamples, seed=seed)
+    columns = np.concatenate([above, below]).T
+    scenes = len(columns)
+    drawn = [columns.sum(0, keepdims=True)]
+    for index in _draws(scenes, resamples if np.any(np.count_nonzero(below, 1) > 1) else 0, seed):
+        # How often each scene was drawn is enough for sums, and is read in order.
+        apart = index + scenes * np.arange(len(index))[:, None]
+        drawn.append(np.bincount(apart.ravel(), minlength=index.size).reshape(index.shape) @ columns)
+    sums, counts = np.split(np.concatenate(drawn), 2, 1)
+    values = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return [
+        _estimate(float(of[0]), of[1:] if np.count_nonzero(counted) > 1 else of[:0], confidence)
+        for of, counted in zip(values.T, below, strict=True)
+    ]
+
+
+def _draws(scenes: int, resamples: int, seed: int | Sequence[int]) -> Iterator[np.ndarray]:
+    """Yield indices of scenes ``[draws, scenes]``, ``resamples`` draws in all."""
+    generator = np.random.default_rng(seed)
+    for rows in blocks(resamples, scenes):
+        yield generator.integers(scenes, size=(rows, scenes))
+
+
+def _estimate(value: float, drawn: np.ndarray, confidence: float) -> Estimate | None:
+    """Return a value with the interval of what was drawn ``[draws]``; None where it is NaN."""
+    drawn = drawn[~np.isnan(drawn)]
+    if np.isnan(value):
+        return None
+    if not len(drawn):
+        return Estimate(value)
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return Estimate(value, float(low), float(high))
 
 
 def blocks(draws: int, scenes: int) -> Iterator[int]:

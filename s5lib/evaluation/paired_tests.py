@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s5lib.errors import DataError
-from s5lib.evaluation.bootstrap import Estimate, blocks, bootstrap, bootstrap_ratio, ratio
+from s5lib.evaluation.bootstrap import Estimate, blocks, bootstrap, bootstrap_ratios, ratio
 from s5lib.metrics import SceneScore
 
 __all__ = ["PairedComparison", "compare", "difference_of_means", "sign_flip_test"]
@@ -91,7 +91,9 @@ def compare(
         compared=len(gain),
         only_first=undefined.count((False, True)),
         only_other=undefined.count((True, False)),
-        difference=bootstrap_ratio(gain, np.ones(len(gain)), confidence=confidence, resamples=resamples, seed=seed),
+        difference=bootstrap_ratios(
+            gain[None], np.ones((1, len(gain))), confidence=confidence, resamples=resamples, seed=seed
+        )[0],
         p_mean=sign_flip_test(gain, resamples, seed) if len(gain) > 1 else None,
         p_ranks=_signed_ranks(gain) if len(gain) > 1 else None,
         better=int((gain > 0).sum()),
