@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         metavar="SECONDS",
         help="what the system hears at once; longer recordings go through it in overlapping windows (default: the "
-        "length of the models' training scenes)",
+        "length of the models' training scenes; of a --data_dir at least 10)",
     )
     parser.add_argument(
         "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"

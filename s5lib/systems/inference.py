@@ -37,7 +37,7 @@ from s5lib.systems.load import check_models
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
 from s5lib.systems.records import identity, read_record, record_path, recording_text
-from s5lib.systems.training_data import LONGEST, SHORTEST, suitable_window
+from s5lib.systems.training_data import LONGEST, SHORTEST, WINDOW, suitable_window
 from s5lib.systems.workers import Job, Task, separate_all
 from s5lib.untrusted import to_json
 from s5lib.version import __version__
@@ -154,8 +154,8 @@ def _infer(
         raise ConfigError("--threshold is of the decision for labels, but none are predicted here: leave it out.")
     models = _models(system)
     headers = [model_header(model["file"]) for model in models.values()]
-    if window_seconds is None:
-        window_seconds = suitable_window(headers)
+    if window_seconds is None:  # a corpus's scenes are scored in one piece
+        window_seconds = suitable_window(headers) if data is None else max(WINDOW, suitable_window(headers))
     calibration = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
     system["calibration"] = with_threshold(calibration, threshold)
     made_by = {

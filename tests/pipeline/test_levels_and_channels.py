@@ -118,6 +118,9 @@ def test_window_is_that_of_the_training_scenes(models, tmp_path):
     for more, seconds in (([], 3), (["--window", "2"], 2)):
         assert main(["infer", path, *models["plain"], "--out", str(tmp_path / "out"), *more]) == 0
         assert listed(tmp_path / "out", "a")["made_by"]["window_seconds"] == seconds
+    DataDirectory.write(tmp_path / "data", [Recording("a", path)])
+    assert main(["infer", "--data_dir", str(tmp_path / "data"), *models["plain"], "--out", str(tmp_path / "out")]) == 0
+    assert listed(tmp_path / "out/predicted", "a")["made_by"]["window_seconds"] == 10
     assert load(models["plain"]).window_seconds == 3
     headers = [{"trained_on": {"duration": seconds}} for seconds in (3.0, 1.0)]
     assert training_data.suitable_window(headers) == 3
