@@ -72,7 +72,7 @@ def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True, als
     def skip(reason: str, path: Path) -> None:
         found.skipped.setdefault(reason, []).append(path)
 
-    def sort_in(entry: os.DirEntry[str], path: Path) -> None:
+    def sort_in(entry: os.DirEntry[str], path: Path, real_folder: str) -> None:
         if is_hidden(entry.name):
             skip("hidden or trash", path)
         elif entry.is_dir():
@@ -82,12 +82,13 @@ def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True, als
             skip("without the ending of an audio file", path)
         elif not entry.is_file():
             skip("not regular files", path)
-        elif (real := os.path.realpath(path)) in files:
-            kept, other = sorted([files[real], path], key=lambda p: (p.is_symlink(), p))
-            files[real] = kept
-            skip("links to files found elsewhere", other)
         else:
-            files[real] = path
+            # Resolving every path would ask the file system about each of its folders.
+            real = os.path.realpath(path) if entry.is_symlink() else os.path.join(real_folder, entry.name)
+            kept = files.setdefault(real, path)
+            if kept is not path:
+                files[real], other = sorted([kept, path], key=lambda p: (p.is_symlink(), p))
+                skip("links to files found elsewhere", other)
 
     while folders or links:
         current = folders.pop() if folders else links.pop()  # what can be reached without links comes first
@@ -102,7 +103,7 @@ def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True, als
             continue
         for entry in entries:
             try:
-                sort_in(entry, current / entry.name)
+                sort_in(entry, current / entry.name, real)
             except OSError as error:
                 skip(f"unreadable: {error.strerror}", current / entry.name)
     found.files.extend(sorted(files.values()))
