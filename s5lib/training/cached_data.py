@@ -86,7 +86,7 @@ class CachedData(TrainingData):
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)
         keys = self._keys(model) if trainer.is_global_zero else {"train": {}, "valid": {}}
         sets = {
-            "train": (self._unrendered(self.drawn), pool, f"{self.drawn.corpus.split}-{self.drawn.seed}"),
+            "train": (self.unrendered(self.drawn), pool, f"{self.drawn.corpus.split}-{self.drawn.seed}"),
             "valid": (self.recorded, len(self.recorded), "valid"),
         }
         kept = {}

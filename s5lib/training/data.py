@@ -56,9 +56,9 @@ class TrainingData(lightning.LightningDataModule):
     def train_dataloader(self):
         s, trainer = self.settings, self.trainer
         sampler = StepSampler(s.batch_size, s.max_steps, trainer.global_step, trainer.global_rank, trainer.world_size)
-        return self._loader(self._unrendered(self.train), sampler.share // s.accumulate, sampler=sampler)
+        return self._loader(self.unrendered(self.train), sampler.share // s.accumulate, sampler=sampler)
 
-    def _unrendered(self, scenes: Dataset) -> Dataset:
+    def unrendered(self, scenes: Dataset) -> Dataset:
         """Return what the loader gives of training scenes: their parts, where rendering is left to a device."""
         device = self.settings.render_device
         if device == "workers" or not isinstance(scenes, DrawnScenes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError
 from s5lib.parallel import check_shared_memory
 from s5lib.plugins import check_capabilities, find
+from s5lib.plugins.component import Component
 from s5lib.provenance.files import atomic_write, no_empty_folders
 from s5lib.scenes import Corpus, DrawSettings
 from s5lib.training.cached_data import require_features
@@ -28,19 +29,54 @@ from s5lib.training.run import Run, default_settings, settings_of
 from s5lib.training.settings import TrainSettings
 from s5lib.training.step import Step
 
-__all__ = ["fit"]
+__all__ = ["CheckedRun", "check_run", "fit"]
 
 log = logging.getLogger(__name__)
 
 
-def fit(run: Run) -> Path:
-    """Train and return the path of the final model; finished work is not repeated.
+@dataclass(frozen=True)
+class CheckedRun:
+    """A run whose options are right, and what they lead to."""
+
+    run: Run
+    processes: Processes
+    corpus: CorpusDescription
+    settings: dict[str, TrainSettings]
+    """Of each step."""
+    scenes: DrawSettings
+    component: Component
+    options: dict[str, Any]
+    """Of the component, with the sizes of the corpus."""
+
+    def drawn(self, train: Corpus, number: int, step: TrainSettings) -> DrawnScenes:
+        """Return the training scenes of step ``number``."""
+        return DrawnScenes(
+            train,
+            self.scenes,
+            seed=self.run.seed * 1000 + number,
+            size=step.max_steps * step.batch_size,
+            sources=self.run.kind != "tagger",
+            num_channels=self.options["num_channels"],
+        )
+
+    def valid(self) -> RecordedScenes:
+        """Return the validation scenes."""
+        return RecordedScenes(
+            self.run.data_dir / "valid",
+            self.corpus.labels,
+            self.corpus.max_sources,
+            sample_rate=self.corpus.sample_rate,
+            num_channels=self.options["num_channels"],
+        )
+
+
+def check_run(run: Run) -> CheckedRun:
+    """Check the options of a run.
 
     Raises:
-        ConfigError: an option is wrong, or the experiment folder holds a run with other options.
-        DataError: the corpus or the validation set is invalid.
+        ConfigError: one is wrong.
+        DataError: there is no prepared data.
     """
-    final = Experiment(run.expdir)
     processes = find_processes(run.ngpu, run.num_processes, run.num_nodes)
     corpus = CorpusDescription.read(run.data_dir)
     settings = settings_of(run)
@@ -59,6 +95,19 @@ def fit(run: Run) -> Path:
         require_features(run.kind, component)
     options = _with_sizes(run, component, corpus)
     component.configure(**options)  # a wrong option is reported before a folder is made for it
+    return CheckedRun(run, processes, corpus, settings, scenes, component, options)
+
+
+def fit(run: Run) -> Path:
+    """Train and return the path of the final model; finished work is not repeated.
+
+    Raises:
+        ConfigError: an option is wrong, or the experiment folder holds a run with other options.
+        DataError: the corpus or the validation set is invalid.
+    """
+    final, checked = Experiment(run.expdir), check_run(run)
+    processes, corpus, settings, scenes = checked.processes, checked.corpus, checked.settings, checked.scenes
+    component, options = checked.component, checked.options
     last_step = next(reversed(settings))
     steps_option = f"steps.{last_step}.max_steps"
     with contextlib.ExitStack() as held:
@@ -92,13 +141,7 @@ def fit(run: Run) -> Path:
             held.enter_context(log_file(final.folder / "train.log"))
         _warn_of_duplicate_labels(run.kind, component, scenes)
         train = Corpus(corpus.root, "train")
-        valid = RecordedScenes(
-            run.data_dir / "valid",
-            corpus.labels,
-            corpus.max_sources,
-            sample_rate=corpus.sample_rate,
-            num_channels=options["num_channels"],
-        )
+        valid = checked.valid()
         trained_on: dict[str, Any] = {"duration": scenes.duration}
         if corpus.statistics is not None:
             trained_on["statistics"] = corpus.statistics.as_json()
@@ -109,14 +152,7 @@ def fit(run: Run) -> Path:
                 own = {"train": asdict(step), "init": str(weights) if weights else None}
                 experiment.open(own, {"train": defaults}, "train.max_steps" if name == last_step else None)
             if not experiment.finished_with("train.max_steps", step.max_steps):
-                drawn = DrawnScenes(
-                    train,
-                    scenes,
-                    seed=run.seed * 1000 + number,
-                    size=step.max_steps * step.batch_size,
-                    sources=run.kind != "tagger",
-                    num_channels=options["num_channels"],
-                )
+                drawn = checked.drawn(train, number, step)
                 training = Step(
                     run,
                     name,

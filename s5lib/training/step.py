@@ -37,11 +37,11 @@ from s5lib.training.snapshots import Snapshots
 from s5lib.training.tensorboard_samples import ValidationScenes
 from s5lib.training.trainer import make_trainer
 
-__all__ = ["Step"]
+__all__ = ["MODULES", "Step"]
 
 log = logging.getLogger(__name__)
 
-_MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
+MODULES = {"tagger": TaggerTraining, "separator": SeparatorTraining, "joint_model": JointTraining}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Step:
         lightning.seed_everything(seed, verbose=False)
         model = create(self.run.kind, self.run.component, **self.component_options)
         first_step = self._load(model, weights)
-        module = _MODULES[self.run.kind](model, self.settings)
+        module = MODULES[self.run.kind](model, self.settings)
         self._say_what_trains(model)
         if self.processes.world_size > 1 and self.settings.sync_batchnorm:
             normalise_over_processes(model)

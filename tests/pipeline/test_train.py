@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -111,6 +112,37 @@ def test_duration_is_reported_before_the_start(prepared, configs, tmp_path, caps
         r"about .*\(2 steps of head, 3 steps of finetune; measured on this machine\): [0-9.]+ s", printed
     ), printed
     assert not (tmp_path / "tagger").exists()
+
+
+@pytest.mark.parametrize("kind, more", [("separator", ["--num_workers", "2"]), ("tagger", ["--render_device", "cpu"])])
+def test_duration_is_in_proportion_and_writes_nothing(prepared, configs, tmp_path, monkeypatch, capsys, kind, more):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    seconds = []
+    for steps in ("1000", "100000"):
+        line = train_command(kind, prepared, configs, tmp_path / "exp", "--estimate", "--max_steps", steps, *more)
+        assert main([*line, "--valid_interval", "1000000"]) == 0
+        seconds.append(float(re.search(r": ([\d.]+) s\n", capsys.readouterr().out)[1]))
+    assert 10 < seconds[1] / seconds[0] < 1000  # a hundred, on a machine that does nothing else
+    assert not list((tmp_path / "scratch").iterdir()) and not (tmp_path / "exp").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_an_estimate_ends_on_sigterm(prepared, configs, tmp_path):
+    command = train_command("separator", prepared, configs, tmp_path / "exp", "--estimate")
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    code = (
+        "import sys, time\nimport s5lib.training.estimate as e\nfrom s5lib.bin.main import main\n"
+        "e.FEWEST = 10**9; e.MOST = 10**6; old = e._Watch.on_train_start\n"
+        "e._Watch.on_train_start = lambda *a: (old(*a), print('training'))\nsys.exit(main(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *command], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert any("training" in line for line in process.stdout)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM and not list(tmp_path.iterdir())
 
 
 def test_again_is_left_alone(trained, prepared, configs, capsys):
