@@ -7,6 +7,7 @@ the published weights of M2D (:func:`s5lib.models.load_backbone`) unless there a
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ from s5lib.interfaces import Tagger
 from s5lib.models.checks import check_mixture
 from s5lib.models.configs import M2DConfig
 from s5lib.models.frontend import LogMel
-from s5lib.models.mixture import draw_channels, level
+from s5lib.models.mixture import audible_channels, draw_channels, level
 from s5lib.models.track_head import TrackHead
 from s5lib.models.vit import VisionTransformer
 
@@ -67,7 +68,16 @@ class M2DTagger(Tagger):
                 chunk = F.pad(chunk, (0, -chunk.shape[-1] % self.config.patch_size))
             encoded = self.backbone(chunk)
             total, steps = total + encoded.sum(1), steps + encoded.shape[1]
-        return (total / steps).unflatten(0, channels.shape[:2]).flatten(1)
+        found = (total / steps).unflatten(0, channels.shape[:2])
+        return (self._completed(found, channels) if self.config.channel_dropout else found).flatten(1)
+
+    def _completed(self, found: Tensor, channels: Tensor) -> Tensor:
+        """Give missing channels the mean features, which are zeros after the head's normalisation."""
+        means = cast("Tensor", self.head.m2d_out_norm.running_mean).view(self.config.used_channels, -1)
+        features = means.repeat(len(found), 1, 1).to(found.dtype)
+        given = found.shape[1]
+        features[:, :given] = torch.where(audible_channels(channels)[..., None], found, features[:, :given])
+        return features
 
     def forward(self, mixture: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``logits [B, K, C + 1]``; class C is silence."""

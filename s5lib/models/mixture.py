@@ -1,7 +1,7 @@
 """What all models do with a mixture before they hear it: check it, complete its channels, normalise its level.
 
 A separator multiplies its output by the level again, so that it scales with its input; a tagger hears the same at any
-gain.  Missing channels count as silent; a model learns to do without them where some training mixtures lose them.
+gain.  A silent channel counts as missing; a model learns to do without where some training mixtures lose channels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from s5lib.models.checks import check_mixture
 from s5lib.models.configs import InputConfig
 
-__all__ = ["draw_channels", "level", "prepare_mixture"]
+__all__ = ["audible_channels", "draw_channels", "level", "prepare_mixture"]
 
 
 def prepare_mixture(mixture: Tensor, config: InputConfig, training: bool = False) -> tuple[Tensor, Tensor]:
@@ -32,8 +32,9 @@ def prepare_mixture(mixture: Tensor, config: InputConfig, training: bool = False
     check_mixture(mixture, config)
     if mixture.shape[1] < config.num_channels:
         mixture = F.pad(mixture, (0, 0, 0, config.num_channels - mixture.shape[1]))
-    if training and config.channel_dropout:
-        mixture = mixture * draw_channels(len(mixture), config, mixture.device)[..., None]
+    if config.channel_dropout:
+        kept = draw_channels(len(mixture), config, mixture.device) if training else audible_channels(mixture)
+        mixture = mixture * kept[..., None]
     if not config.normalize_level:
         return mixture, mixture.new_ones(len(mixture), 1, 1)
     gain = level(mixture)
@@ -50,6 +51,15 @@ def level(mixture: Tensor) -> Tensor:
     norm = torch.linalg.vector_norm(mixture[:, :1], dim=-1, keepdim=True, dtype=torch.float64)
     rms = (norm / math.sqrt(mixture.shape[-1])).to(mixture.dtype)
     return torch.where(rms > 0, rms, torch.ones_like(rms))
+
+
+def audible_channels(mixture: Tensor) -> Tensor:
+    """Return ``[B, M]`` bool: channels more than 60 dB below the first one count as missing.
+
+    The sides of a recording whose left and right are the same are silent, but for the rounding of a lossy format.
+    """
+    norm = torch.linalg.vector_norm(mixture, dim=-1, dtype=torch.float64)
+    return norm > 1e-3 * norm[:, :1]
 
 
 def draw_channels(batch: int, config: InputConfig, device: torch.device) -> Tensor:

@@ -17,7 +17,7 @@ from s5lib.interfaces import Tagger
 from s5lib.models.checks import check_mixture
 from s5lib.models.configs import ResNetConfig
 from s5lib.models.frontend import LogMel
-from s5lib.models.mixture import draw_channels, level
+from s5lib.models.mixture import audible_channels, draw_channels, level
 from s5lib.models.track_head import TrackHead
 
 __all__ = ["ResNetTagger"]
@@ -66,13 +66,14 @@ class ResNetTagger(Tagger):
 
     def _spectrogram(self, channels: Tensor) -> Tensor:
         """Map ``[B, M, T]`` to normalised energies ``[B, used_channels, frames, n_mels]``; missing channels are 0."""
-        config, given = self.config, channels.shape[1]
-        energies = self.log_mel(channels).transpose(-1, -2)
-        x = self.norm(F.pad(energies, (0, 0, 0, 0, 0, config.used_channels - given)))
+        config = self.config
+        channels = F.pad(channels, (0, 0, 0, config.used_channels - channels.shape[1]))
+        x = self.norm(self.log_mel(channels).transpose(-1, -2))
         if config.channel_dropout:
-            kept = torch.arange(config.used_channels, device=x.device)[None] < given
             if self.training:
                 kept = draw_channels(len(x), config, x.device)[:, : config.used_channels]
+            else:
+                kept = audible_channels(channels)
             x = x * kept[..., None, None]
         x = F.pad(x, (0, 0, 0, -x.shape[2] % 2 ** len(config.widths)))  # a block takes pairs of frames
         return x.contiguous(memory_format=torch.channels_last)

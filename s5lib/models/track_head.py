@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,12 +31,9 @@ class TrackHead(nn.Module):
     def forward(self, features: Tensor, kept: Tensor | None = None) -> Tensor:
         """Map ``[B, features]`` to logits ``[B, num_sources, num_outputs]``; where ``kept`` is 0, features are missing.
 
-        Missing features are zeros after the normalisation, like those beyond the last that is given.
+        Missing features are zeros after the normalisation.
         """
-        norm, given = self.m2d_out_norm, features.shape[1]
-        if given < norm.num_features:
-            means = cast("Tensor", norm.running_mean)[given:]
-            features = torch.cat([features, means.expand(len(features), -1)], 1)
+        norm = self.m2d_out_norm
         if (
             self.training and len(features) == 1
         ):  # one example has no variance; the last batch of an epoch must not fail
