@@ -62,13 +62,15 @@ def report_text(
 def summary_lines(used: Used, splits: Splits) -> list[str]:
     """Return the corpus in a few lines."""
     lines = []
-    for kind, what in (("sound_event", "classes"), ("interference", "classes of interference")):
+    for kind, what in (("sound_event", "targets"), ("interference", "interference")):
         clips = {clip: found for clip, found in used.items() if source_name(clip) in splits[kind]}
         if clips:
             labels, counts = {clip.label for clip in clips}, Counter(splits[kind].values())
             minutes = sum(found.seconds for found in clips.values()) / 60
             shares = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
-            lines.append(f"{len(labels)} {what}: {len(clips)} clips, {minutes:.1f} minutes; sources: {shares}")
+            lines.append(
+                f"{what}: {len(clips)} clips of {len(labels)} labels, {minutes:.1f} minutes; sources: {shares}"
+            )
     return lines
 
 
