@@ -78,7 +78,7 @@ class PromptedNetwork(nn.Module):
 
     def __init__(self, config: LocoformerConfig):
         super().__init__()
-        self.num_channels, width = config.num_channels, config.width
+        width = config.width
         groups = band_groups(config.band_widths, config.n_fft, config.sample_rate)
         bands = sum(count for count, _ in groups)
         self.scale = (0.375 * config.n_fft) ** -0.5  # of white noise through a Hann window
