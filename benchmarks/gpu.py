@@ -34,7 +34,9 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import torch
@@ -65,14 +67,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=os.environ.get("OUT") or "gpu_results", help="default: $OUT")
     parser.add_argument("--budget", type=float, default=470.0, metavar="SECONDS", help="for everything")
     parser.add_argument("--train_seconds", type=float, default=180.0)
-    parser.add_argument("--separator", default="resunetk", metavar="NAME", help="the one to train on mini")
+    parser.add_argument(
+        "--separator", default="resunetk", metavar="NAME", help="the one to train on mini and to infer compiled"
+    )
     parser.add_argument("--conf", nargs="+", default=[], metavar="MODEL.KEY=VALUE", help="options of models")
     parser.add_argument("--plugin", action="append", default=[], metavar="MODULE|FILE", help="has more models")
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="of parity, steps and compiled, rows with this title"
     )
     args = parser.parse_args()
-    began = time.time()
+    began = float(os.environ.get("BEGAN", time.time()))  # before the imports
     for source in args.plugin:
         register_plugin(source)
     args.out = Path(args.out)
@@ -131,14 +135,23 @@ def _installed(name: str) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Compiling:
+    """A process that compiles, and the events by which it says that it has, and waits for its turn to measure."""
+
+    process: multiprocessing.process.BaseProcess
+    part: Part
+    ready: Event
+    go: Event
+
+
 class Runner:
     """Starts each part as a process, and takes it down when its time is over."""
 
     def __init__(self, args: argparse.Namespace, work: Path, began: float):
         self.args, self.work, self.began = args, work, began
         self.context = multiprocessing.get_context("fork")  # imports happen once; this process never uses the GPU
-        self.go = self.context.Event()
-        self.compiling: dict[str, multiprocessing.process.BaseProcess] = {}
+        self.compiling: dict[str, Compiling] = {}
 
     def run(self, report: Report) -> int:
         """Run everything; return the exit status."""
@@ -173,8 +186,8 @@ class Runner:
 
     def stop_all(self) -> None:
         """End what still runs."""
-        for process in self.compiling.values():
-            _kill(process)
+        for job in self.compiling.values():
+            _kill(job.process)
 
     def _part(self, name: str, seconds: float, peaks: dict[str, float]) -> list[dict]:
         module = importlib.import_module(f"gpu_{name}")
@@ -193,20 +206,24 @@ class Runner:
             return
         module = importlib.import_module("gpu_compiled")
         for index, job in enumerate(module.jobs(self.new_part("compiled", 0))):
-            part = self.new_part("compiled", self.began + self.args.budget - 5, f"compiled_{index}")
-            self.compiling[job.title] = self._start(run_part, module.run, part, job, self.go)
+            part = self.new_part("compiled", self.began + self.args.budget, f"compiled_{index}")
+            ready, go = self.context.Event(), self.context.Event()
+            process = self._start(run_part, module.run, part, job, ready, go)
+            self.compiling[job.title] = Compiling(process, part, ready, go)
 
     def _compiled(self, seconds: float) -> list[dict]:
-        """Let the processes that compile measure, one after the other, and return their rows."""
-        until, rows = time.time() + seconds, []
-        self.go.set()
-        for index, (title, process) in enumerate(self.compiling.items()):
-            part = self.new_part("compiled", until, f"compiled_{index}")
-            process.join(max(0.0, until - time.time()))
-            if process.is_alive():
-                _kill(process)
-                rows.append({"part": "compiled", "what": title, "error": "had not finished when the time was over"})
-            rows += _rows(part.out)
+        """Let the processes that have compiled measure, one after the other, and return their rows."""
+        until, rows, waiting = time.time() + seconds, [], dict(self.compiling)
+        while waiting and time.time() < until:
+            titles = [t for t, job in waiting.items() if job.ready.is_set() or not job.process.is_alive()]
+            if not titles:
+                time.sleep(0.2)
+                continue
+            job = waiting.pop(titles[0])
+            job.go.set()
+            rows += self._wait(job.process, job.part, max(0.0, until - time.time()))
+        for title in waiting:
+            rows.append({"part": "compiled", "what": title, "error": "compiling had not finished when time was over"})
         return rows
 
     def _take(self, name: str, function: Callable, *arguments) -> list[dict]:

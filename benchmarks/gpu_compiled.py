@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 
 import torch
 import torch._inductor.config as inductor
@@ -38,37 +39,36 @@ class Job:
 
 
 def jobs(part: Part) -> list[Job]:
-    """Return what is to be compiled: with each separator, and with M2D."""
+    """Return what is to be compiled: training steps of M2D and all separators, inference with one of these."""
     small = part.quick
     found = [Job("m2d, 4 channels", "last2", 2 if small else 8)]
-    for title in part.separators():
-        found += [Job(title, "all", 2 if small else 4), Job(title)]
+    found += [Job(title, "all", 2 if small else 4) for title in part.separators()] + [Job(part.separator)]
     return [job for job in found if part.only in job.title][: 1 if small else None]
 
 
-def run(part: Part, job: Job, go) -> None:
-    """Compile, wait for ``go``, an event of multiprocessing, and measure."""
+def run(part: Part, job: Job, ready: Event, go: Event) -> None:
+    """Compile, set ``ready``, wait for ``go``, and measure."""
     os.nice(10)
     inductor.compile_threads = 1 if part.quick else 4
     with part.guarded(job.title):
         if job.layers:
-            _train(part, job, go)
+            _train(part, job, ready, go)
         else:
-            _infer(part, job, go)
+            _infer(part, job, ready, go)
 
 
-def _train(part: Part, job: Job, go) -> None:
+def _train(part: Part, job: Job, ready: Event, go: Event) -> None:
     step = TrainingStep(part, job.model, job.layers, job.batch, "bfloat16")
     start, eager = time.perf_counter(), step.loss().item()
     step.module.model.network.compile()
     difference = abs(step.loss().item() - eager)
     step()
     found = {"compiling_s": time.perf_counter() - start, "loss_differs_by": difference}
-    _wait(part, go, found)
+    _wait(part, ready, go)
     part.row(job.title, **step.measure(), **found, **_compiler())
 
 
-def _infer(part: Part, job: Job, go) -> None:
+def _infer(part: Part, job: Job, ready: Event, go: Event) -> None:
     seconds = 2.0 if part.quick else 10.0
     system, given, start = (
         system_of(part, job.model, "bfloat16", compiled=True),
@@ -79,15 +79,15 @@ def _infer(part: Part, job: Job, go) -> None:
         system(given, 32000, labels=system.labels[:3])
         system.tag(given)
     found = {"compiling_s": time.perf_counter() - start}
-    _wait(part, go, found)
+    _wait(part, ready, go)
     part.row(f"{job.title}: real-time factor", **measure(part, system, seconds), **found, **_compiler())
 
 
-def _wait(part: Part, go, found: dict) -> None:
+def _wait(part: Part, ready: Event, go: Event) -> None:
     """Leave the memory to others until it is this job's turn."""
     if part.device == "cuda":
         torch.cuda.empty_cache()
-    print(f"compiled   {found}", flush=True)
+    ready.set()
     go.wait()
 
 

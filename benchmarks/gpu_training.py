@@ -56,7 +56,7 @@ def run(part: Part, _: dict) -> None:
 
 def _train(part: Part, kind: str, config: Path, options: dict, seconds: float, work: Path) -> None:
     """Train for about so many seconds; a short run before says how many steps these are."""
-    trial, size, name = 2 if part.quick else 20, options["batch_size"], options.get(kind, "m2d")
+    trial, size, name = 2 if part.quick else 20, options["batch_size"], options.get(kind)
     own = [f"--{kind}_conf={item.removeprefix(f'{name}.')}" for item in part.conf if item.startswith(f"{name}.")]
     steps = {"max_steps": trial, "valid_interval": trial // 2, "warmup_steps": 1}
     start = time.time()
