@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from s5lib.audio import FoundAudio, split_entry
+from s5lib.audio import FoundAudio, open_audio, split_entry
 from s5lib.config.options import fill, options_of
 from s5lib.corpora import mini, proportion
 from s5lib.corpora.layout import data_directory_from_metadata, data_directory_from_synthesized
@@ -23,6 +23,7 @@ from s5lib.data.directory import DataDirectory
 from s5lib.data.identity import STAMP_FILE, corpus_files, read_stamps
 from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError, DataError
+from s5lib.parallel import over_processes
 from s5lib.provenance import Fingerprint, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, synthesize
 from s5lib.scenes.corpus import metadata_files
@@ -187,6 +188,7 @@ def _prepare(
         sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes")
     )
     _report(train)
+    _refuse_silence([Corpus(data_root, split) for split in _splits(train.root)], request.nj)
     settings = feasible(train, wished, request.scene_options)
     options |= {name: value for name, value in asdict(settings).items() if value != asdict(wished)[name]}
     valid = _scenes(request, data_root, "valid", wished)
@@ -328,6 +330,27 @@ def _report(corpus: Corpus) -> None:
     silent = sorted(set(corpus.labels) - set(corpus.events))
     if silent:
         log.warning("%s: no recordings of %s, which is a class by its folder", corpus.root, ", ".join(silent))
+
+
+def _splits(root: Path) -> list[str]:
+    return [split for split in ("train", *_SPLITS) if (root / "sound_event" / split).is_dir()]
+
+
+def _refuse_silence(corpora: list[Corpus], nj: int) -> None:
+    """Raise a DataError that lists all silent recordings: one would end a training in its midst."""
+    paths = [clip.path for corpus in corpora for clip in corpus.clips]
+    found = over_processes(_silent, paths, nj) if nj > 1 else map(_silent, paths)
+    if silent := sorted(filter(None, found)):
+        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+        raise DataError(f"{len(silent)} recordings are silent: {', '.join(silent[:5])}{more}. Remove them.")
+
+
+def _silent(path: Path) -> str:
+    """Return the path of a recording whose samples are all zero, else an empty string."""
+    with open_audio(path) as audio:
+        piece = 5 * audio.sample_rate
+        is_silent = not any(audio.read(start, start + piece).any() for start in range(0, audio.num_samples, piece))
+    return os.fspath(path) if is_silent else ""
 
 
 def _check(data: DataDirectory, max_sources: int) -> None:

@@ -103,10 +103,15 @@ class Corpus:
         return f"Corpus({os.fspath(self.root)!r}, {self.split!r}): {clips} clips of {len(self.events)} labels"
 
     @property
+    def clips(self) -> list[Clip]:
+        """All recordings."""
+        groups = (*self.events.values(), *self.interferences.values(), self.noises)
+        return [clip for group in groups for clip in group]
+
+    @property
     def files(self) -> list[Path]:
         """The paths of all recordings and rooms."""
-        groups = (*self.events.values(), *self.interferences.values(), self.noises)
-        return [clip.path for group in groups for clip in group] + list(self.room_paths)
+        return [clip.path for clip in self.clips] + list(self.room_paths)
 
     @cached_property
     def rooms(self) -> tuple[Room, ...]:

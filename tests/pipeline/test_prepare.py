@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from small_corpus import write_wav
 
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.provenance import stamp_output
@@ -187,3 +188,14 @@ def test_two_at_once_end_like_one(corpus_with_test, prepared, tmp_path):
     assert sum("finished already" in text for text in printed) == 1
     assert content(tmp_path / "dump") == content(prepared / "dump")
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
+
+
+def test_silent_recordings_are_listed_before_any_training(own, capsys):
+    root, folder = own
+    silent = [root / "dev_set/sound_event/train/Bell/source0/silent.wav", root / "dev_set/interference/test/Fan/0.wav"]
+    for path in silent:
+        write_wav(path, [0.0] * 8000)
+    for nj in ("1", "2"):
+        assert prepare(root, folder, "--nj", nj) == 1
+        message = capsys.readouterr().err
+        assert "2 recordings are silent" in message and all(str(path) in message for path in silent)
