@@ -76,7 +76,7 @@ def feasible(corpus: Corpus, settings: DrawSettings, fixed: Collection[str]) -> 
             continue
         else:
             if changes:
-                log.warning("%s: %s; scenes are drawn with %s", corpus.split, error, _listed(changes))
+                log.warning("%s: scenes are drawn with %s. %s", corpus.split, _listed(changes), error)
             return changed
     raise error or DataError(f"{corpus}: no scene can be drawn.")
 

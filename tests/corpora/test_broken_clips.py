@@ -173,6 +173,13 @@ def test_no_permission_to_a_clip(folder):
     assert "Dog: 2 of 3 clips" in line and "1 cannot be read" in line
 
 
+def test_all_classes_are_interference(folder):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    (line,) = refused(folder, interference="Bell,Dog")[1:]
+    assert "no class is left" in line
+
+
 def test_recordings_beside_the_folders_and_empty_folders(folder):
     good(folder, "Bell")
     good(folder, "Dog")

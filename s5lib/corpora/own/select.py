@@ -91,13 +91,15 @@ def select(clips: Clips, judged: Mapping[FoundClip, Judgement], targets: set[str
 
 def _problems(clips: Clips, chosen: Selection, targets: set[str]) -> list[str]:
     problems = []
-    if not targets and not clips.problems:
+    if not targets and clips.labels:
+        problems.append(f"{clips.folder}: no class is left, as all are interference.")
+    elif not targets and not clips.problems:
         problems.append(f"{clips.folder}: no recordings in folders named after classes, LABEL/[SOURCE/]*.wav.")
     elif len(targets) == 1:
         (label,) = targets
         problems.append(
             f"{label}: the only class; a system needs {LEAST_CLASSES} to tell apart. Add folders of other sounds"
-            + (f", or give {clips.folder / label} if its folders are the classes." if _is_nested(clips) else ".")
+            + (f", or give {clips.folder / label} if its folders are the classes." if _is_nested(clips, label) else ".")
         )
     sources, found = chosen.sources(), Counter(clip.label for clip in clips.clips)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
@@ -120,8 +122,8 @@ def _problems(clips: Clips, chosen: Selection, targets: set[str]) -> list[str]:
     return problems
 
 
-def _is_nested(clips: Clips) -> bool:
-    return any("/" in clip.target.removeprefix(f"{clip.label}/") for clip in clips.clips)
+def _is_nested(clips: Clips, label: str) -> bool:
+    return any(clip.target.startswith(f"{label}/") and clip.target.count("/") > 1 for clip in clips.clips)
 
 
 def _short(reason: str) -> str:
