@@ -95,8 +95,8 @@ def over_processes(
                 yield future.result()
         except BrokenProcessPool as error:
             raise DataError(
-                "a process was killed, probably because memory ran out: run again to go on, and lower --nj. A script "
-                "that calls this needs 'if __name__ == \"__main__\":'."
+                "a process was killed, probably because memory ran out: run again to resume, with a lower --nj. A "
+                "script that calls this needs 'if __name__ == \"__main__\":'."
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

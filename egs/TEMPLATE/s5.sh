@@ -61,61 +61,61 @@ what to run:
   --help                   this text
 
 data:
-  --corpus NAME            mini: made by the library itself; dcase26; or a name of your own for a folder of the same
-                           layout (${corpus})
+  --corpus NAME            mini, which the library generates; dcase26; or any name for a folder of the same layout
+                           (${corpus})
   --data_root DIR          the folder that holds the corpus's dev_set; not for mini
   --clips DIR              make the corpus from clips of your own, DIR/LABEL/[SOURCE/]*.wav; needs --corpus NAME
-  --interference LABELS|DIR  classes of --clips that disturb and are not to be found; or a folder of such clips
-  --noise DIR              background, in place of synthesised noise
-  --rooms DIR              measured impulse responses, in place of simulated rooms
+  --interference LABELS|DIR  classes of --clips that are only interference; or a folder of such clips
+  --noise DIR              background recordings instead of synthesised noise
+  --rooms DIR              measured impulse responses instead of simulated rooms
   --num_rooms N            simulated rooms for training
-  --data_config FILE       (conf/CORPUS/data.yaml, where there is one)
-  --duration SECONDS       of the scenes, where the corpus brings none (as configured, or in proportion to its clips)
+  --data_config FILE       (conf/CORPUS/data.yaml, if it exists)
+  --duration SECONDS       duration of scenes, if the corpus has none (as configured, or in proportion to its clips)
   --test_scenes N          number of test mixtures, likewise
   --valid_scenes N         number of validation scenes, likewise
-  --zero_target N          number of further test mixtures without any target, likewise
+  --zero_target N          number of additional test mixtures without a target, likewise
   --datadir DIR            data directories: wav.scp, labels, ... (data/CORPUS)
   --dumpdir DIR            rendered audio (dump/CORPUS)
 
 models:
-  --tagger_config FILE     (conf/CORPUS/tagger.yaml, or conf/mini/tagger.yaml where there is none)
-  --tagger NAME            another tagger than the configuration's
+  --tagger_config FILE     (conf/CORPUS/tagger.yaml if it exists, else conf/mini/tagger.yaml)
+  --tagger NAME            tagger to use instead of the configuration's
   --tagger_conf K=V ...    its options
   --tagger_cache N         while its backbone is frozen, compute the features of N mixtures once and train on them
-  --tagger_model FILE      a trained tagger for stage 4, in place of stage 2
-  --separator_config FILE  (conf/CORPUS/separator.yaml, or conf/mini/separator.yaml where there is none)
-  --separator NAME         another separator than the configuration's
+  --tagger_model FILE      a trained tagger for stage 4, instead of stage 2
+  --separator_config FILE  (conf/CORPUS/separator.yaml if it exists, else conf/mini/separator.yaml)
+  --separator NAME         separator to use instead of the configuration's
   --separator_conf K=V ... its options
-  --separator_model FILE   a trained separator for stage 4, in place of stage 3
+  --separator_model FILE   a trained separator for stage 4, instead of stage 3
   --aligner NAME           how the loss pairs estimates with references: ca_pi, ca, pi or a plugin's
-  --train_conf K=V ...     options of the training in stages 2 and 3, in place of the configuration's: max_steps=500
+  --train_conf K=V ...     training options of stages 2 and 3 instead of the configuration's: max_steps=500
   --plugin NAME|FILE.py    a module or file with further components; may be repeated
 
-how they work together:
-  --system NAME            tag_separate; iterative: what was separated is tagged and separated again; joint: one model
-                           for both, which stage 3 trains, and stage 2 nothing (${system})
-  --rounds N               of --system iterative, at the most (2)
-  --labels KIND ...        which labels stage 4 separates by: predicted, oracle (both); oracle alone needs no tagger
-  --joint_model_config FILE (conf/CORPUS/joint_model.yaml, or conf/mini/joint_model.yaml where there is none)
-  --joint_model NAME       another joint model than the configuration's
+system:
+  --system NAME            tag_separate; iterative: tags and separates repeatedly; joint: one model for both, trained by
+                           stage 3 (${system})
+  --rounds N               most rounds of --system iterative (2)
+  --labels KIND ...        labels used by stage 4: predicted, oracle (both); oracle alone needs no tagger
+  --joint_model_config FILE (conf/CORPUS/joint_model.yaml if it exists, else conf/mini/joint_model.yaml)
+  --joint_model NAME       joint model to use instead of the configuration's
   --joint_model_conf K=V ...  its options
 
 submission:
   --submission NAME        AUTHOR_AFFILIATION_task4_N (${submission})
-  --eval_set DIR           the evaluation set's soundscapes, or a data directory, on which stage 6 runs the system
+  --eval_set DIR           soundscapes of the evaluation set, or a data directory, on which stage 6 runs the system
                            (the test set, with the outputs of stage 4)
 
 where and how:
   --expdir DIR             models, logs, results (exp/CORPUS)
-  --tag NAME               kept apart in EXPDIR as tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md; what is
-                           named by --system, --tagger, --separator, --joint_model, --aligner is kept apart likewise,
-                           without a tag too
-  --ngpu N                 number of GPUs of a machine; 0 is the CPU (1 where there is a GPU, else 0)
-  --num_nodes N            number of machines that train together; needs Slurm, see cmd.sh (1)
-  --nj N                   number of processes (number of CPU cores)
+  --tag NAME               suffix of the outputs in EXPDIR: tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md;
+                           the names given to --system, --tagger, --separator, --joint_model and --aligner are suffixes,
+                           too
+  --ngpu N                 GPUs per machine; 0: CPU (1 if there is a GPU, else 0)
+  --num_nodes N            machines; needs Slurm, see cmd.sh (1)
+  --nj N                   processes (number of CPU cores)
   --seed N                 (${seed})
 
-A path is seen from the folder in which you stand, a default from $(pwd).
+Your paths are relative to the working directory, default paths to $(pwd).
 END
 }
 
@@ -154,7 +154,7 @@ refuse() { # refuse REASON OPTION...: those that are given
     shift
     for option in "$@"; do
         local -n given=${option}
-        [[ -z ${given[*]} ]] || usage_error "--${option} has no place here: ${reason}"
+        [[ -z ${given[*]} ]] || usage_error "--${option} cannot be used here: ${reason}"
     done
 }
 for kind in "${labels[@]}"; do
@@ -173,7 +173,7 @@ fi
 
 # --- paths --------------------------------------------------------------------------------------------------------
 if [[ -n ${clips} ]]; then
-    refuse "--clips makes the corpus." data_root
+    refuse "--clips makes a new corpus." data_root
 else
     refuse "it needs --clips." rooms num_rooms noise interference
 fi
@@ -222,13 +222,13 @@ check_config() { # check_config OPTION: its file is there
 check_data_root() { # of what it holds, stage 1 itself complains
     if [[ -n ${clips} ]]; then
         ! is_among "${corpus}" mini dcase26 ||
-            die "--clips ${clips}: name the corpus that is made of them, for example --corpus kitchen."
+            die "--clips ${clips}: name the new corpus, for example --corpus kitchen."
     elif [[ ${corpus} == mini ]]; then
-        [[ -z ${data_root} ]] || die "--data_root ${data_root}: the corpus mini is made by the library. Name the corpus" \
-            "that is there, for example --corpus dcase26."
+        [[ -z ${data_root} ]] || die "--data_root ${data_root}: the library generates the corpus mini. Name the corpus" \
+            "in that folder, for example --corpus dcase26."
     elif [[ -z ${data_root} ]]; then
         die "--corpus ${corpus} needs --data_root DIR, the folder that holds the corpus's dev_set/; $(pwd)/db.sh can" \
-            "keep it, and $(pwd)/local/data.sh fetches that of dcase26. From clips of your own, --clips DIR makes it."
+            "store it, and $(pwd)/local/data.sh downloads dcase26. --clips DIR makes a corpus from your own clips."
     fi
 }
 
@@ -329,7 +329,7 @@ find_tagger() { # set tagger_file
     tagger_file=${tagger_model:-${tagger_dir}/model.safetensors}
     if [[ -n ${tag} && ! -f ${tagger_file} && -f ${expdir}/tagger/model.safetensors ]] && ! includes 2; then
         tagger_file=${expdir}/tagger/model.safetensors
-        log "no tagger is tagged ${tag}; taking ${tagger_file}"
+        log "no tagger has the tag ${tag}; using ${tagger_file}"
     fi
     need "${tagger_file}" 2 "a trained tagger" "Or name another one: --tagger_model FILE."
 }

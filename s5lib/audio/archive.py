@@ -67,7 +67,7 @@ def read(entry: str) -> ArraySamples:
     except PermissionError as error:
         raise UnavailableError(f"{entry}: cannot be read ({error.strerror}).") from error
     except Exception as error:  # kaldiio raises whatever the bytes lead it to
-        raise DataError(f"{entry}: no audio can be read there ({type(error).__name__}: {error}).") from error
+        raise DataError(f"{entry}: holds no readable audio ({type(error).__name__}: {error}).") from error
     samples = np.asarray(samples)
     if samples.dtype == np.uint8:  # 8-bit WAV has its zero at 128
         samples = (samples.astype(np.float32) - 128) / 128

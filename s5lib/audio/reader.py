@@ -95,7 +95,9 @@ def _samples(entry: Any, name: str) -> FileSamples | ArraySamples:
     if archive.is_entry(path):
         return archive.read(path)
     if path.rstrip().endswith("|"):
-        raise DataError(f"{path!r} is a command; s5lib runs none from a data directory. Write its output to a file.")
+        raise DataError(
+            f"{path!r} is a command, which s5lib does not run from a data directory. Write its output to a file."
+        )
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
@@ -192,7 +194,7 @@ class AudioReader:
         """
         stop = self.num_samples if stop is None else min(stop, self.num_samples)
         if not 0 <= start < stop:
-            raise DataError(f"{self.name}: ends after {self.num_samples} samples; sample {start} was asked for.")
+            raise DataError(f"{self.name}: ends after {self.num_samples} samples; sample {start} was requested.")
         return self._resampling.piece(self._decode, start, stop, self.info.frames)
 
     def read_into(self, out: np.ndarray) -> None:

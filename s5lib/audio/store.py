@@ -86,5 +86,5 @@ class AudioStore:
                 return read_audio(path, start, frames)[0]
         whole = self(path)
         if start >= whole.shape[1]:
-            raise DataError(f"{path}: ends after {whole.shape[1]} samples; sample {start} was asked for.")
+            raise DataError(f"{path}: ends after {whole.shape[1]} samples; sample {start} was requested.")
         return whole[:, start : start + frames]

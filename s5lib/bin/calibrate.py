@@ -6,7 +6,7 @@
 Tunes a bias of silence and, if that gains more, of single classes, for the CA-PI-SDRi of tagger and separator on a
 validation set (never on the set that you report), and writes them to model.calibration.json next to the tagger.
 's5lib infer' then uses them, unless '--calibration none' is given.  Reports the gain on held-out recordings and
-whether it can be chance; without a gain, nothing is changed.
+whether it may be chance.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", help="the calibration (default: next to the tagger, where 's5lib infer' finds it)"
     )
     parser.add_argument("--silence_only", action="store_true", help="try no biases of single classes")
-    parser.add_argument("--folds", type=integer(2), default=5, help="of the cross-validation (default: 5)")
-    add_shared(parser, "plugin", "ngpu", seed="of the assignment to folds (default: 0)")
+    parser.add_argument("--folds", type=integer(2), default=5, help="folds of the cross-validation (default: 5)")
+    add_shared(parser, "plugin", "ngpu", seed="seed of the assignment to folds (default: 0)")
 
 
 def run(args: argparse.Namespace) -> None:

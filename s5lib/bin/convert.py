@@ -17,9 +17,7 @@ from s5lib.errors import CheckpointError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", help="official checkpoint (.ckpt), or its tensors (.safetensors)")
     parser.add_argument("target", metavar="OUT", help="file to write, .safetensors")
-    parser.add_argument(
-        "--labels", nargs="+", help="of the classes, in the order of their indices (default: DCASE's 18)"
-    )
+    parser.add_argument("--labels", nargs="+", help="class labels in the order of their indices (default: DCASE's 18)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -28,9 +28,9 @@ _KINDS = ("tagger", "separator", "joint_model")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="checkpoint, or the name of a component")
     parser.add_argument(
-        "--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="of a component: its options"
+        "--conf", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="options of the component"
     )
-    parser.add_argument("--layers", help="layers that train, as 'head', 'last2' or 'all'")
+    parser.add_argument("--layers", help="trainable layers: 'head', 'last2' or 'all'")
     parser.add_argument("--seconds", type=seconds, default=10.0, help="duration of the input (default: 10)")
     parser.add_argument("--device", default="cpu", help="'cpu' or 'cuda' (default: cpu)")
     add_shared(parser, "json", "plugin")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
 
     load_plugins(args)
     if args.device != "cpu" and not (args.device.startswith("cuda") and torch.cuda.is_available()):
-        raise ConfigError(f"--device {args.device}: there is no such device here; expected cpu or, with a GPU, cuda.")
+        raise ConfigError(f"--device {args.device}: no such device; expected cpu or, with a GPU, cuda.")
     model, header = _open(args.model, args.conf)
     if args.layers:
         model.set_trainable(args.layers)
@@ -62,7 +62,7 @@ def _open(name: str, conf: list[str]) -> tuple[Any, dict[str, Any]]:
 
     if Path(name).exists() or Path(name).suffix in (".safetensors", ".ckpt", ".pth", ".pt"):
         if conf:
-            raise ConfigError("--conf is for a component's name; a checkpoint has its options in itself.")
+            raise ConfigError("--conf is for a component's name; a checkpoint brings its own options.")
         return load_model(name)
     for kind in _KINDS:
         if name in available(kind):

@@ -25,7 +25,7 @@ EXTRAS = ("kaldiio", "sentencepiece", "distributed", "sofar")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--traceback", action="store_true", help="show the whole traceback of what does not load")
+    parser.add_argument("--traceback", action="store_true", help="show tracebacks")
     add_shared(parser, "json", "plugin")
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="published models, downloaded once (dcase26-baseline, dcase26-baseline-1c), or a folder of experiments, "
         "such as exp/mini (default without any model: the newest folder in exp, else dcase26-baseline)",
     )
-    parser.add_argument("--tagger", metavar="FILE", help="checkpoint of the tagger; not needed where labels are given")
+    parser.add_argument("--tagger", metavar="FILE", help="checkpoint of the tagger; not needed if labels are given")
     parser.add_argument("--separator", metavar="FILE", help="checkpoint of the separator")
     parser.add_argument("--joint_model", metavar="FILE", help="checkpoint of a joint model, instead of both")
     parser.add_argument(
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="(default: joint with a joint model, otherwise tag_separate)",
     )
     parser.add_argument(
-        "--rounds", type=positive_int, default=2, metavar="N", help="of --system iterative, at the most (default: 2)"
+        "--rounds", type=positive_int, default=2, metavar="N", help="most rounds of --system iterative (default: 2)"
     )
     parser.add_argument(
         "--labels",
@@ -57,73 +57,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=probability,
         metavar="P",
-        help="least probability of a source, 0 to 1 (default: a source has to be likelier than silence)",
+        help="least probability of a source, 0 to 1 (default: likelier than silence)",
     )
-    parser.add_argument("--out", help="folder for the sources (default, of FILEs: separated)")
+    parser.add_argument("--out", help="folder for the sources (default with FILEs: separated)")
     parser.add_argument(
         "--format",
         default="float",
         choices=("float", "pcm24", "flac", "mp3"),
-        help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, made softer where they would clip; mp3: smaller",
+        help="float: 32-bit WAV (default); pcm24 or flac: 24 bits, attenuated if they would clip; mp3: smaller",
     )
     parser.add_argument(
         "--sample_rate",
         choices=("own", "model"),
-        help="of the sources: each recording's own (default, of FILEs), or the models' (default, of --data_dir)",
+        help="rate of the sources: each recording's own (default with FILEs), or the models' (default with --data_dir)",
     )
     parser.add_argument(
         "--remainder",
         action="store_true",
-        help="also write OUT/NAME_remainder.wav: what the sources leave of the first channel",
+        help="also write OUT/NAME_remainder.wav: the first channel minus the sources",
     )
     parser.add_argument(
         "--channels",
         type=channel_list,
         default="all",
         metavar="N,N,...|mean",
-        help="of recordings given as FILE: those to take, counted from 0, or the mean of all (default: all)",
+        help="channels of FILEs to take, counted from 0, or the mean of all (default: all)",
     )
     parser.add_argument(
         "--channel_order",
         type=channel_order,
         default="WYZX",
         choices=("WYZX", "WXYZ"),
-        help="of Ambisonics recordings given as FILE; also ACN (WYZX, the default) and FuMa (WXYZ)",
+        help="channel order of Ambisonics FILEs; also ACN (WYZX, the default) and FuMa (WXYZ)",
     )
     parser.add_argument(
         "--normalisation",
         type=str.lower,
         default="sn3d",
         choices=("sn3d", "n3d", "fuma"),
-        help="of Ambisonics recordings given as FILE (default: sn3d)",
+        help="normalisation of Ambisonics FILEs (default: sn3d)",
     )
     add_shared(parser, "plugin", "ngpu", nj="processes, on the CPU (default: as many as cores and memory allow)")
     parser.set_defaults(nj=None)
-    parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
+    parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use instead of processes (extra 'dask')")
     parser.add_argument(
         "--window",
         type=seconds,
         metavar="SECONDS",
-        help="what the system hears at once; longer recordings go through it in overlapping windows (default: the "
-        "length of the models' training scenes; of a --data_dir at least 10)",
+        help="length of the overlapping windows in which long recordings are processed (default: that of the models'"
+        " training scenes; with --data_dir at least 10)",
     )
     parser.add_argument(
-        "--precision", default="float32", choices=("float32", "bfloat16"), help="of the networks (default: float32)"
+        "--precision",
+        default="float32",
+        choices=("float32", "bfloat16"),
+        help="precision of the networks (default: float32)",
     )
     parser.add_argument(
         "--calibration",
         default="auto",
         metavar="none|FILE",
-        help="of the tagger's decisions (default: the one that 's5lib calibrate' has left beside the tagger, if any)",
+        help="calibration of the tagger's decisions (default: the one next to the tagger, if any)",
     )
-    parser.add_argument(
-        "--compiled", action="store_true", help="generate code for the networks first, by torch.compile"
-    )
+    parser.add_argument("--compiled", action="store_true", help="compile the networks first, with torch.compile")
 
 
 def run(args: argparse.Namespace) -> None:
     if bool(args.inputs) == bool(args.data_dir):
-        raise ConfigError("give either recordings (FILE ...) or --data_dir, one of the two.")
+        raise ConfigError("give either recordings (FILE ...) or --data_dir.")
     is_many = args.data_dir or len(args.inputs) > 1 or Path(args.inputs[0]).is_dir()
     if is_many and not args.ngpu and not args.dask and (args.nj or available_cores()) > 1:
         import_early("s5lib.systems.workers")
@@ -141,13 +142,13 @@ def run(args: argparse.Namespace) -> None:
     layout = ChannelLayout(None, args.channels, args.channel_order, args.normalisation)
     if args.data_dir:
         if layout != ChannelLayout():
-            raise ConfigError("--channels, --channel_order and --normalisation are of FILEs, not of a --data_dir.")
+            raise ConfigError("--channels, --channel_order and --normalisation apply to FILEs, not to a --data_dir.")
         if args.out is None:
             raise ConfigError("--data_dir needs --out, a folder for its sources such as exp/infer/test.")
         infer_data_directory(Path(args.data_dir), Path(args.out), args.labels, system, compute, args.nj, **how)
         return
     if len(args.labels) != 1 or args.labels[0] == "oracle":
-        raise ConfigError("--labels of recordings is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
+        raise ConfigError("for recordings, --labels is 'predicted' or LABEL,LABEL,...; 'oracle' needs a --data_dir.")
     labels = None if args.labels == ["predicted"] else args.labels[0].split(",")
     infer_files(args.inputs, Path(args.out or "separated"), labels, system, compute, args.nj, layout, **how)
 

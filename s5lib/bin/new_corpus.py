@@ -4,8 +4,8 @@
   s5lib new-corpus ~/clips --out corpora/kitchen --interference Fridge,Radio --noise ~/background
 
 CLIPS holds LABEL/[SOURCE/]*.wav: a folder for each class; any format, rate and length. Sub-folders are sources, such as
-one speaker or machine; a clip without one is a source of its own. No source is in two sets, so that each class needs
-three. OUT gets dev_set/ in the layout of the DCASE 2026 set, and REPORT.md: what is there, what was left out and why,
+one speaker or machine; a clip outside them is a source of its own. Sets share no source, so each class needs three. OUT
+gets dev_set/ in the layout of the DCASE 2026 set, and REPORT.md: what is there, what was left out and why,
 what is too little. A second call redoes only what has changed since.
 """
 
@@ -21,12 +21,12 @@ from s5lib.config.argument_types import positive_int, seconds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("clips", metavar="CLIPS", type=Path, help="folder of LABEL/[SOURCE/]*.wav")
-    parser.add_argument("--out", required=True, type=Path, help="where the corpus is made")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the corpus")
     parser.add_argument(
         "--rooms",
         type=Path,
         metavar="DIR",
-        help="measured rooms in place of simulated ones: SOFA files, or multichannel impulse responses beside a "
+        help="measured rooms instead of simulated ones: SOFA files, or multichannel impulse responses beside a "
         "directions.csv with the columns file, azimuth, elevation and distance",
     )
     parser.add_argument("--num_rooms", type=positive_int, default=12, metavar="N", help="simulated rooms for training")
@@ -34,21 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--noise",
         type=Path,
         metavar="DIR",
-        help="recordings of background, in place of synthesised noise; mono is made diffuse",
+        help="background recordings instead of synthesised noise; mono is made diffuse",
     )
     parser.add_argument(
         "--interference",
         metavar="LABELS|DIR",
-        help="labels of CLIPS, separated by commas, that disturb and are not to be found; or another folder of clips",
+        help="labels of CLIPS, separated by commas, that are only interference; or another folder of clips",
     )
     parser.add_argument(
         "--noise_seconds",
         type=seconds,
         default=15.0,
         metavar="SECONDS",
-        help="as long as the longest scene (default: 15)",
+        help="length of the noise, at least that of the longest scene (default: 15)",
     )
-    add_shared(parser, "nj", seed="of rooms and noise (default: 0)")
+    add_shared(parser, "nj", seed="seed of rooms and noise (default: 0)")
 
 
 def run(args: argparse.Namespace) -> None:

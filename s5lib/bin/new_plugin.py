@@ -14,8 +14,8 @@ from s5lib.plugins.scaffold import write_plugin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=list(KINDS), help="what the plugin is to bring")
-    parser.add_argument("name", help="the component's name: small letters, digits, '_' and '-'")
+    parser.add_argument("kind", choices=list(KINDS), help="kind of component")
+    parser.add_argument("name", help="the component's name: lowercase letters, digits, '_' and '-'")
     parser.add_argument("--folder", default=".", help="where to make the package's folder (default: here)")
 
 

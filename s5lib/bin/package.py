@@ -19,9 +19,9 @@ from s5lib.errors import ConfigError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="AUTHOR_AFFILIATION_task4_N")
-    parser.add_argument("--infer_dir", metavar="DIR", help="what 's5lib infer' has written for the evaluation set")
+    parser.add_argument("--infer_dir", metavar="DIR", help="output of 's5lib infer' for the evaluation set")
     parser.add_argument(
-        "--scores", metavar="FILE.jsonl", help="what 's5lib score' has written for the development set's test split"
+        "--scores", metavar="FILE.jsonl", help="scores of 's5lib score' on the development set's test split"
     )
     parser.add_argument("--out", metavar="DIR", help="folder for the package")
     parser.add_argument(
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         if given := [f"--{name}" for name, value in making.items() if value is not None]:
             raise ConfigError(
-                f"--check does not go with {', '.join(given)}: give either --check, or what makes a package."
+                f"--check cannot be combined with {', '.join(given)}: give either --check, or what makes a package."
             )
         violations = check_package(Path(args.check), Rules.of(args.data_dir) if args.data_dir else Rules())
         for violation in violations:

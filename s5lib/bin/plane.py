@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("TAGGER", "SEPARATOR", "PREDICTED.jsonl", "ORACLE.jsonl"),
         help="a system",
     )
-    parser.add_argument("--out", required=True, metavar="FILE.md", help="where the tables are written")
+    parser.add_argument("--out", required=True, metavar="FILE.md", help="file for the tables")
 
 
 def run(args: argparse.Namespace) -> None:

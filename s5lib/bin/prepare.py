@@ -21,40 +21,40 @@ from s5lib.config.argument_types import count, positive_int, seconds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, "config")
     parser.add_argument("--corpus", default="mini", help="mini, or a name of your own for the tree at --data_root")
-    parser.add_argument("--data_root", help="folder that holds the corpus; of mini: where it is made")
-    parser.add_argument("--data_dir", required=True, help="where the data directories are written")
-    parser.add_argument("--dump_dir", required=True, help="where rendered audio is written")
+    parser.add_argument("--data_root", help="folder of the corpus; of mini: where to make it")
+    parser.add_argument("--data_dir", required=True, help="folder for the data directories")
+    parser.add_argument("--dump_dir", required=True, help="folder for rendered audio")
     parser.add_argument(
         "--duration",
         type=seconds,
         metavar="SECONDS",
-        help="of a drawn scene (default: the corpus's own, else 1.5 times its median clip, 3 to 10 s)",
+        help="duration of a drawn scene (default: the corpus's own, else 1.5 times its median clip, 3 to 10 s)",
     )
     parser.add_argument(
-        "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
+        "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="a setting for drawing scenes"
     )
     parser.add_argument(
-        "--max_sources", type=positive_int, default=3, metavar="N", help="the most target sources in a mixture"
+        "--max_sources", type=positive_int, default=3, metavar="N", help="most target sources in a mixture"
     )
     parser.add_argument(
         "--test_scenes",
         type=positive_int,
         metavar="N",
-        help="test mixtures to draw where there are none (default: 4 for each source, 60 to 3000)",
+        help="test mixtures to draw if the corpus has none (default: 4 for each source, 60 to 3000)",
     )
     parser.add_argument(
         "--valid_scenes",
         type=positive_int,
         metavar="N",
-        help="validation scenes to draw where there are none (default: 2 for each source, 30 to 500)",
+        help="validation scenes to draw if the corpus has none (default: 2 for each source, 30 to 500)",
     )
     parser.add_argument(
         "--zero_target",
         type=count,
         metavar="N",
-        help="test mixtures without any target to draw beside those (default: a tenth)",
+        help="additional test mixtures without a target (default: a tenth)",
     )
-    add_shared(parser, "nj", seed="of the corpus mini and of the drawn scenes (default: 0)")
+    add_shared(parser, "nj", seed="seed of mini and of drawn scenes (default: 0)")
 
 
 def run(args: argparse.Namespace) -> None:

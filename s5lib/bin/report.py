@@ -3,7 +3,7 @@
   s5lib report exp/mini --out report.html
   s5lib report exp/mini exp/other --title "Two losses"        # side by side
   s5lib report exp/mini/RESULTS_pi.jsonl --data_dir data/mini/test --scenes test_00003
-  s5lib report separated                                      # what 's5lib infer' has made of your recordings
+  s5lib report separated                                      # output of 's5lib infer'
 
 The page is self-contained, with pictures and sound, uses no network and works without scripts.  Missing parts of an
 experiment are left out with a note.
@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--audio",
         default="mp3",
         choices=("mp3", "flac", "none"),
-        help="flac: without loss; none: no sound (default: mp3)",
+        help="flac: lossless; none: no audio (default: mp3)",
     )
-    parser.add_argument("--title", help="of the page (default: made of the experiments' names)")
+    parser.add_argument("--title", help="title of the page (default: from the experiments' names)")
 
 
 def run(args: argparse.Namespace) -> None:

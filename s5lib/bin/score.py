@@ -40,34 +40,34 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_dir", help="data directory with the references")
-    parser.add_argument("--references", metavar="FOLDER", help="soundscape/ and oracle_target/, in place of --data_dir")
-    parser.add_argument("--infer_dir", help="what 's5lib infer --data_dir' has written")
-    parser.add_argument("--estimates", metavar="FOLDER", help="files NAME_I_LABEL.wav, in place of --infer_dir")
     parser.add_argument(
-        "--oracle_estimates", metavar="FOLDER", help="beside --estimates: what the separator gives for the right labels"
+        "--references", metavar="FOLDER", help="folder of soundscape/ and oracle_target/, instead of --data_dir"
     )
-    parser.add_argument("--out", required=True, metavar="FILE.md", help="where the table is written")
+    parser.add_argument("--infer_dir", help="output of 's5lib infer --data_dir'")
+    parser.add_argument("--estimates", metavar="FOLDER", help="folder of NAME_I_LABEL.wav, instead of --infer_dir")
     parser.add_argument(
-        "--compare", metavar="OTHER", help="another system: a folder as --infer_dir or --estimates, or its FILE.jsonl"
+        "--oracle_estimates", metavar="FOLDER", help="with --estimates: the separator's output for the oracle labels"
     )
+    parser.add_argument("--out", required=True, metavar="FILE.md", help="file for the table")
+    parser.add_argument("--compare", metavar="OTHER", help="another system: its --infer_dir, --estimates or FILE.jsonl")
     parser.add_argument(
         "--class_labels",
         metavar="LABELS",
-        help="of all classes, LABEL,LABEL,... or a file of them (default: the corpus's, else those of the references)",
+        help="all classes, LABEL,LABEL,... or a file of them (default: the corpus's, else those of the references)",
     )
     parser.add_argument(
         "--pairing",
         default="sdri",
         choices=("sdri", "sdr"),
-        help="what the pairs inside a class maximise; sdr is the public DCASE 2026 baseline's way (default: sdri)",
+        help="what pairs within a class maximise; sdr: like the public DCASE 2026 baseline (default: sdri)",
     )
     parser.add_argument(
-        "--penalty_fn", type=decibels, default=0.0, metavar="DB", help="of each missed source (default: 0)"
+        "--penalty_fn", type=decibels, default=0.0, metavar="DB", help="penalty for each missed source (default: 0)"
     )
     parser.add_argument(
-        "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="of each false positive (default: 0)"
+        "--penalty_fp", type=decibels, default=0.0, metavar="DB", help="penalty for each false positive (default: 0)"
     )
-    parser.add_argument("--csv", metavar="FILE.csv", help="write a row for each recording, too")
+    parser.add_argument("--csv", metavar="FILE.csv", help="also write a row for each recording")
     add_shared(parser, json="print the means as JSON, for other programs", nj="threads (default: 2)")
     parser.set_defaults(nj=2)
 
@@ -129,9 +129,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     if bool(args.data_dir) == bool(args.references):
-        raise ConfigError("give the references: either --data_dir or --references, one of the two.")
+        raise ConfigError("give the references: either --data_dir or --references.")
     if bool(args.infer_dir) == bool(args.estimates):
-        raise ConfigError("give what to score: either --infer_dir or --estimates, one of the two.")
+        raise ConfigError("give what to score: either --infer_dir or --estimates.")
     if args.oracle_estimates and not args.estimates:
         raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
     if args.csv and Path(args.csv).suffix != ".csv":

@@ -18,7 +18,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "ngpu": {"type": count, "default": 0, "metavar": "N", "help": "0: run on the CPU (default); 1: on the GPU"},
     "nj": {"type": process_count, "default": 1, "metavar": "N", "help": "processes (default: 1)"},
     "plugin": {"action": "append", "default": [], "metavar": "MODULE|FILE", "help": "plugin to load; may be repeated"},
-    "seed": {"type": seed, "default": 0, "metavar": "N", "help": "of everything random (default: 0)"},
+    "seed": {"type": seed, "default": 0, "metavar": "N", "help": "random seed (default: 0)"},
 }
 
 
@@ -41,7 +41,7 @@ def device(ngpu: int) -> str:
 
     if torch.cuda.device_count() < ngpu:
         raise ConfigError(
-            f"--ngpu is {ngpu}, but torch {torch.__version__} sees {torch.cuda.device_count()} GPUs here (look at "
+            f"--ngpu is {ngpu}, but torch {torch.__version__} sees {torch.cuda.device_count()} GPUs (see "
             "nvidia-smi and CUDA_VISIBLE_DEVICES). --ngpu 0 computes on the CPU."
         )
     return "cuda"

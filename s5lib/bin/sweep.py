@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
-    losses = commands.add_parser("losses", help="the separator trained with several losses (Fig. 4)")
+    losses = commands.add_parser("losses", help="the separator with several losses (Fig. 4)")
     taggers = commands.add_parser("taggers", help="the tagger with one channel and with four (Table 1)")
     plane = commands.add_parser("plane", help="many systems by accuracy, separation and CA-PI-SDRi (Fig. 5)")
     systems = commands.add_parser("systems", help="asked once, refined, one label at a time, joint")
@@ -71,11 +71,11 @@ def _add_common_arguments(parser: argparse.ArgumentParser, experiment: str) -> N
     parser.add_argument("--expdir", type=Path, metavar="DIR", help=f"holds all runs (exp/CORPUS/{experiment})")
     shown = " ".join(map(str, seeds))
     parser.add_argument("--seeds", nargs=number, type=seed, default=seeds, metavar="N", help=f"({shown})")
-    _add_assignments(parser, "train_conf", "training options in place of the configuration's: max_steps=500")
+    _add_assignments(parser, "train_conf", "training options instead of the configuration's: max_steps=500")
     parser.add_argument(
         "--jobs", type=process_count, metavar="N", help="runs at a time (with GPUs 1, else 1 per core, <= 4)"
     )
-    parser.add_argument("--ngpu", type=count, metavar="N", help="GPUs of each run (1 where there is a GPU, else 0)")
+    parser.add_argument("--ngpu", type=count, metavar="N", help="GPUs of each run (1 if there is a GPU, else 0)")
     parser.add_argument("--dry_run", action="store_true", help="print the commands, run nothing")
 
 

@@ -18,7 +18,7 @@ from s5lib.config.command_line import assignments
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, "config")
     parser.add_argument("--data_root", required=True, help="folder that holds the corpus: dev_set/ or its content")
-    parser.add_argument("--split", default="test", help="what to draw from: a folder name below sound_event")
+    parser.add_argument("--split", default="test", help="split to draw from: a folder name below sound_event")
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument(
         "--num_scenes", type=positive_int, required=True, metavar="N", help="scenes in the preset's proportions"
@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="KEY=VALUE",
-        help="settings in place of the preset's, as duration=5 target_snr=[0,10]; see s5lib.scenes.DrawSettings",
+        help="settings instead of the preset's, such as duration=5 target_snr=[0,10]; see s5lib.scenes.DrawSettings",
     )
     add_shared(parser, "nj", seed="another seed gives other scenes (default: 0)")
-    parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use in place of processes (extra 'dask')")
+    parser.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler to use instead of processes (extra 'dask')")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: those of these that a run has); ca_sdri and predicted_pi_sdri; mixture_floor, divided_floor, "
         "best_gain_floor, silence_floor",
     )
-    parser.add_argument("--title", default="Runs side by side", help="of the table")
+    parser.add_argument("--title", default="Runs side by side", help="title of the table")
     parser.add_argument("--note", help="a sentence below the table")
-    parser.add_argument("--out", required=True, metavar="FILE.md", help="where the table is written")
+    parser.add_argument("--out", required=True, metavar="FILE.md", help="file for the table")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -5,8 +5,8 @@
   s5lib train joint_model --config conf/mini/joint_model.yaml --data_dir data/mini --expdir exp/mini/joint_model
 
 Any option can be set in the YAML file; the command line takes precedence.  The file's options of a component are
-ignored if another component is chosen.  An interrupted run resumes where it stopped when the same command is given
-again; a finished one is left alone.  's5lib plugins tagger m2d' lists a component's options.
+ignored if another component is chosen.  The same command resumes an interrupted run and leaves a finished
+one alone.  's5lib plugins tagger m2d' lists a component's options.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KINDS = tuple(DEFAULTS)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=KINDS, help="what to train")
     add_shared(parser, "config")
-    parser.add_argument("--data_dir", required=True, help="folder that 's5lib prepare' has written")
+    parser.add_argument("--data_dir", required=True, help="output of 's5lib prepare'")
     parser.add_argument("--expdir", required=True, help="experiment folder, for the model, logs and checkpoints")
     for kind in KINDS:
         what = kind.replace("_", " ")
@@ -44,27 +44,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{kind}_conf", action="append", default=[], metavar="KEY=VALUE", help=f"an option of the {what}"
         )
     parser.add_argument(
-        "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="an option of the drawing of scenes"
+        "--scenes_conf", action="append", default=[], metavar="KEY=VALUE", help="a setting for drawing scenes"
     )
     parser.add_argument(
         "--steps",
         action="append",
         default=[],
         metavar="NAME={KEY: VALUE}",
-        help="a training step with its own options; several run one after the other, each from the weights of the last",
+        help="a training step with its own options; each starts from the weights of the last",
     )
     parser.add_argument(
         "--init",
         metavar="FILE|NAME",
-        help="checkpoint whose weights the first step starts from; m2d: M2D's published ones, downloaded once",
+        help="checkpoint to initialise from; m2d: M2D's published weights, downloaded once",
     )
     add_shared(parser, "plugin")
-    parser.add_argument(
-        "--estimate", action="store_true", help="say how long it would take, by short trials; train nothing"
-    )
+    parser.add_argument("--estimate", action="store_true", help="only estimate the training time, by short trials")
     add_shared(
         parser,
-        seed="of the weights and of the scenes (default: 0)",
+        seed="seed of weights and scenes (default: 0)",
         ngpu="GPUs per machine; 0: train on the CPU (default: 0)",
     )
     parser.add_argument(
@@ -84,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         choices=LOGGERS,
         default=["tensorboard"],
-        help="where losses and figures go beside history.jsonl; wandb is an extra (default: tensorboard)",
+        help="where losses and metrics go besides history.jsonl; wandb is an extra (default: tensorboard)",
     )
     group = parser.add_argument_group("training")
     for option in options_of(TrainSettings):

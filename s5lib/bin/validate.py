@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", help="data directory: wav.scp, labels, src1.scp, ..., utt2num_samples")
     parser.add_argument("--fix", action="store_true", help="fix what can be fixed without guessing")
     parser.add_argument("--headers_only", action="store_true", help="do not decode the recordings; faster, finds less")
-    parser.add_argument("--data_root", help="corpus whose class labels the labels must be among")
+    parser.add_argument("--data_root", help="corpus whose class labels are allowed")
 
 
 def run(args: argparse.Namespace) -> int:

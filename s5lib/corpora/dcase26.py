@@ -66,7 +66,7 @@ def fetch_set(
     """
     target, done = data_root / name, data_root / name / ".unpacked"
     if done.exists():
-        log.info("%s: there already", target)
+        log.info("%s: already there", target)
         return target
     files = zenodo_files(RECORDS[name], (servers or Servers()).zenodo)
     archive = [file for file in files if file.name.lower().endswith(".zip")]

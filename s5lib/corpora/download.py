@@ -45,7 +45,7 @@ class RemoteFile:
 
     def __post_init__(self):
         if not self.url.startswith(("https://", "http://")):  # urllib would open file:///etc/passwd, too
-            raise DataError(f"{shown(self.url)} is no address on the web, expected https://...")
+            raise DataError(f"{shown(self.url)} is not a web address; expected https://...")
         check_file_name(f"{self.name}.part", self.url)
 
 
@@ -188,7 +188,7 @@ def _fetch(file: RemoteFile, folder: Path, tries: int, wait: float, progress: Ca
         arrived = (part.stat().st_size if part.exists() else 0) > before
         failures = 1 if arrived else failures + 1  # a connection that breaks now and then still comes to its end
     else:
-        raise DataError(f"{file.url}: broken off {tries} times, the last by {problem!r}. Run again to go on with it.")
+        raise DataError(f"{file.url}: broken off {tries} times, the last by {problem!r}. Run again to resume it.")
     if bar is not None:
         bar.close()
     part.touch()  # of a file without a byte, nothing came

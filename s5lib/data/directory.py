@@ -95,7 +95,7 @@ class DataDirectory:
             more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
             raise DataError(
                 f"{self.path}: {count} of {len(self)} recordings have labels that the models do not know: {first!r}"
-                f"{more}. {nearest(first, known)} Use the data that belong to the models, or models of these labels."
+                f"{more}. {nearest(first, known)} Use data with the models' labels, or models with the data's."
             )
 
     def __len__(self) -> int:

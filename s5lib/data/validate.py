@@ -107,7 +107,7 @@ def fix_data_directory(path: str | os.PathLike[str], classes: Iterable[str] | No
     """
     path = Path(path)
     if not (path / "wav.scp").is_file():
-        raise DataError(f"{path}: no wav.scp; there is nothing to mend.")
+        raise DataError(f"{path}: no wav.scp; there is nothing to fix.")
     refuse_segments(path)
     changes: list[str] = []
     slots = source_slots(path)
@@ -136,7 +136,7 @@ def fix_data_directory(path: str | os.PathLike[str], classes: Iterable[str] | No
         try:
             usable.append(replace(recording, num_samples=_check_recording(_resolved(recording, path), True).frames))
         except UnavailableError as error:
-            raise DataError(f"{path}: nothing was changed, since {recording.id!r} may be all right: {error}") from None
+            raise DataError(f"{path}: nothing was changed, because {recording.id!r} may be intact: {error}") from None
         except DataError as error:
             changes.append(f"dropped {recording.id!r}: {error}")
     if not usable:
@@ -149,7 +149,7 @@ def fix_data_directory(path: str | os.PathLike[str], classes: Iterable[str] | No
         _back_up(path)
         DataDirectory.write(path, usable, num_sources=max(slots, default=1), portable=False)
     for finding in validate_data_directory(path, classes, decode=False):
-        raise DataError(f"{finding.message} This is not mended by itself.")
+        raise DataError(f"{finding.message} Fix it by hand.")
     return changes
 
 
@@ -166,7 +166,7 @@ def _lenient(path: Path, empty_values: bool, changes: list[str]) -> dict[str, st
         if problem:
             changes.append(f"{path.name}:{number}: dropped: {problem}")
         elif table.get(key, value) != value:
-            raise DataError(f"{path}:{number}: ID {key!r} with another value than before; only you know which holds.")
+            raise DataError(f"{path}:{number}: ID {key!r} with another value than before; keep the right one.")
         elif key in table:
             changes.append(f"{path.name}:{number}: dropped: ID {key!r} a second time")
         else:

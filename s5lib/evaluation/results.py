@@ -126,7 +126,7 @@ def read_results(path: Path) -> tuple[RecordingScores, ...]:
     for place, row in read_json_lines(path, advice="Run 's5lib score' again."):
         scores = RecordingScores.from_dict(row, place)
         if scores.id in results:
-            raise DataError(f"{place}: {shown(scores.id)} comes a second time. Run 's5lib score' again.")
+            raise DataError(f"{place}: {shown(scores.id)} occurs twice. Run 's5lib score' again.")
         results[scores.id] = scores
     if not results:
         raise DataError(f"{path} holds no scores; expected a line for each recording, as 's5lib score' writes them.")

@@ -40,7 +40,7 @@ def check_comparable(
     if apart:
         raise DataError(
             f"{names[0]} and {names[1]} were not scored on the same recordings: {len(apart)} are only in one, "
-            f"as {apart[0]}."
+            f"such as {apart[0]}."
         )
     for scores in other:
         if scores.options != options:

@@ -178,7 +178,7 @@ def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np
     mixture, rate = read_audio(recording.mixture)
     if rate != system.sample_rate:
         raise DataError(
-            f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data for them."
+            f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data at that rate."
         )
     mixture = mixture[: system.num_channels]
     try:

@@ -26,7 +26,7 @@ class Model(nn.Module):
             ConfigError: the model has no such choice.
         """
         if layers != "all":
-            raise ConfigError(f"{type(self).__name__} cannot train layers {layers!r}; it only knows 'all'.")
+            raise ConfigError(f"{type(self).__name__} cannot train layers {layers!r}; expected 'all'.")
         self.requires_grad_(True)
 
 

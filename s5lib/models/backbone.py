@@ -47,7 +47,7 @@ def load_backbone(tagger: nn.Module, path: str | Path) -> None:
     """
     backbone = getattr(tagger, "backbone", None)
     if backbone is None:
-        raise CheckpointError(f"{path} holds the backbone of M2D, which a {type(tagger).__name__} does not have.")
+        raise CheckpointError(f"{path} holds the backbone of M2D, which {type(tagger).__name__} does not have.")
     state = _backbone_state(path)
     if "norm_stats" not in state or getattr(tagger.config, "normalize_level", False):
         state["norm_stats"] = backbone.norm_stats

@@ -38,7 +38,7 @@ def check_query(query: Tensor, batch: int, config: ModelConfig, values: bool = T
     """
     shape, wanted = tuple(query.shape), (batch, config.num_sources, config.num_classes)
     if query.ndim == 3 and shape[1] > wanted[1]:
-        raise DataError(f"query asks for {shape[1]} sources, the model gives at most {wanted[1]} at once.")
+        raise DataError(f"query asks for {shape[1]} sources, the model has at most {wanted[1]} at once.")
     if query.ndim == 3 and shape[2] != wanted[2]:
         raise DataError(f"query is over {shape[2]} classes, the model was trained on {wanted[2]}: another label set?")
     if shape != wanted:

@@ -95,7 +95,7 @@ def _fetched(archive: PublishedArchive) -> dict[str, Path]:
 
 
 def _download(archive: PublishedArchive, folder: Path) -> None:
-    log.info("downloading %s to %s; its makers' licence applies", archive.url, folder)
+    log.info("downloading %s to %s; its authors' licence applies", archive.url, folder)
     digest = archive.sha256 or _published_digest(archive, folder)
     packed = Path(_retrieved(archive.url, digest and f"sha256:{digest}", folder))
     if digest is None:

@@ -123,7 +123,6 @@ def with_labels(config: Config, labels: Sequence[str]) -> Config:
     """
     if config.query != "text":
         raise ConfigError(
-            f"this separator knows its {config.num_classes} labels by their numbers and can learn no others; "
-            "train one with query=text."
+            f"this separator has a fixed set of {config.num_classes} labels; train one with query=text to add labels."
         )
     return dataclasses.replace(config, labels=tuple(labels), num_classes=len(labels))

@@ -52,9 +52,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         if problem := check_tensor(name, tensor):
             raise CheckpointError(f"{path}: {problem}.")
     if sum(tensor.nbytes for tensor in tensors.values()) > 4 * path.stat().st_size:  # many names for the same bytes
-        raise CheckpointError(
-            f"{path}: its tensors are several times as large as the file: made to exhaust the memory?"
-        )
+        raise CheckpointError(f"{path}: its tensors are several times as large as the file: is it malicious?")
     return tensors
 
 

@@ -146,7 +146,7 @@ def _bounded(state: Mapping[str, Tensor], path: str | Path) -> Iterator[None]:
         if count > 16 * most or total > most_bytes:
             raise CheckpointError(
                 f"{path}: its header describes a model that is larger than the file's {len(state)} tensors. It is "
-                "damaged, or made to exhaust the memory."
+                "damaged or malicious."
             )
 
     hooks = [
@@ -175,7 +175,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], path: str | Path) 
         # A mask may hold infinity by design: what the model itself has.
         if not finite.all() and not (finite | (state[name] == tensor.to(state[name].device))).all():
             raise CheckpointError(
-                f"{path}: the values of {name} are not all finite numbers: a damaged file, or a training gone wrong."
+                f"{path}: the values of {name} are not all finite: a damaged file, or a training that diverged."
             )
     with torch.no_grad():
         for name, tensor in own.items():

@@ -76,7 +76,7 @@ class Plugin:
 
     def _components(self, module: Any) -> list[Component]:
         if self.namespace == "s5lib" and self.source != "s5lib.plugins.builtin":
-            raise ValueError("the name s5lib is that of the built-in components; give the entry point another")
+            raise ValueError("the name s5lib is reserved for built-in components; rename the entry point")
         manager = HookManager()  # one per plugin: pluggy then calls and checks this one's hooks alone
         manager.register(module, name=self.namespace)
         callers = manager.get_hookcallers(module) or []

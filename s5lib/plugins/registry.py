@@ -107,7 +107,7 @@ class Registry:
             return found[0]
         if found:
             full = ", ".join(f"{component.full_name} ({component.origin})" for component in found)
-            raise PluginError(f"Several plugins have a {kind} {bare!r}; write which one: {full}.")
+            raise PluginError(f"Several plugins have a {kind} {bare!r}; choose one: {full}.")
         raise PluginError(self._unknown(kind, name, asked, distribution, version))
 
     def _unknown(self, kind, name, asked, distribution, version) -> str:
@@ -140,7 +140,7 @@ class Registry:
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise PluginError(f"No kind of component {kind!r}. {nearest(kind, KINDS)}")
+        raise PluginError(f"unknown kind of component {kind!r}. {nearest(kind, KINDS)}")
 
 
 def _matches(plugin: Plugin, namespace: str, distribution: str) -> bool:

@@ -36,16 +36,16 @@ def write_plugin(kind: str, name: str, folder: str | Path = ".") -> Path:
         ConfigError: the kind, the name or the place cannot be used.
     """
     if kind not in KINDS:
-        raise ConfigError(f"No kind of component {kind!r}. {nearest(kind, KINDS)}")
+        raise ConfigError(f"unknown kind of component {kind!r}. {nearest(kind, KINDS)}")
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"name is {name!r}; expected a small letter, then small letters, digits, '_' or '-', up to 40."
         )
     if name in [spec.name for spec in getattr(builtin, KINDS[kind], list)()] or name == "s5lib":
-        raise ConfigError(f"name is {name!r}, which is s5lib's own; choose another.")
+        raise ConfigError(f"name is {name!r}, which s5lib reserves; choose another.")
     target = Path(folder) / name
     if target.exists():
-        raise ConfigError(f"{target} exists already; remove it, or choose another name or --folder.")
+        raise ConfigError(f"{target} already exists; remove it, or choose another name or --folder.")
     try:
         with atomic_folder(target) as draft:
             for path, text in _files(kind, name):

@@ -195,14 +195,14 @@ def require_replaceable(
         for item in inputs:
             with contextlib.suppress(OSError):
                 if os.path.samefile(path, item):
-                    raise ConfigError(f"{option}: {path} would replace {item}, which is read. Choose another name.")
+                    raise ConfigError(f"{option}: {path} would overwrite the input {item}. Choose another name.")
         try:
             with open(path, "rb") as stream:
                 begin = stream.read(256)
         except OSError as error:
             raise ConfigError(f"{option}: {path}: {error.strerror}. Choose another name.") from error
         if begin and mark not in begin:
-            raise ConfigError(f"{option}: {path} is there already and was not written by s5lib. Choose another name.")
+            raise ConfigError(f"{option}: {path} already exists and was not written by s5lib. Choose another name.")
 
 
 @contextlib.contextmanager

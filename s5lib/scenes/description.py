@@ -81,7 +81,7 @@ class SceneDescription:
             DataError: the scene has no room.
         """
         if self.room_path is None:
-            raise DataError("the scene has sounds at positions, but no room that they could be positions of.")
+            raise DataError("the scene has sound positions, but no room.")
         return os.fspath(self.room_path)
 
     @property

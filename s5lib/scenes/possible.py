@@ -83,7 +83,7 @@ class Possible:
         if not self.rooms(repeats + 1):
             raise DataError(
                 f"{corpus.root / 'room_ir' / corpus.split}: no room has {repeats + 1} source positions that are "
-                f"{settings.min_angle:g} degrees apart from each other, as same-class sources must be. Lower "
+                f"{settings.min_angle:g} degrees apart, as same-class sources must be. Lower "
                 "min_angle, or give rooms with sources on more sides."
             )
 

@@ -149,7 +149,7 @@ def _positions(found: dict[str, Dataset], path: str, name: str, count: int) -> t
     if values.ndim != 2 or values.shape[1] != 3 or values.shape[0] not in (1, count):
         raise DataError(f"{path}: {name} has shape {list(values.shape)}, expected [{count}, 3].")
     if not (np.abs(values) < MOST_METRES).all():
-        raise DataError(f"{path}: {name} holds values that are not finite numbers, or no distances on Earth.")
+        raise DataError(f"{path}: {name} holds values that are not finite numbers, or distances that are out of range.")
     kind = found[name].texts.get("Type", "cartesian").lower()
     if kind not in ("cartesian", "spherical"):
         raise DataError(f"{path}: {name} has Type {shown(kind)}, expected cartesian or spherical.")

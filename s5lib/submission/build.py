@@ -48,7 +48,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         for key in records:
             check_made_from(record_path(infer_dir, key), rules.recordings[key])
     if not records:
-        raise DataError("there are no recordings: the rules name no soundscape.")
+        raise DataError("there are no recordings: a package needs at least one.")
     made_by = _one_system(records, infer_dir)
     nparams, config = _count_parameters(made_by), {"s5lib": __version__, **made_by}
     probabilities = []
@@ -119,7 +119,7 @@ def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:
         if not isinstance(other, dict) or identity(other) != identity(made_by):
             raise DataError(f"{infer_dir}: {first} and {key} were made by different systems: run the inference again.")
         if record.get("labels") != "predicted":
-            raise DataError(f"{infer_dir / key}.json: its labels were given, a package has predicted ones.")
+            raise DataError(f"{infer_dir / key}.json: its labels were given; a package needs predicted ones.")
     return made_by
 
 
@@ -162,7 +162,7 @@ def _development(scores: Path) -> dict[str, Any]:
         details.append({"soundscape": recording.id, "CAPI-SDRi": score.value, **counts, "sources": sources})
         total += score
     if total.mean is None:
-        raise DataError(f"--scores {scores}: no scene has a CA-PI-SDRi; there is no mean.")
+        raise DataError(f"--scores {scores}: no scene has a CA-PI-SDRi; so there is no mean.")
     labels = total.labels
     accuracies = {
         "accuracy_mix": 100 * labels.correct / labels.mixtures,

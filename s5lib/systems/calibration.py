@@ -147,9 +147,7 @@ def find_calibration(choice: Calibration | str | Path | None, checkpoint: str | 
     if choice is None or (choice in ("none", "auto") and (choice == "none" or checkpoint is None)):
         return None
     if checkpoint is None:
-        raise ConfigError(
-            f"--calibration {choice} is of a tagger's decisions, but no tagger predicts labels here: leave it out."
-        )
+        raise ConfigError(f"--calibration {choice} needs a tagger that predicts labels: leave it out.")
     if isinstance(choice, Calibration):
         return choice
     path = calibration_file(checkpoint) if choice == "auto" else Path(choice)

@@ -147,11 +147,11 @@ def _infer(
             f"--window is {window_seconds:g} s; expected 0.5 to 600, such as the duration of training scenes."
         )
     if format == "mp3" and data is not None:
-        raise ConfigError("--format mp3 loses part of the sound, and what is scored must not: choose another --format.")
+        raise ConfigError("--format mp3 is lossy and cannot be scored: choose another --format.")
     sample_rate = sample_rate or ("own" if data is None else "model")
     system = _checked(system, {task.labels is None for task in tasks})
     if threshold is not None and not (system.get("tagger") or system.get("joint_model")):
-        raise ConfigError("--threshold is of the decision for labels, but none are predicted here: leave it out.")
+        raise ConfigError("--threshold applies to predicted labels, but labels are given: leave it out.")
     models = _models(system)
     headers = [model_header(model["file"]) for model in models.values()]
     if window_seconds is None:  # a corpus's scenes are scored in one piece
@@ -294,7 +294,7 @@ def _refuse_other_system(out: Path, system: str) -> None:
     """Raise ConfigError where another system's results for given labels would stay among those of a joint model."""
     if system == "joint" and any(out.glob("oracle/*.json")):
         raise ConfigError(
-            f"{out} holds what another system gave for oracle labels: choose another --out for the joint model."
+            f"{out} holds another system's output for oracle labels: choose another --out for the joint model."
         )
 
 
@@ -332,12 +332,12 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
             reasons |= changes
         elif problem := problem_of(path, record.get("files") or {}):
             todo.append(task)
-            log.info("%s: %s: done again", path, problem)
+            log.info("%s: %s: redone", path, problem)
         else:
             _refresh(path, record, {"recording": recording_text(task.path), "recording_stamp": stamp.as_json()})
     if reasons:
         what = " and the ".join(sorted(reason.replace("_", " ") for reason in reasons))
-        log.info("the %s changed: %d recordings in %s are done again", what, len(todo), out)
+        log.info("the %s changed: %d recordings in %s are redone", what, len(todo), out)
     if len(todo) < len(tasks):
         log.info("%d of %d recordings are finished already", len(tasks) - len(todo), len(tasks))
     return todo

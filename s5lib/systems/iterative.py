@@ -62,7 +62,7 @@ class Iterative(TagThenSeparate):
     ):
         super().__init__(tagger, separator, labels, device, calibration=calibration)
         if rounds < 1:
-            raise ConfigError(f"--rounds is {rounds}; expected 1 or more. Without any, it is the system tag_separate.")
+            raise ConfigError(f"--rounds is {rounds}; expected 1 or more. For 0 rounds, use --system tag_separate.")
         for name, value in (("threshold", threshold), ("margin", margin), ("silence", silence)):
             if not 0 <= value <= 1:
                 raise ConfigError(f"{name} is {value}; expected a probability from 0 to 1.")

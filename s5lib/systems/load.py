@@ -107,9 +107,7 @@ def check_models(system: str | None, tagger, separator, joint_model) -> str:
         if tagger is not None or separator is not None:
             raise ConfigError("the system joint has one model for both: leave out the tagger and the separator.")
     elif joint_model is not None:
-        raise ConfigError(
-            f"the system {system} has no use for a joint model: leave it out, or choose the system joint."
-        )
+        raise ConfigError(f"the system {system} does not use a joint model: leave it out, or choose the system joint.")
     elif tagger is None and separator is None:
         raise ConfigError("a system needs a tagger, a separator or both; give at least one checkpoint.")
     return system

@@ -31,7 +31,7 @@ def find_models(choice: str) -> dict[str, Path]:
     folder = Path(choice)
     if not folder.is_dir():
         raise CheckpointError(
-            f"{choice} is no checkpoint, no folder and no name of published models. {nearest(choice, MODELS)}"
+            f"{choice} is not a checkpoint, a folder or the name of published models. {nearest(choice, MODELS)}"
         )
     if not (found := _trained(folder)):
         raise CheckpointError(
@@ -49,10 +49,10 @@ def default_models(folder: Path = Path("exp")) -> dict[str, Path]:
     """
     experiments = [found for path in folder.glob("*") if path.is_dir() and (found := _trained(path))]
     if not experiments:
-        log.info("no models are given, and %s holds none: the published %s is used", folder, _DEFAULT)
+        log.info("no models given, and %s holds none; using the published %s", folder, _DEFAULT)
         return fetch_models(_DEFAULT)
     newest = max(experiments, key=lambda found: max(map(_time, found.values())))
-    log.info("no models are given: the newest are used, %s", ", ".join(map(str, newest.values())))
+    log.info("no models given; using the newest: %s", ", ".join(map(str, newest.values())))
     return newest
 
 

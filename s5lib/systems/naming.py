@@ -56,7 +56,7 @@ def name_recordings(inputs: Sequence[str]) -> list[tuple[str, str]]:
             seen.add(real)
             unique.append((place, path))
     if not unique:
-        raise DataError(f"no recordings in {', '.join(inputs)}. Is a name without its ending?")
+        raise DataError(f"no recordings in {', '.join(inputs)}. Is a file extension missing?")
     shared = Counter(os.path.splitext(place)[0] for place, _ in unique)
     named = [(place if shared[stem := os.path.splitext(place)[0]] > 1 else stem, path) for place, path in unique]
     twice = [place for place, count in Counter(place for place, _ in named).items() if count > 1]

@@ -92,13 +92,13 @@ class SourceWriter:
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r} is unknown. {nearest(format, FORMATS)}")
         if not name.strip(".") or Path(name).name != name or "\0" in name:
-            raise DataError(f"{name!r} cannot be a part of file names: a recording's name has no '/' in it. Rename it.")
+            raise DataError(f"{name!r} cannot be part of a file name: a recording's name has no '/' in it. Rename it.")
         self.folder, self.name, self.sample_rate, self.format = folder, name, sample_rate, format
         self._resampling = Resampling(sample_rate, written_rate or sample_rate)
         self._written_samples = written_samples
         if not can_encode(format, self._resampling.target_rate):
             raise DataError(
-                f"{name}: no {format} file with {self._resampling.target_rate} Hz can be written here. Choose "
+                f"{name}: no {format} file can be written at {self._resampling.target_rate} Hz. Choose "
                 "--sample_rate model or another --format."
             )
         self._parts: list[_Part] = []

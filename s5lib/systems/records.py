@@ -118,7 +118,7 @@ def owned_files(path: Path) -> set[str]:
         if begin in (_BEGIN, b""):  # cut short, by a power cut for one
             return set()
     raise DataError(
-        f"{path} is there already and was not written by s5lib: choose another folder by --out, or rename it."
+        f"{path} already exists and was not written by s5lib: choose another folder by --out, or rename it."
     )
 
 
@@ -135,7 +135,7 @@ def check_targets(scratch: Path, folder: Path, names: Iterable[str], owned: set[
             continue
         if not target.is_file() or file_digest(target) != file_digest(scratch / name):
             raise DataError(
-                f"{target} is there already and was not written by s5lib: choose another folder by --out, or rename it."
+                f"{target} already exists and was not written by s5lib: choose another folder by --out, or rename it."
             )
 
 
@@ -192,8 +192,8 @@ def check_made_from(
     known = record.get("class_labels")
     if isinstance(known, list) and (foreign := sorted(set(references or ()) - {str(label) for label in known})):
         raise DataError(
-            f"{path}: the models that it was made by do not know the label {foreign[0]!r} of its references. "
-            f"{nearest(foreign[0], known)} Score it against the data that belong to the models."
+            f"{path}: its models do not know the label {foreign[0]!r} of its references. "
+            f"{nearest(foreign[0], known)} Score it against data with the models' labels."
         )
     stamp = FileStamp.read(record.get("recording_stamp"))
     if stamp is not None:
@@ -203,10 +203,7 @@ def check_made_from(
         except OSError as error:
             raise DataError(f"{entry}: {error.strerror}.") from error
         if not same or not str(record.get("recording")).endswith(offset):
-            raise DataError(
-                f"{path} was made from another recording than {entry} now is. Run the inference stage again, on the "
-                "same data."
-            )
+            raise DataError(f"{path} was made from another version of {entry}. Run the inference stage again.")
     found = sorted(source["label"] for source in record["sources"])
     if labels is not None and found != sorted(labels):
         raise DataError(

@@ -123,7 +123,7 @@ def _check(kind, component, options) -> Report:
 
 def _checks(kind, component, options) -> list[tuple[str, partial[None]]]:
     if kind not in KINDS:
-        raise PluginError(f"No kind of component {kind!r}. {nearest(kind, KINDS)}")
+        raise PluginError(f"unknown kind of component {kind!r}. {nearest(kind, KINDS)}")
     subject: Any = (
         _aligner.AlignerSubject(component, options) if kind == "aligner" else Subject(kind, component, options)
     )

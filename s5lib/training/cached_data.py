@@ -81,7 +81,7 @@ class CachedData(TrainingData):
         with torch.random.fork_rng(devices=[]):
             fixed = features_are_fixed(model, self.recorded[0]["mixture"][None].to(device))
         if not fixed:
-            log.warning("no features are kept: with --layers %s they change while it trains", s.layers)
+            log.warning("features are not cached: with --layers %s they change during training", s.layers)
             return
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)
         keys = self._keys(model) if trainer.is_global_zero else {"train": {}, "valid": {}}

@@ -88,7 +88,7 @@ class Experiment:
                 self._extend(longer, state or self.resume_file)
             elif of_no_run := [file for file in (self.model_file, self.resume_file) if file.exists()]:
                 raise ConfigError(
-                    f"{of_no_run[0]} is of no run ({self.config_file} is missing). Choose another --expdir."
+                    f"{of_no_run[0]} belongs to no run ({self.config_file} is missing). Choose another --expdir."
                 )
             write_text(self.config_file, yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False))
         except OSError as error:
@@ -119,7 +119,7 @@ class Experiment:
         if self.model_file.exists():
             if not state.exists():
                 raise ConfigError(
-                    f"{self.folder} finished after {longer.before} steps, and {state}, from which it could go on to "
+                    f"{self.folder} finished after {longer.before} steps, and {state}, from which it could continue to "
                     f"{longer.now}, is missing. --init {self.model_file} starts another run from its weights."
                 )
             move(self.model_file, self.folder / f"model_{longer.before}_steps.safetensors", durable=True)

@@ -149,7 +149,7 @@ class FeatureShards:
             return
         if found is not None:
             changed = ", ".join(sorted(name for name in {*found, *self.key} if found.get(name) != self.key.get(name)))
-            log.info("%s: the features there are of another %s; they are computed anew", self.folder, changed)
+            log.info("%s: the cached features are of another %s; they are recomputed", self.folder, changed)
         try:
             for shard in self.folder.glob("[0-9]*.npy"):
                 shard.unlink()

@@ -91,7 +91,7 @@ def find_processes(
         tasks, nodes = int(environ["SLURM_STEP_NUM_TASKS"]), int(environ.get("SLURM_STEP_NUM_NODES", 1))
         if "SLURM_NTASKS_PER_NODE" not in environ or tasks % nodes:
             raise ConfigError(
-                f"srun has started {tasks} tasks on {nodes} machines without --ntasks-per-node; give it, and not "
+                f"srun started {tasks} tasks on {nodes} machines without --ntasks-per-node; use it instead of "
                 "--ntasks, so that every machine has the same number."
             )
         _agree("srun", asked, num_nodes, tasks // nodes, nodes)

@@ -43,7 +43,7 @@ def measure_mixtures(corpus: Corpus, settings: DrawSettings, seed: int = 0, coun
         moments.append(_moments(log_mel(mixture)))
         level_moments.append(_moments(log_mel(mixture / gain)))
     if not levels:
-        raise DataError(f"{corpus.root}: training mixtures are digital silence; check its noise.")
+        raise DataError(f"{corpus.root}: training mixtures are silent; check the noise.")
     values = [*np.percentile(levels, [50, 1, 99]), np.percentile(bandwidths, 1), *_pooled(moments)]
     return MixtureStatistics(*(round(float(value), 2) for value in [*values, *_pooled(level_moments)]))
 

@@ -171,7 +171,7 @@ class Step:
                 weights_only=True if resumed else None,
             )
         except Stopped as stopped:
-            log.info("stopped by a signal after step %d; the same command goes on from there", trainer.global_step)
+            log.info("stopped by a signal after step %d; the same command resumes there", trainer.global_step)
             # Who watches over several processes takes another status for a failure, and kills the main one.
             raise Interrupted(128 + stopped.number if self.processes.is_main else 0) from None
         finally:

@@ -90,6 +90,6 @@ def check_members(members: list[zipfile.ZipInfo], packed: int, where: object) ->
     if len(members) > MOST_MEMBERS or total > MOST_GROWTH * packed + _FREE_BYTES:
         raise DataError(
             f"{where}: {len(members)} members that unpack from {packed} to {total} bytes, expected at most "
-            f"{MOST_GROWTH} times the archive's size. It is made to fill the disk."
+            f"{MOST_GROWTH} times the archive's size. It may be a decompression bomb."
         )
     return total

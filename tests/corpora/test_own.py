@@ -219,7 +219,7 @@ def test_another_folder_of_clips_into_the_same_corpus(clips, tmp_path):
     moved = clips.rename(tmp_path / "moved")
     assert state(build(small(moved, tmp_path / "out"))) == before
     for out in (moved / "out", tmp_path):
-        with pytest.raises(DataError, match="lie in each other"):
+        with pytest.raises(DataError, match="must not contain each other"):
             build(small(moved, out))
 
 

@@ -141,7 +141,7 @@ def test_what_cannot_be_judged_here_is_not_dropped(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "kaldiio", None)
     for entry in ("audio/b.m4a", "audio/b.ark:5"):
         (folder / "wav.scp").write_bytes(before["wav.scp"].replace(b"audio/b.wav", entry.encode()))
-        with pytest.raises(DataError, match="nothing was changed, since 'b' may be all right"):
+        with pytest.raises(DataError, match="nothing was changed, because 'b' may be intact"):
             fix_data_directory(folder)
     assert not (folder / ".backup").exists()
 

@@ -120,7 +120,7 @@ def test_text_of_two_systems():
     other[1] = recording("b", ["Dog"], [None])
     text = comparison_text(first, other[::-1], ("new|er", "<old>"))
     assert "## new\\|er against &lt;old&gt;" in text and "| all | 2 | +1.50" in text
-    with pytest.raises(DataError, match="1 are only in one, as b"):
+    with pytest.raises(DataError, match="1 are only in one, such as b"):
         comparison_text(first[:1], other, ("new", "old"))
     with pytest.raises(DataError, match="use the same options"):
         comparison_text(first, systems([], [1, 1], options=MetricOptions("sdr"))[1], ("new", "old"))

@@ -161,5 +161,5 @@ def test_backbone_of_other_chunks_names_the_option(tmp_path):
 
 def test_backbone_into_a_separator(tmp_path):
     path, _ = published(tmp_path)
-    with pytest.raises(CheckpointError, match="backbone of M2D, which a ResUNetK does not have"):
+    with pytest.raises(CheckpointError, match="backbone of M2D, which ResUNetK does not have"):
         load_weights(ResUNetK(SEPARATOR), path)

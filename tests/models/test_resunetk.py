@@ -91,7 +91,7 @@ def test_bfloat16_autocast_stays_close():
         (torch.zeros(2, 100), torch.zeros(1, 3, 5), r"expected \[batch, channels, samples\]"),
         (torch.zeros(1, 2, 0), torch.zeros(1, 3, 5), "no samples"),
         (torch.zeros(1, 2, 100, dtype=torch.int16), torch.zeros(1, 3, 5), "floating point"),
-        (torch.zeros(1, 2, 100), torch.zeros(1, 4, 5), "asks for 4 sources, the model gives at most 3"),
+        (torch.zeros(1, 2, 100), torch.zeros(1, 4, 5), "asks for 4 sources, the model has at most 3"),
         (torch.zeros(1, 2, 100), torch.zeros(1, 3, 18), "18 classes, the model was trained on 5"),
         (torch.zeros(2, 2, 100), torch.zeros(1, 3, 5), r"expected \[batch, sources, classes\] = \[2, 3, 5\]"),
         (

@@ -89,7 +89,7 @@ def test_impossible_options(options, message):
 
 
 def test_one_hot_separators_know_their_labels_only():
-    with pytest.raises(ConfigError, match="4 labels by their numbers"):
+    with pytest.raises(ConfigError, match="a fixed set of 4 labels"):
         ResUNetK(ResUNetKConfig(**SIZES)).set_labels(["a"])
 
 

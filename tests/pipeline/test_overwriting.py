@@ -55,7 +55,7 @@ def test_an_input_is_not_replaced(prepared, trained, results, tmp_path, capsys, 
     read = place.with_suffix(".jsonl") if place.suffix == ".md" else place
     before = read.read_bytes()
     assert main(commands(prepared, trained, results, str(place))[command]) == 1
-    assert "would replace" in capsys.readouterr().err
+    assert "would overwrite" in capsys.readouterr().err
     assert read.read_bytes() == before
 
 
@@ -69,7 +69,7 @@ def test_a_file_of_another_kind_is_not_replaced_and_an_own_one_is(
         soundfile.write(tmp_path / f"mine.{name}", [0.0] * 100, 8000, format="WAV")
         before = (tmp_path / f"mine.{name}").read_bytes()
         assert main(commands(prepared, trained, results, str(tmp_path / f"mine.{ending}"))[command]) == 1
-        assert f"mine.{name} is there already and was not written by s5lib" in capsys.readouterr().err
+        assert f"mine.{name} already exists and was not written by s5lib" in capsys.readouterr().err
         assert [p.read_bytes() for p in tmp_path.iterdir()] == [before]
         (tmp_path / f"mine.{name}").unlink()
     for _ in range(2):

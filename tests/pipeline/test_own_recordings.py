@@ -144,7 +144,7 @@ def test_a_file_alone_is_enough(models, tmp_path, monkeypatch, capsys):
         (tmp_path / "exp/mine" / kind).mkdir(parents=True)
         (tmp_path / "exp/mine" / kind / "model.safetensors").symlink_to(file)
     assert main(["infer", "a.wav"]) == 0
-    assert "newest are used" in capsys.readouterr().out and len(listed(tmp_path / "separated", "a")["sources"]) == 2
+    assert "using the newest" in capsys.readouterr().out and len(listed(tmp_path / "separated", "a")["sources"]) == 2
     assert main(["infer", "a.wav", "--models", "exp/mine"]) == 0
     assert "finished already" in capsys.readouterr().out
     system = s5lib.load_system("exp/mine")

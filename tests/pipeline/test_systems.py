@@ -87,7 +87,7 @@ def test_oracle_labels_are_not_refined(prepared, trained, tmp_path):
 def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, tmp_path, capsys):
     assert main(infer_command(prepared, trained, tmp_path / "out")) == 0
     assert main(joint_command(prepared, trained_joint, tmp_path / "out")) == 1
-    assert "holds what another system gave for oracle labels" in capsys.readouterr().err
+    assert "holds another system's output for oracle labels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, t
         ("--joint_model {joint} --labels oracle", "--labels can only be 'predicted'"),
         ("--joint_model {joint} --tagger {tagger}", "has one model for both"),
         ("--system joint --separator {separator}", "needs a joint model"),
-        ("--system iterative --joint_model {joint}", "has no use for a joint model"),
+        ("--system iterative --joint_model {joint}", "does not use a joint model"),
         ("--tagger {tagger}", "there is nothing to separate with"),
         ("--joint_model {separator}", "holds a separator; expected a joint_model"),
         ("", "give at least one checkpoint"),

@@ -225,7 +225,7 @@ def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, whole, tmp_p
         os.killpg(process.pid, number)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number, output
-    assert "the same command goes on from there" in output
+    assert "the same command resumes there" in output
     assert (folder / "resume.ckpt").exists() and not (tmp_path / "cut/separator/model.safetensors").exists()
     assert main(arguments) == 0
     assert "resumed from" in capsys.readouterr().out

@@ -32,7 +32,7 @@ def test_builtins_are_listed_by_kind():
 
 
 def test_unknown_kind_names_the_kinds():
-    with pytest.raises(PluginError, match="No kind of component 'seperator'.*Did you mean 'separator'"):
+    with pytest.raises(PluginError, match="unknown kind of component 'seperator'.*Did you mean 'separator'"):
         plugins.available("seperator")
 
 

@@ -197,7 +197,7 @@ def test_outputs_that_are_inputs_or_foreign_are_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "in")
     os.link(tmp_path / "in", tmp_path / "hard")
     for name in ("in", "link", "hard"):
-        with pytest.raises(ConfigError, match="would replace"):
+        with pytest.raises(ConfigError, match="would overwrite"):
             require_replaceable({tmp_path / name: b"# "}, [tmp_path / "in"])
     require_replaceable({tmp_path / "in": b"# ", tmp_path / "new": b"x"}, [tmp_path / "other"])
     with pytest.raises(ConfigError, match="not written by s5lib"):

@@ -264,7 +264,7 @@ def test_labels_are_those_of_the_official_checkpoints():
     ("arguments", "message"),
     [
         ("--name x", "--infer_dir, --scores, --out, --data_dir is missing"),
-        ("--check a.zip --out b", "--check does not go with --out"),
+        ("--check a.zip --out b", "--check cannot be combined with --out"),
         ("--check a.zip --data_dir nowhere", "nowhere is neither a data directory"),
     ],
 )

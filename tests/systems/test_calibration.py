@@ -153,7 +153,7 @@ class TestFile:
     def test_missing(self, checkpoint):
         with pytest.raises(ConfigError, match="No such file"):
             find_calibration(checkpoint.parent / "other.json", checkpoint)
-        with pytest.raises(ConfigError, match="no tagger predicts labels"):
+        with pytest.raises(ConfigError, match="needs a tagger that predicts labels"):
             find_calibration("FILE", None)
         assert find_calibration("auto", None) is None
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(ConfigError, match="Did you mean 'flac'"):
         write_sources(tmp_path, "a", two(), RATE, "flak")
     for name in ("../a", "", "a/b", "..", "a\0"):
-        with pytest.raises(DataError, match="cannot be a part of file names"):
+        with pytest.raises(DataError, match="cannot be part of a file name"):
             write_sources(tmp_path / "out", name, two(), RATE)
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot write into"):

@@ -154,12 +154,12 @@ def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_pa
     capsys.readouterr()
     assert train(tiny_data, other, "--tagger_cache", "12", "--seed", "1") == 0
     printed = capsys.readouterr().out
-    assert "train: the features there are of another backbone, seed; they are computed anew" in printed
+    assert "train: the cached features are of another backbone, seed; they are recomputed" in printed
 
 
 def test_what_trains_is_not_kept(tiny_data, tmp_path, capsys):
     assert train(tiny_data, tmp_path, "--tagger_cache", "12", "--layers", "last1", "--max_steps", "1") == 0
-    assert "no features are kept: with --layers last1 they change while it trains" in capsys.readouterr().out
+    assert "features are not cached: with --layers last1 they change during training" in capsys.readouterr().out
     assert not (tmp_path / "train/features").exists()
 
 

@@ -219,7 +219,7 @@ def test_a_signal_stops_all_processes_after_the_same_step(tiny_data, tmp_path, s
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=120)
     assert process.returncode == (143 if starter == "s5lib" else 1), output  # torchrun has a status of its own
-    assert output.count("the same command goes on from there") == 1, output
+    assert output.count("the same command resumes there") == 1, output
     assert not (folder / "model.safetensors").exists()
     assert "resumed from" in subprocess.run(line, env=environment(), check=True, capture_output=True, text=True).stdout
     whole = [*start, *command(tiny_data, tmp_path / "whole", *more)]

@@ -52,7 +52,7 @@ def build(root: str | os.PathLike, seed: int = 0, nj: int = 1) -> Path:
     target = root / "dev_set"
     try:
         if _is_built(target, seed, jobs):
-            log.info("%s: the mini corpus of seed %d is there already", target, seed)
+            log.info("%s: the mini corpus of seed %d already exists", target, seed)
             return target
         with folder_lock(root):
             if _is_built(target, seed, jobs):  # by another run, which this one has waited for
@@ -97,7 +97,7 @@ def _is_built(target: Path, seed: int, jobs: list[Job]) -> bool:
         found = {"corpus": stamp.text("corpus"), "version": stamp.integer("version"), "seed": stamp.integer("seed")}
     except DataError:
         raise DataError(
-            f"{target} exists and is no mini corpus (it has no readable {STAMP}); nothing was changed. "
+            f"{target} exists and is not a mini corpus (it has no readable {STAMP}); nothing was changed. "
             "Choose another folder for the mini corpus, or use this one as a corpus of its own with --data_root."
         ) from None
     wanted = {"corpus": "mini", "version": VERSION, "seed": seed}

@@ -67,7 +67,7 @@ def build(request: NewCorpus, nj: int = 1, progress: Progress | None = None) -> 
 def _check_places(request: NewCorpus) -> None:
     clips, out = request.clips.resolve(), request.out.resolve()
     if clips == out or clips in out.parents or out in clips.parents:
-        raise DataError(f"--out {request.out} and {request.clips} lie in each other. Choose a folder elsewhere.")
+        raise DataError(f"--out {request.out} and {request.clips} must not contain each other. Choose another folder.")
 
 
 def _build(request: NewCorpus, record: CorpusRecord, nj: int, progress: Progress | None) -> Path:

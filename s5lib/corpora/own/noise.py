@@ -92,7 +92,7 @@ def write_noise_piece(
         samples, rate = audio.read(int(begin * audio.sample_rate), int(end * audio.sample_rate)), audio.sample_rate
     level = float(np.sqrt(np.square(samples, dtype=np.float64).mean()))
     if level < 1e-5:
-        raise DataError(f"{recording}: silent from {begin:g} to {end:g} s; noise has to sound all the time.")
+        raise DataError(f"{recording}: silent from {begin:g} to {end:g} s; noise must be continuous.")
     samples = lasting(samples / level, round(seconds * rate), round(CROSSFADE_SECONDS * rate))
     if len(samples) != num_channels:
         samples = diffuse(samples.mean(axis=0), generator)

@@ -56,7 +56,7 @@ class CorpusRecord:
         outputs = content.record("outputs").values
         for name, entry in outputs.items():
             if not isinstance(entry, Mapping) or not all(map(is_file_name, name.split("/"))):
-                content.fail(f"outputs: {name!r} is no file of a corpus")
+                content.fail(f"outputs: {name!r} is not a file of a corpus")
         return cls(
             folder,
             content.path("clips_folder"),
@@ -119,5 +119,5 @@ class CorpusRecord:
         if foreign:
             raise DataError(
                 f"{root} holds {len(foreign)} files that new-corpus did not write, such as {foreign[0]}. Choose "
-                "another --out; clips of your own belong into the folder that the corpus is made from."
+                "another --out; put your clips into the folder that the corpus is made from."
             )

@@ -157,7 +157,7 @@ def test_an_empty_folder_is_filled(tmp_path, monkeypatch):
 def test_another_corpus_is_never_touched(tmp_path):
     official = tmp_path / "dev_set" / "sound_event"
     official.mkdir(parents=True)
-    with pytest.raises(DataError, match=r"is no mini corpus.*nothing was changed.*--data_root"):
+    with pytest.raises(DataError, match=r"is not a mini corpus.*nothing was changed.*--data_root"):
         build(tmp_path)
     assert official.is_dir()
 
