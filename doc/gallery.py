@@ -14,8 +14,8 @@ from s5lib.data import DataDirectory
 HERE = Path(__file__).parent
 HEAD = """# Gallery
 
-Test scenes of `mini`: the mixture (channel 0 of four) and the dry sources that a system must find, label and extract. All clips
-of a scene have the same gain. [`s5lib report`](report.md) makes such players for a system's output.
+Test scenes of `mini`: the mixture (channel 0 of four) and the dry sources that a system must find, label and extract.
+All clips of a scene have the same gain. [`s5lib report`](report.md) makes such players for a system's output.
 """
 SCENE = """
 ## {title}
