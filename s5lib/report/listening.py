@@ -199,7 +199,7 @@ def louder(gain: float) -> str:
 
 def _value(output: _Output) -> str:
     if output.score is None or output.score.value is None:
-        return "no score: there is no source, and none was found"
+        return "no score: no source, and none predicted"
     return f"{output.metric} {minus(f'{output.score.value:.2f}')} dB"
 
 
@@ -224,7 +224,7 @@ def _false_positives(outputs: Sequence[_Output], clip: Callable[..., Clip]) -> l
         ]
         for output in outputs
     ]
-    nothing = Clip("no reference", "no such source is there", "nothing")
+    nothing = Clip("no reference", "no such source", "nothing")
     return [
         (
             nothing,

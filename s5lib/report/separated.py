@@ -99,7 +99,7 @@ def _scene(name: str, folder: Path, record: dict[str, Any], audio: str) -> Liste
     remainder = record.get("remainder")
     if isinstance(remainder, dict):
         file = os.path.basename(str(remainder.get("file")))
-        titles.append(("Remainder", "what the sources leave", file))
+        titles.append(("Remainder", "the first channel minus the sources", file))
     waveforms, rate, whole = [], 0, 0.0
     for _, _, file in titles:
         with open_audio(folder / file) as recording:
@@ -110,7 +110,7 @@ def _scene(name: str, folder: Path, record: dict[str, Any], audio: str) -> Liste
         rate, whole = rate or mixture[1], whole or mixture[2]
         waveforms.insert(0, mixture[0])
     if not waveforms:
-        nothing = Clip("Recording", "not found any more", "nothing")
+        nothing = Clip("Recording", "no longer found", "nothing")
         return ListeningScene(name, name, "no source found", "", nothing, (), ())
     clip, factor = clips_of(waveforms, rate, audio)
     first = Clip("Recording", "not found, or changed since", "nothing")

@@ -51,7 +51,7 @@ def report_text(
             lines += [f"- {as_markdown(reason)}: {as_markdown(', '.join(clip.shown for clip in clips))}"]
         lines.append("")
     lines += [
-        "## What is too little, and what to do",
+        "## What to improve",
         "",
         *(f"- {text}" for text in _advice(request, used, splits)),
         "",
@@ -106,8 +106,7 @@ def _advice(request: NewCorpus, used: Used, splits: Splits) -> list[str]:
 
     if few := [label for label, count in sources.items() if count < FEW_SOURCES]:
         texts.append(
-            f"{name(few)}: fewer than {FEW_SOURCES} sources. Other recordings of other things, people and places help "
-            "more than anything else."
+            f"{name(few)}: fewer than {FEW_SOURCES} sources. Recordings of other things, people and places help most."
         )
     if short := [label for label, total in seconds.items() if total < FEW_SECONDS]:
         texts.append(f"{name(short)}: less than {FEW_SECONDS:g} s in all. Record more.")
@@ -115,16 +114,18 @@ def _advice(request: NewCorpus, used: Used, splits: Splits) -> list[str]:
     if rare := [label for label, total in seconds.items() if total * IMBALANCE < most]:
         texts.append(f"{name(rare)}: less than a fifth of the longest class. Scenes use all classes equally often.")
     if dull := [label for label, clips in classes.items() if _share(clips, lambda f: f.rate < LOW_RATE) > 0.5]:
-        texts.append(f"{name(dull)}: mostly below {LOW_RATE} Hz, so without treble. Record with 32000 Hz or more.")
+        texts.append(
+            f"{name(dull)}: mostly sampled below {LOW_RATE} Hz, so without treble. Record at 32000 Hz or more."
+        )
     if cut := [label for label, clips in classes.items() if _share(clips, lambda f: f.clipped) > MANY_CLIPPED]:
-        texts.append(f"{name(cut)}: many clips are clipped (used all the same). Record at a lower level.")
+        texts.append(f"{name(cut)}: many clips are clipped (but used). Record at a lower level.")
     if not splits["interference"]:
         texts.append(
-            "No interference: a system that has never heard other sounds takes them for its classes. Name some of the "
-            "classes, or another folder, by `--interference`."
+            "No interference: a system that has never heard other sounds mistakes them for its classes. Name some "
+            "of the classes, or another folder, with `--interference`."
         )
     if request.noise is None:
-        texts.append("Noise is synthesised. A minute of the real background, of one channel, helps: `--noise FOLDER`.")
+        texts.append("Noise is synthesised. A minute of the real background, even in mono, helps: `--noise FOLDER`.")
     if request.rooms is None:
         texts.append("Rooms are simulated. Impulse responses of the real microphone help: `--rooms FOLDER`.")
     return texts
