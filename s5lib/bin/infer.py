@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--models",
         metavar="NAME|FOLDER",
         help="published models, downloaded once (dcase26-baseline, dcase26-baseline-1c), or a folder of experiments, "
-        "such as exp/mini (default without any model: the newest folder in exp, else dcase26-baseline)",
+        "such as exp/mini (for FILEs without any model: the newest folder in exp, else dcase26-baseline)",
     )
     parser.add_argument("--tagger", metavar="FILE", help="checkpoint of the tagger; not needed if labels are given")
     parser.add_argument("--separator", metavar="FILE", help="checkpoint of the separator")
@@ -154,7 +154,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _chosen_models(args: argparse.Namespace) -> dict[str, Path]:
-    """Return the checkpoints that --models stands for, and those to use where no model is given."""
+    """Return the checkpoints that --models stands for, or for FILEs without any model the default ones."""
     from s5lib.systems.model_choice import default_models, find_models
 
     given = [f"--{name}" for name in ("tagger", "separator", "joint_model") if getattr(args, name) is not None]
@@ -162,4 +162,4 @@ def _chosen_models(args: argparse.Namespace) -> dict[str, Path]:
         raise ConfigError(f"--models stands for all models: leave out {' and '.join(given)}, or --models.")
     if args.models:
         return find_models(args.models)
-    return {} if given else default_models()
+    return {} if given or args.data_dir else default_models()

@@ -201,10 +201,9 @@ class M2DConfig(TaggerConfig):
 class ResNetConfig(TaggerConfig):
     """Options of the tagger :class:`s5lib.models.resnet.ResNetTagger`.
 
-    >>> ResNetConfig(widths=[16] * 7)
+    >>> ResNetConfig(n_mels=8, widths=[16, 32, 64, 64])
     Traceback (most recent call last):
-    s5lib.errors.ConfigError: widths is [16, 16, 16, 16, 16, 16, 16]; expected 1 to 6 widths, so that 64 bands can be \
-halved.
+    s5lib.errors.ConfigError: widths is [16, 32, 64, 64]; expected 1 to 3 widths, so that 8 bands can be halved.
     """
 
     normalize_level: bool = True

@@ -141,8 +141,8 @@ def _clips_of(label: str, root: Path, paths: list[Path], folder: Path) -> list[F
 def safe_name(name: str) -> str:
     r"""Return ``name``, or a like one that any file system, JSON and scene metadata can hold.
 
-    >>> safe_name("take 1"), safe_name("a\\b")
-    ('take 1', 'a_b_32d3b6b3')
+    >>> safe_name("take 1"), safe_name(".take")
+    ('take 1', 'take_9e0deb19')
     """
     clean = printable(name, keep="").replace("\\", "_").lstrip(".")
     if clean == name and name not in ("", "dev_set") and len(name.encode()) <= 100:
