@@ -348,8 +348,8 @@ def _refuse_silence(corpora: list[Corpus], nj: int) -> None:
 def _silent(path: Path) -> str:
     """Return the path of a recording whose samples are all zero, else an empty string."""
     with open_audio(path) as audio:
-        piece = 5 * audio.sample_rate
-        is_silent = not any(audio.read(start, start + piece).any() for start in range(0, audio.num_samples, piece))
+        rate = audio.sample_rate  # a second at a time: most sound within the first
+        is_silent = not any(audio.read(start, start + rate).any() for start in range(0, audio.num_samples, rate))
     return os.fspath(path) if is_silent else ""
 
 

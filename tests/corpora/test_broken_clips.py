@@ -238,3 +238,20 @@ def test_broken_tables_of_directions(folder, tmp_path, table):
     (tmp_path / "rooms/directions.csv").write_text(table)
     (line,) = refused(folder, rooms=tmp_path / "rooms")[1:]
     assert str(tmp_path / "rooms") in line
+
+
+def test_all_that_is_wrong_with_rooms_and_noise(folder, tmp_path):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    clip(tmp_path / "rooms/a.wav", 1, channels=4)
+    clip(tmp_path / "rooms/silent.wav", 1, channels=4, peak=0.0)
+    table = "file,azimuth,elevation\na.wav,0,0\nsilent.wav,30,0\nnone.wav,0,0\na.wav,x,0\n"
+    (tmp_path / "rooms/directions.csv").write_text(table)
+    clip(tmp_path / "noise/a.wav", 1)
+    clip(tmp_path / "noise/b.wav", 1, peak=0.0)
+    half = np.random.default_rng(0).uniform(-0.1, 0.1, RATE)
+    write_wav(tmp_path / "noise/c.wav", np.stack([half, -half], 1), rate=RATE)  # channels that cancel each other
+    lines = refused(folder, rooms=tmp_path / "rooms", noise=tmp_path / "noise")[1:]
+    assert len(lines) == 5
+    for part in ("rooms/silent.wav: silent", "none.wav", "line 5", "b.wav: silent", "c.wav: silent"):
+        assert any(part in line for line in lines)

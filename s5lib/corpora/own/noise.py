@@ -23,6 +23,7 @@ MOST_PIECES = 10  # of a recording, in each set
 SHARES = {"train": (0.0, 0.6), "valid": (0.6, 0.8), "test": (0.8, 1.0)}  # of a recording, where there are too few
 DECORRELATION = 2048  # samples, 64 ms
 CROSSFADE_SECONDS = 0.1
+LEAST_NOISE = 1e-5  # of full scale
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,33 @@ def find_noise(
             for piece in _pieces(split, path, begin * seconds, end * seconds)
         ]
         note = f"noise: {len(durations)} recordings, fewer than sets; each is cut into three parts"
-        return pieces, {}, problems, [note]
+        return pieces, {}, problems + _silent(pieces, num_channels), [note]
     names = {path.relative_to(folder).as_posix(): path for path in durations}
     splits = assign(names, known)
     pieces = [piece for name, path in names.items() for piece in _pieces(splits[name], path, 0.0, durations[path])]
-    return sorted(pieces, key=lambda piece: SPLITS.index(piece.split)), splits, problems, []
+    pieces.sort(key=lambda piece: SPLITS.index(piece.split))
+    return pieces, splits, problems + _silent(pieces, num_channels), []
+
+
+def _silent(pieces: list[NoisePiece], num_channels: int) -> list[str]:
+    """Return which pieces have no level; of the others little is read."""
+    problems = []
+    for piece in pieces:
+        try:
+            with open_audio(piece.path) as audio:
+                rate = audio.sample_rate
+                first, last = int(piece.begin * rate), int(piece.end * rate)
+                parts = (audio.read(start, min(start + rate, last)) for start in range(first, last, rate))
+                if not any(np.abs(_heard(part, num_channels)).max() > LEAST_NOISE for part in parts):
+                    problems.append(f"{piece.path}: silent from {piece.begin:g} to {piece.end:g} s. Remove it.")
+        except DataError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _heard(samples: np.ndarray, num_channels: int) -> np.ndarray:
+    """Return all channels of noise as the rooms have them, else their mean ``[1, T]``."""
+    return samples if len(samples) == num_channels else samples.mean(axis=0, keepdims=True)
 
 
 def _pieces(split: str, path: Path, begin: float, end: float) -> list[NoisePiece]:
@@ -86,17 +109,14 @@ def write_noise_piece(
     """Write a part of a recording as noise of ``num_channels``, repeated where it is shorter than ``seconds``.
 
     Raises:
-        DataError: it cannot be decoded, or is silent.
+        DataError: it cannot be decoded.
     """
     with open_audio(recording) as audio:
         samples, rate = audio.read(int(begin * audio.sample_rate), int(end * audio.sample_rate)), audio.sample_rate
-    level = float(np.sqrt(np.square(samples, dtype=np.float64).mean()))
-    if level < 1e-5:
-        raise DataError(f"{recording}: silent from {begin:g} to {end:g} s; noise must be continuous.")
-    samples = lasting(samples / level, round(seconds * rate), round(CROSSFADE_SECONDS * rate))
+    samples = lasting(_heard(samples, num_channels), round(seconds * rate), round(CROSSFADE_SECONDS * rate))
     if len(samples) != num_channels:
-        samples = diffuse(samples.mean(axis=0), generator)
-    write_samples(path, samples * (LEVEL / samples[0].std()), rate)
+        samples = diffuse(samples[0], generator)
+    write_samples(path, samples * (LEVEL / max(samples.std(), LEAST_NOISE)), rate)
 
 
 def lasting(samples: np.ndarray, length: int, crossfade: int) -> np.ndarray:

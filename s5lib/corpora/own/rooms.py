@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from s5lib.audio import probe, read_audio, resample
+from s5lib.audio import read_audio, resample
 from s5lib.corpora.clips import RATE
 from s5lib.corpora.simulation.reverberation import absorption_for, reverberant_response
 from s5lib.corpora.simulation.rooms import Room
@@ -100,7 +100,9 @@ def find_rooms(folder: Path) -> tuple[list[MeasuredRoom], list[str]]:
         name = "_".join(path.relative_to(folder).with_suffix("").parts)
         try:
             if path.name == TABLE:
-                rooms.append(_from_table(path, name.removesuffix(f"_{Path(TABLE).stem}")))
+                room, wrong = _from_table(path, name.removesuffix(f"_{Path(TABLE).stem}"))
+                rooms += [room] if room else []
+                problems += wrong
             else:
                 read_responses(path, RATE)
                 rooms.append(MeasuredRoom(name, (path,), (), open_room(path).num_channels))
@@ -117,39 +119,49 @@ def find_rooms(folder: Path) -> tuple[list[MeasuredRoom], list[str]]:
     return rooms, problems
 
 
-def _from_table(path: Path, name: str) -> MeasuredRoom:
+def _from_table(path: Path, name: str) -> tuple[MeasuredRoom | None, list[str]]:
+    """Return the room, None where something is wrong, and what is."""
     rows = list(csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True))
     if not rows or not set(COLUMNS) <= rows[0].keys():
         raise DataError(f"{path}: expected a first line 'file,azimuth,elevation,distance', then one for each response.")
-    files, positions, infos = [], [], []
+    files, positions, kinds, problems = [], [], set(), []
     for number, row in enumerate(rows, 2):
         where = f"{path}, line {number}"
         try:
-            azimuth, elevation, distance = (
-                float(row.get(key) or default) for key, default in (("azimuth", ""), ("elevation", ""), ("distance", 1))
-            )
-        except ValueError:
-            raise DataError(f"{where}: {shown(dict(row))}: expected numbers: degrees, degrees, metres.") from None
-        if not (abs(azimuth) <= 360 and abs(elevation) <= 90 and 0 < distance < 1e4):
-            raise DataError(
-                f"{where}: azimuth {azimuth:g}, elevation {elevation:g}, distance {distance:g} out of range."
-            )
-        a, e = math.radians(azimuth), math.radians(elevation)
-        files.append(path_below(path.parent, row["file"], where))
-        positions.append(
-            (distance * math.cos(a) * math.cos(e), distance * math.sin(a) * math.cos(e), distance * math.sin(e))
+            positions.append(_position(row, where))
+            files.append(path_below(path.parent, row["file"], where))
+            samples, rate = read_audio(files[-1])
+            kinds.add((len(samples), rate))
+            if not samples[0].any():
+                problems.append(f"{files[-1]}: silent in its first channel; expected an impulse response.")
+        except DataError as error:
+            problems.append(str(error))
+    if len(kinds) > 1:
+        problems.append(f"{path}: its responses differ in channels or sampling rate.")
+    if problems:
+        return None, problems
+    return MeasuredRoom(name, tuple(files), tuple(positions), kinds.pop()[0]), []
+
+
+def _position(row: dict, where: str) -> tuple[float, float, float]:
+    """Return where the source of a line of the table stood, ``[3]`` in metres."""
+    try:
+        azimuth, elevation, distance = (
+            float(row.get(key) or default) for key, default in (("azimuth", ""), ("elevation", ""), ("distance", 1))
         )
-        infos.append(probe(files[-1]))
-    if len({(info.channels, info.sample_rate) for info in infos}) > 1:
-        raise DataError(f"{path}: its responses differ in channels or sampling rate.")
-    return MeasuredRoom(name, tuple(files), tuple(positions), infos[0].channels)
+    except ValueError:
+        raise DataError(f"{where}: {shown(dict(row))}: expected numbers: degrees, degrees, metres.") from None
+    if not (abs(azimuth) <= 360 and abs(elevation) <= 90 and 0 < distance < 1e4):
+        raise DataError(f"{where}: azimuth {azimuth:g}, elevation {elevation:g}, distance {distance:g} out of range.")
+    a, e = math.radians(azimuth), math.radians(elevation)
+    return distance * math.cos(a) * math.cos(e), distance * math.sin(a) * math.cos(e), distance * math.sin(e)
 
 
 def write_measured_room(path: Path, files: list[str], positions: list[list[float]]) -> None:
     """Write the room of a user as a SOFA file at ``path``.
 
     Raises:
-        DataError: a response cannot be read, or is silent.
+        DataError: a response cannot be read.
     """
     if not positions:
         with atomic_write(path, durable=False) as temporary:
@@ -158,7 +170,4 @@ def write_measured_room(path: Path, files: list[str], positions: list[list[float
     responses = [resample(*read_audio(file), RATE) for file in files]
     longest = max(response.shape[1] for response in responses)
     padded = np.stack([np.pad(response, ((0, 0), (0, longest - response.shape[1]))) for response in responses])
-    silent = np.flatnonzero(~padded[:, 0].any(axis=-1))
-    if len(silent):
-        raise DataError(f"{files[silent[0]]}: silent in its first channel; expected an impulse response.")
     _write(path, padded, np.array(positions), RATE, os.fspath(Path(files[0]).parent.name))
