@@ -69,9 +69,9 @@ def systems(
             common.evaluate(joint, "_joint", *from_joint),
         )
         runs += [
-            SweepRun("m2d + resunetk", once, common.evaluate(once, "", *asked)),
-            SweepRun("m2d + resunetk, refined", refined, common.evaluate(refined, "_iterative", *asked, *REFINED)),
-            SweepRun("m2d + resunet, one label at a time", single, [train_resunet, *singly]),
+            SweepRun("tag, separate", once, common.evaluate(once, "", *asked)),
+            SweepRun("tag, separate, refine", refined, common.evaluate(refined, "_iterative", *asked, *REFINED)),
+            SweepRun("tag, separate by one label at a time", single, [train_resunet, *singly]),
             SweepRun("joint model", joint, [train_joint, *jointly]),
         ]
     yield runs
