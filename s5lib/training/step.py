@@ -176,6 +176,9 @@ class Step:
             raise Interrupted(128 + stopped.number if self.processes.is_main else 0) from None
         finally:
             data.close()
+            for callback in trainer.callbacks:
+                if isinstance(callback, ResumePoint):  # Lightning leaves it out after an exception
+                    callback.teardown(trainer, module, "fit")
 
     def _finish(self, module, best: BestWeights, save) -> None:
         folder = self.experiment.folder
