@@ -63,10 +63,9 @@ class FilteringUNet(SpectralUNet):
 
     def __init__(self, config: SpatialUNetConfig, num_sources: int):
         channels, patch, width = config.num_channels, config.patch_bins, config.channels[0]
-        has_feedback = config.passes > 1
-        inputs = 3 * channels - 2 + 3 * num_sources * has_feedback
+        inputs = 3 * channels - 2 + (3 * num_sources if config.passes > 1 else 0)
         super().__init__(inputs, 1, config)
-        self.passes, self.has_feedback = config.passes, has_feedback
+        self.passes = config.passes
         self.pre_conv = nn.Conv2d(inputs, width, (1, patch), stride=(1, patch))
         self.after_conv = nn.Linear(width, 2 * num_sources * channels * patch)
         self.filters = 2, num_sources, channels, patch
@@ -80,7 +79,7 @@ class FilteringUNet(SpectralUNet):
     def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``waveforms [B, num_sources, T]``."""
         spectrum = torch.view_as_real(self.fourier(mixture))
-        sources = self(spectrum, betas, self._fed_back(spectrum, betas) if self.has_feedback else None)
+        sources = self(spectrum, betas, self._fed_back(spectrum, betas) if self.passes > 1 else None)
         return self.fourier.inverse(torch.view_as_complex(sources), mixture.shape[-1])
 
     @torch.no_grad()

@@ -93,31 +93,3 @@ def test_impossible_patch():
         small(patch_bins=32)
     with pytest.raises(ConfigError, match="patch_bins is 0"):
         small(patch_bins=0)
-
-
-def test_later_passes_see_the_estimates_before():
-    model, mixture = small(passes=3).eval(), torch.randn(1, 4, 1000)
-    unet = model.base
-    betas = model.film(model.label_embedding(query([0, 1, 3]).flatten(1)))
-    with torch.no_grad():
-        spectrum = torch.view_as_real(unet.fourier(mixture))
-        sources = torch.zeros(1, 3, *spectrum.shape[2:])
-        for _ in range(3):
-            sources = unet(spectrum, betas, sources)
-        expected = unet.fourier.inverse(torch.view_as_complex(sources), 1000)
-        assert torch.allclose(unet.separate(mixture, betas), expected, atol=1e-5)
-        unet.passes = 1
-        assert not torch.allclose(unet.separate(mixture, betas), expected, atol=1e-3)
-
-
-def test_training_learns_every_pass_from_estimates_that_inference_would_give():
-    model, mixture = small(passes=2).train(), torch.randn(64, 4, 500)
-    betas = model.film(model.label_embedding(query([0, 1, 3]).expand(64, -1, -1).flatten(1)))
-    spectrum = torch.view_as_real(model.base.fourier(mixture))
-    fed_back = model.base._fed_back(spectrum, betas)
-    assert model.base.training and not fed_back.requires_grad
-    is_first = (fed_back == 0).flatten(1).all(1)
-    assert 10 < is_first.sum() < 54  # of 64, half on average
-    with torch.no_grad():
-        expected = model.base.eval()(spectrum, betas, torch.zeros_like(fed_back))
-    assert torch.allclose(fed_back[~is_first], expected[~is_first], atol=1e-5)
