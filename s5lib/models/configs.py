@@ -27,7 +27,7 @@ __all__ = [
 
 
 # Of what no weight's shape bounds: a checkpoint's header could ask for any amount of memory.
-_MOST = {"sample_rate": 768_000, "n_fft": 1 << 16, "n_mels": 512, "passes": 16}
+_MOST = {"sample_rate": 768_000, "n_fft": 1 << 16, "n_mels": 512}
 
 
 def _require(holds: bool, option: str, value, expected: str) -> None:
@@ -314,12 +314,10 @@ class SpatialUNetConfig(ResUNetKConfig):
     normalize_level: bool = True
     patch_bins: int = 4
     """Neighbouring bins that enter and leave the U-Net as one."""
-    passes: int = 1
-    """How often the U-Net runs: from the second pass on, it also sees its previous estimates of all sources."""
 
     def __post_init__(self):
         super().__post_init__()
-        _require_positive(self, "patch_bins", "passes")
+        _require_positive(self, "patch_bins")
         unit = 2 ** (len(self.channels) + 1) * self.patch_bins
         expected = f"a multiple of {unit}, for {self.patch_bins} bins a patch and {len(self.channels)} halvings"
         _require(self.n_fft % unit == 0, "n_fft", self.n_fft, expected)

@@ -6,9 +6,6 @@ rendering I", J. Audio Eng. Soc. 53(12), 2005).  The sources are complex filters
 
 Neighbouring bins enter and leave the U-Net as patches, because a small one spends most of its time on moving maps of
 single bins through memory.
-
-With several passes, the same network sees its previous estimates as further inputs, zeros at first (Morocutti et al.,
-"On temporal guidance and iterative refinement in audio source separation", https://arxiv.org/abs/2507.17297).
 """
 
 from __future__ import annotations
@@ -36,21 +33,12 @@ def spatial_features(spectrum: Tensor) -> Tensor:
     The compressed magnitude of each channel; then of each channel after the first the real and the imaginary part of
     its bin, turned by the first channel's phase and divided by the norm over channels: -1 to 1.
     """
-    return torch.cat(relative_to_mixture(spectrum, spectrum, 1), 1)
-
-
-def relative_to_mixture(bins: Tensor, mixture: Tensor, first: int = 0) -> list[Tensor]:
-    """Return maps of ``bins [B, N, frames, bins, 2]`` beside those of ``mixture [B, M, frames, bins, 2]``.
-
-    The compressed magnitude of all, ``[B, N, frames, bins]``; then of those from ``first`` on the real and the
-    imaginary part, turned by the phase of the mixture's first channel and divided by its norm over channels.
-    """
-    heard = magnitudes(mixture)
-    norm = heard.square().sum(1, keepdim=True).sqrt() * heard[:, :1]
-    x, y = bins[:, first:].unbind(-1)
-    w_x, w_y = mixture[:, :1].unbind(-1)
-    real, imaginary = (x * w_x + y * w_y) / norm, (y * w_x - x * w_y) / norm
-    return [magnitudes(bins).pow(_COMPRESSION), real, imaginary]
+    x, y = spectrum.unbind(-1)
+    magnitude = magnitudes(spectrum)
+    norm = magnitude.square().sum(1, keepdim=True).sqrt() * magnitude[:, :1]
+    real = (x[:, 1:] * x[:, :1] + y[:, 1:] * y[:, :1]) / norm
+    imaginary = (y[:, 1:] * x[:, :1] - x[:, 1:] * y[:, :1]) / norm
+    return torch.cat([magnitude.pow(_COMPRESSION), real, imaginary], 1)
 
 
 class FilteringUNet(SpectralUNet):
@@ -63,10 +51,8 @@ class FilteringUNet(SpectralUNet):
 
     def __init__(self, config: SpatialUNetConfig, num_sources: int):
         channels, patch, width = config.num_channels, config.patch_bins, config.channels[0]
-        inputs = 3 * channels - 2 + (3 * num_sources if config.passes > 1 else 0)
-        super().__init__(inputs, 1, config)
-        self.passes = config.passes
-        self.pre_conv = nn.Conv2d(inputs, width, (1, patch), stride=(1, patch))
+        super().__init__(3 * channels - 2, 1, config)
+        self.pre_conv = nn.Conv2d(3 * channels - 2, width, (1, patch), stride=(1, patch))
         self.after_conv = nn.Linear(width, 2 * num_sources * channels * patch)
         self.filters = 2, num_sources, channels, patch
         for layer in (self.pre_conv, self.after_conv):
@@ -76,40 +62,12 @@ class FilteringUNet(SpectralUNet):
             self.after_conv.weight.mul_(0.1)
             self.after_conv.bias.view(self.filters)[0, :, 0] = math.atanh(0.5)
 
-    def separate(self, mixture: Tensor, betas: dict[str, Tensor]) -> Tensor:
-        """Map ``mixture [B, M, T]`` to ``waveforms [B, num_sources, T]``."""
-        spectrum = torch.view_as_real(self.fourier(mixture))
-        sources = self(spectrum, betas, self._fed_back(spectrum, betas) if self.passes > 1 else None)
-        return self.fourier.inverse(torch.view_as_complex(sources), mixture.shape[-1])
-
-    @torch.no_grad()
-    def _fed_back(self, spectrum: Tensor, betas: dict[str, Tensor]) -> Tensor:
-        """Return the estimates before the last pass ``[B, num_sources, frames, bins, 2]``, as inference has them.
-
-        In training, each item draws how many passes have been before, so that batches of all kinds have one
-        statistics of their features.
-        """
-        sources = torch.zeros_like(spectrum[:, :1]).repeat(1, self.filters[1], 1, 1, 1)
-        before = torch.full((len(spectrum),), self.passes - 1, device=spectrum.device)
-        if training := self.training:
-            before = torch.randint(0, self.passes, before.shape, device=before.device)
-        self.eval()
-        for number in range(self.passes - 1):
-            goes_on = (before > number)[:, None, None, None, None]
-            sources = torch.where(goes_on, self(spectrum, betas, sources), sources)
-        self.train(training)
-        return sources
-
-    def forward(self, spectrum: Tensor, betas: dict[str, Tensor], previous: Tensor | None = None) -> Tensor:
+    def forward(self, spectrum: Tensor, betas: dict[str, Tensor]) -> Tensor:
         """Map the mixture's ``spectrum [B, M, frames, bins, 2]`` to the sources' ``[B, num_sources, frames, bins, 2]``.
 
-        The last dimension is real and imaginary part.  With several passes, ``previous`` are the sources of the one
-        before, zeros at first.
+        The last dimension is real and imaginary part.
         """
-        x = spatial_features(spectrum)
-        if previous is not None:
-            x = torch.cat([x, *relative_to_mixture(previous, spectrum)], 1)
-        outputs = super().forward(x, betas).float()  # [B, frames, patches, 2 K M P]
+        outputs = super().forward(spatial_features(spectrum), betas).float()  # [B, frames, patches, 2 K M P]
         parts = spectrum[..., :-1, :].permute(4, 0, 2, 3, 1).unflatten(3, (-1, self.filters[-1]))
         x, y = parts.transpose(4, 5).flatten(1, 3).contiguous()[:, :, None].unbind(0)
         sources = torch.stack(apply_filters(outputs.reshape(-1, *self.filters), x, y), -1)
@@ -121,7 +79,7 @@ class FilteringUNet(SpectralUNet):
 
 
 class SpatialUNet(ResUNetK):
-    """Extracts all sources of a query at once, from levels and directions."""
+    """Extracts all sources of a query in one pass, from levels and directions."""
 
     config: SpatialUNetConfig
 
