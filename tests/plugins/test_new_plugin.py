@@ -65,7 +65,7 @@ def test_nothing_is_overwritten(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demo").mkdir()
     assert main(["new-plugin", "separator", "demo"]) == 1
-    assert "demo exists already" in capsys.readouterr().err
+    assert "demo already exists" in capsys.readouterr().err
     assert not list((tmp_path / "demo").iterdir())
 
 

@@ -194,5 +194,5 @@ def test_mp3_is_of_the_same_length_and_sounds_alike(tmp_path, rate):
 
 @pytest.mark.parametrize(("format", "rate"), [("mp3", 96000), ("flac", 768000)])
 def test_a_rate_that_a_format_does_not_have(tmp_path, format, rate):
-    with pytest.raises(DataError, match=f"no {format} file with {rate} Hz.*--sample_rate"):
+    with pytest.raises(DataError, match=f"no {format} file can be written at {rate} Hz.*--sample_rate"):
         SourceWriter(tmp_path, "a", RATE, format, written_rate=rate)
