@@ -140,7 +140,7 @@ class TestStale:
         assert main([*infer, "predicted", "oracle"]) == 0 and main(score) == 0
         data(seed=1)
         assert main(score) == 1
-        assert "m.json was made from another recording" in capsys.readouterr().err
+        assert "m.json was made from another version" in capsys.readouterr().err
         assert main([*infer, "predicted", "oracle"]) == 0 and main(score) == 0
         (tmp_path / "data/labels").write_text("m Rain\n")
         assert main(score) == 1
@@ -162,7 +162,7 @@ class TestOthersFiles:
         infer(take, other, status=1)
         assert {**sounds, **mine} == {p.name: p.read_bytes() for p in folder.iterdir()}
         printed = capsys.readouterr().out
-        assert "take.json is there already" in printed and "other_0_Dog.wav is there already" in printed
+        assert "take.json already exists" in printed and "other_0_Dog.wav already exists" in printed
         (folder / "take.json").unlink()
         infer(take, other, status=1)
         assert (folder / "take_0_Dog.wav").exists() and (folder / "precious.wav").read_bytes() == b"mine"

@@ -246,7 +246,7 @@ def test_page_stays_small(single):
         (lambda _, root: shutil.rmtree(root / "data"), ["the test set's data directory was not found"]),
         (
             lambda exp, _: [shutil.rmtree(p) for p in exp.glob("infer*")],
-            ["The models it ran with are unknown", "there are no outputs of mini, pi for these scenes"],
+            ["no output names its models", "there are no outputs of mini, pi for these scenes"],
         ),
         (lambda exp, _: first_only(exp / "RESULTS_pi.jsonl"), ["not all scored on the same mixtures"]),
         (
