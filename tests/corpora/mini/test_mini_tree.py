@@ -1,4 +1,4 @@
-"""The folder on disk: layout, determinism, and what happens when it is already exists or cannot be made."""
+"""The folder on disk: layout, determinism, and what happens when it already exists or cannot be made."""
 
 import hashlib
 import json
