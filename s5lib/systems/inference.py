@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from humanfriendly import format_timespan
+from humanfriendly import format_timespan, pluralize
 from tqdm import tqdm
 
 from s5lib.audio import ChannelLayout, split_entry
@@ -215,8 +215,8 @@ def _separate(job: Job, todo: list[Task], nj: int | None, dask: str | None, log_
     if len(failed) == len(todo):
         raise DataError(f"none of {len(todo)} recordings could be separated, the first is {failed[0].path}.")
     log.info(
-        "%d recordings, %s of audio, in %s (%.1f times faster than they sound)",
-        len(todo) - len(failed),
+        "%s, %s of audio, in %s (%.1f times real time)",
+        pluralize(len(todo) - len(failed), "recording"),
         format_timespan(round(audio, 1)),
         format_timespan(round(elapsed, 1)),
         audio / elapsed,
