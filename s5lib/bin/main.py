@@ -7,7 +7,6 @@ the command that was asked for is imported, so that listing and help need no tor
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import importlib
 import logging
@@ -88,8 +87,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read this has enough
         return 1
     except OSError as error:
-        with contextlib.suppress(OSError, AttributeError):
+        try:
             print(f"s5lib: error: cannot write to the standard output: {error.strerror}.", file=sys.stderr)
+        except (OSError, AttributeError):
+            sys.stderr = None  # type: ignore[assignment]  # or Python writes again at its end, and changes the status
         return 1
     return status
 
