@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             print(f"s5lib: error: cannot write to the standard output: {error.strerror}.", file=sys.stderr)
         except (OSError, AttributeError):
-            sys.stderr = None  # type: ignore[assignment]  # or Python writes again at its end, and changes the status
+            sys.stderr = None  # or Python writes again at its end, and changes the status
         return 1
     return status
 
