@@ -41,7 +41,7 @@ def _require_positive(config, *options: str) -> None:
         is_count = isinstance(value, int) and not isinstance(value, bool)
         most = _MOST.get(option, 2**31 - 1)
         _require(is_count and 0 < value <= most, option, value, f"a positive whole number, at most {most}")
-    if hasattr(config, "hop_length"):  # a frame for each sample would take any memory
+    if "hop_length" in options:  # a frame for each sample would take any memory
         _require(config.hop_length >= config.n_fft // 64, "hop_length", config.hop_length, "at least n_fft / 64")
 
 
@@ -72,6 +72,7 @@ class InputConfig(ModelConfig):
     """Probability that a training mixture loses its last channels; above 0, the model accepts one channel and more."""
 
     def __post_init__(self):
+        _require_positive(self, "num_classes", "num_sources", "num_channels", "sample_rate")
         _require(isinstance(self.normalize_level, bool), "normalize_level", self.normalize_level, "true or false")
         _require(0 <= self.channel_dropout <= 1, "channel_dropout", self.channel_dropout, "a probability, from 0 to 1")
 
@@ -113,10 +114,6 @@ class TaggerConfig(InputConfig):
         super().__post_init__()
         _require_positive(
             self,
-            "num_classes",
-            "num_sources",
-            "num_channels",
-            "sample_rate",
             "n_fft",
             "hop_length",
             "n_mels",
@@ -275,10 +272,6 @@ class ResUNetConfig(QueryConfig):
         object.__setattr__(self, "channels", _widths("channels", self.channels))
         _require_positive(
             self,
-            "num_classes",
-            "num_sources",
-            "num_channels",
-            "sample_rate",
             "n_fft",
             "hop_length",
             "condition_size",
@@ -407,10 +400,6 @@ class LocoformerConfig(QueryConfig):
             _require(False, "band_widths", self.band_widths, "five widths, such as [4, 8, 16, 32, 64]")
         _require_positive(
             self,
-            "num_classes",
-            "num_sources",
-            "num_channels",
-            "sample_rate",
             "n_fft",
             "hop_length",
             "width",
