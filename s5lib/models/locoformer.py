@@ -28,7 +28,7 @@ _LEAST_POWER = 1e-8  # of a bin, relative to the mean over all
 
 
 class Locoformer(QueriedSeparator):
-    """Extracts all sources of a query; equal labels are told apart by which of them a slot is."""
+    """Extracts all sources of a query; slots of equal labels differ by their number among these."""
 
     config: LocoformerConfig
 
