@@ -33,7 +33,7 @@ def scenes(draw, distinct=False):
     return make_scene(draw(st.integers(0, 2**32)), draw(labels), draw(labels))
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None)
 @given(scenes(), st.sampled_from(["sdri", "sdr"]), st.sampled_from([(0.0, 0.0), (-3.0, 1.5)]))
 def test_equations_as_written(scene, pairing, penalties):
     p_fn, p_fp = penalties
@@ -43,7 +43,7 @@ def test_equations_as_written(scene, pairing, penalties):
     assert score.labels == label_accuracy(scene[1], scene[3])
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(scenes())
 def test_pi_sdri_is_one_class_for_all(scene):
     estimates, estimated_labels, references, reference_labels, mixture = scene
@@ -55,13 +55,13 @@ def test_pi_sdri_is_one_class_for_all(scene):
     assert pi_sdri(estimates, None, references, None, mixture).value == score.value
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(scenes(distinct=True))
 def test_equals_ca_sdri_where_labels_are_distinct(scene):
     assert ca_pi_sdri(*scene).value == ca_sdri(*scene).value == ca_sdri(*scene, order="random", seed=1).value
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(scenes(), st.randoms(use_true_random=False), st.sampled_from([1e-12, 0.03, 7.0, 1e12]))
 def test_orders_names_and_gain_do_not_matter(scene, random, gain):
     estimates, estimated_labels, references, reference_labels, mixture = scene

@@ -163,10 +163,11 @@ class Sequences(RuleBasedStateMachine):
         found, expected = content(self.out), content(fresh)
         differing = {name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)}
         for name in self.lost:  # either made again as they were, or left as they are for their owner to remove
-            kept = {file for file in differing if file.rpartition(".")[0].partition("_")[0] == name}
-            differing -= kept
-            for file in kept & found.keys():
-                (self.out / file).unlink()
+            own = {file for file in found.keys() | expected.keys() if file.rpartition(".")[0].partition("_")[0] == name}
+            if own & differing:
+                differing -= own
+                for file in own & found.keys():
+                    (self.out / file).unlink()
         self.lost.clear()
         assert not differing
 
