@@ -1,4 +1,4 @@
-"""Separating sources of one class: ``python benchmarks/same_class.py --separators exp/mini/separator/best.safetensors``.
+"""How well sources of one class are separated: ``python benchmarks/same_class.py --separators FILE``.
 
 Draws scenes of the corpus's test recordings with one, two and three sources of the same class, and pairs by the angle
 between them; each is separated by its true labels from all channels and from the first one alone (for the models that
