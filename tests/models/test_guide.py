@@ -14,7 +14,7 @@ def test_python_of_the_guide(tmp_path, monkeypatch):
     monkeypatch.setattr("s5lib.models.keep_freed_memory", lambda: True)  # it would concern all tests after this one
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 5
     for block in blocks:
         exec(block, names)
 
