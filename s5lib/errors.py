@@ -52,7 +52,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if not choices:
         return "There are none."
     folded = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name)[:200].lower(), folded, n=1, cutoff=0.5)
     hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
     more = f" and {len(choices) - _MOST_LISTED} more" if len(choices) > _MOST_LISTED else ""
     return f"Known: {', '.join(choices[:_MOST_LISTED])}{more}.{hint}"

@@ -16,6 +16,7 @@ from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable, Unavai
 from s5lib.audio.layout import ChannelLayout
 from s5lib.audio.resampling import Resampling
 from s5lib.errors import DataError
+from s5lib.untrusted import shown
 
 __all__ = ["AudioInfo", "AudioReader", "check_sample_rate", "open_audio", "probe", "read_audio"]
 
@@ -50,11 +51,12 @@ def check_sample_rate(sample_rate: int, where: str) -> int:
     """Return ``sample_rate`` as an int.
 
     Raises:
-        DataError: out of range: a filter for it would take more memory than there is.
+        DataError: not a number, or out of range: a filter for it would take more memory than there is.
     """
-    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or int(sample_rate) != sample_rate:
+    is_number = isinstance(sample_rate, int | float | np.integer | np.floating) and not isinstance(sample_rate, bool)
+    if not is_number or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or int(sample_rate) != sample_rate:
         raise DataError(
-            f"{where}: the sampling rate is {sample_rate} Hz; expected a whole number from {LOWEST_RATE} to "
+            f"{where}: the sampling rate is {shown(sample_rate)} Hz; expected a whole number from {LOWEST_RATE} to "
             f"{HIGHEST_RATE}."
         )
     return int(sample_rate)

@@ -96,11 +96,14 @@ class AudioWriter:
 
         Raises:
             OSError: the file cannot be written.
+            DataError: a sample is not finite, which encoders do not survive; 32-bit floats hold any.
         """
         content = np.ascontiguousarray(np.asarray(samples).T)  # of float64, too: integers are rounded once
         if self._raw is not None:
             self._raw.write(content.astype("<f4", copy=False).data)
         else:
+            if content.dtype.kind == "f" and not np.isfinite(content).all():
+                raise DataError("a sound with samples that are not finite numbers cannot be encoded.")
             try:
                 self._file.write(content)
             except (RuntimeError, AssertionError, soundfile.LibsndfileError) as error:
@@ -135,7 +138,8 @@ def write_audio(path: str | os.PathLike[str], samples: np.ndarray, sample_rate: 
         ):
             writer.write(samples)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error}). Is there room on the disk?") from error
+        cause = error.strerror or str(error).removeprefix("cannot be written ").strip("()") or type(error).__name__
+        raise DataError(f"{path}: cannot be written ({cause}). Is there room, and permission?") from error
 
 
 def encode_audio(samples: np.ndarray, sample_rate: int, format: str = "float") -> bytes:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from s5lib.align import Aligner, resolve
 from s5lib.errors import DataError
-from s5lib.metrics.checks import check_plain
+from s5lib.metrics.checks import check_tensors
 
 __all__ = ["PITCrossEntropy"]
 
@@ -53,8 +53,7 @@ class PITCrossEntropy(nn.Module):
 
 def _check(logits: Tensor, labels: Tensor) -> None:
     if not torch.compiler.is_compiling():
-        check_plain("logits", logits, meta=True)
-        check_plain("labels", labels, meta=True)
+        check_tensors(logits=logits, labels=labels)
     if logits.ndim != 3 or labels.shape != logits.shape[:2] or logits.numel() == 0:
         raise DataError(
             f"logits have shape {list(logits.shape)} and labels {list(labels.shape)}; [B, K, C + 1] and [B, K] are "

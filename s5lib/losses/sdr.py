@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from s5lib.align import Aligner, resolve
 from s5lib.errors import ConfigError, DataError, nearest
-from s5lib.metrics.checks import check_plain
+from s5lib.metrics.checks import check_tensors
 from s5lib.metrics.gram_torch import gram
 
 __all__ = ["AlignedSDRLoss"]
@@ -130,8 +130,7 @@ def _labels(query: Tensor) -> Tensor:
 
 def _check(prediction: Tensor, target: Tensor, query: Tensor) -> None:
     if not torch.compiler.is_compiling():
-        for name, value in (("prediction", prediction), ("target", target), ("query", query)):
-            check_plain(name, value, meta=True)
+        check_tensors(prediction=prediction, target=target, query=query)
     if prediction.ndim != 3 or prediction.shape != target.shape or prediction.numel() == 0:
         raise DataError(
             f"prediction has shape {list(prediction.shape)} and target {list(target.shape)}; both must be [B, K, T], "

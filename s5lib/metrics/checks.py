@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     Signals: TypeAlias = Waveforms | Sequence[Waveforms | Sequence[float]]
     """What users may pass: an array, a tensor, or a list of waveforms."""
 
-__all__ = ["check_energies", "check_plain", "check_same_kind", "checked_labels", "checked_waveforms", "is_tensor"]
+__all__ = [
+    "check_energies",
+    "check_plain",
+    "check_same_kind",
+    "check_tensors",
+    "checked_labels",
+    "checked_waveforms",
+    "is_tensor",
+]
 
 
 def is_tensor(value: object) -> TypeIs[Tensor]:
@@ -54,6 +62,23 @@ def check_plain(name: str, value: Any, meta: bool = False) -> None:
     else:
         return
     raise DataError(f"{name} is {kind}, expected a plain array or tensor of real numbers: {cure}.")
+
+
+def check_tensors(**values: Any) -> None:
+    """Refuse what a loss cannot take: other than plain tensors of real numbers, all on one device.
+
+    Raises:
+        DataError: an argument is none; the message names it.
+    """
+    devices = {}
+    for name, value in values.items():
+        if not is_tensor(value):
+            raise DataError(f"{name} is a {type(value).__name__}; expected a tensor, as torch.as_tensor makes it.")
+        check_plain(name, value, meta=True)  # a model's cost is measured on the meta device
+        devices[name] = str(value.device)
+    if len(set(devices.values())) > 1:
+        places = ", ".join(f"{name} on {device}" for name, device in devices.items())
+        raise DataError(f"the tensors are on different devices ({places}); move them to one.")
 
 
 def checked_labels(name: str, labels: Labels) -> list[Hashable]:

@@ -87,6 +87,9 @@ class LabelledScene:
         """Score the scene with an aligner; see :func:`ca_pi_sdri`."""
         if pairing not in ("sdri", "sdr"):
             raise ConfigError(f"pairing is {pairing!r}. {nearest(pairing, ['sdri', 'sdr'])}")
+        for name, penalty in (("penalty_fn", penalty_fn), ("penalty_fp", penalty_fp)):
+            if not callable(penalty):
+                _penalty(name, penalty, self._references)  # before it is known whether there is something to punish
         sdr, reference_labels, estimated_labels = self._sdr, self._reference_labels, self._estimated_labels
         score = sdr.matrix - sdr.of_mixture[:, None] if pairing == "sdri" else sdr.matrix
         assignment = resolve(aligner).align(score, reference_labels, estimated_labels)

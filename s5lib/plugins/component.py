@@ -10,7 +10,7 @@ from typing import Any
 from s5lib.config.options import Option, fill, options_of
 from s5lib.errors import ConfigError, PluginError, S5Error
 from s5lib.interfaces import ModelConfig
-from s5lib.plugins.shape_check import ShapeGuard
+from s5lib.plugins.shape_check import guard
 from s5lib.plugins.spec import ComponentSpec
 
 __all__ = ["Component", "check_capabilities"]
@@ -131,7 +131,7 @@ class Component:
             cause = str(error).partition("\n")[0]  # torch adds a trace of its own
             raise PluginError(f"{self} could not be built: {type(error).__name__}: {cause}") from error
         if self.kind != "aligner":
-            made.register_forward_hook(ShapeGuard(str(self), self.kind, config), with_kwargs=True)
+            guard(made, str(self), self.kind, config, is_built_in=self.namespace == "s5lib")
         return made
 
     def _import(self, reference: str) -> Any:

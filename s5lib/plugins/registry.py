@@ -174,10 +174,16 @@ def _named_plugin(source: str) -> Plugin:
         try:
             distribution = importlib.metadata.distribution(top)
             return Plugin(top, source, distribution.name, distribution.version)
-        except importlib.metadata.PackageNotFoundError:
-            return Plugin(top, source, source)
+        except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: there is no name before the dot
+            if all(part.isidentifier() for part in source.split(".")):
+                return Plugin(top, source, source)
+            return Plugin(source, source, source, importer=lambda: _refuse(source))
     path = Path(source).expanduser().resolve()
     return Plugin(path.stem, str(path), path.name, importer=lambda: _import_file(path))
+
+
+def _refuse(source: str) -> None:
+    raise ValueError(f"{source!r} is neither a .py file nor the name of a module")
 
 
 def _import_file(path: Path):

@@ -1,18 +1,53 @@
-"""Checks the shapes that a model returns, so that a plugin's mistake is reported as such and fails early."""
+"""Holds a plugin's model to its contract, so that a mistake is reported as such, fails early and stays in the model.
+
+The model gets copies of its input, which others still need.  Of its output, type and shape are checked, which the host
+knows without waiting for a device.
+"""
 
 from __future__ import annotations
+
+from typing import Any
+
+import torch
 
 from s5lib.errors import PluginError
 from s5lib.interfaces import ModelConfig
 
-__all__ = ["ShapeGuard"]
+__all__ = ["ShapeGuard", "guard"]
+
+
+def guard(model: Any, owner: str, kind: str, config: ModelConfig, is_built_in: bool) -> None:
+    """Check what ``model`` returns, from now on; what comes with s5lib is trusted to leave its input alone."""
+    if not is_built_in:
+        isolation = _Isolation()
+        model.register_forward_pre_hook(isolation, with_kwargs=True)
+        model.register_forward_hook(isolation.restore, always_call=True)
+    model.register_forward_hook(ShapeGuard(owner, kind, config), with_kwargs=True)
+
+
+class _Isolation:
+    """Copies of a model's input, and torch's default type as it was before."""
+
+    def __init__(self) -> None:
+        self.dtype = torch.get_default_dtype()
+
+    def __call__(self, model, arguments, keywords):
+        self.dtype = torch.get_default_dtype()
+        copied = {name: _copy(value) for name, value in keywords.items()}
+        return tuple(map(_copy, arguments)), copied
+
+    def restore(self, model, arguments, output) -> None:
+        """Undo a change of the default type, by which other models would compute something else."""
+        if torch.get_default_dtype() != self.dtype:
+            torch.set_default_dtype(self.dtype)
+
+
+def _copy(value):
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 class ShapeGuard:
-    """A forward hook; compares the output's shapes with the contract in :mod:`s5lib.interfaces.models`.
-
-    Only shapes are checked, which the host knows without waiting for a device.
-    """
+    """A forward hook; compares the output with the contract in :mod:`s5lib.interfaces.models`."""
 
     def __init__(self, owner: str, kind: str, config: ModelConfig):
         self.owner, self.kind, self.config = owner, kind, config
@@ -35,7 +70,20 @@ class ShapeGuard:
                     f"{self.owner} returned {_shape(found)} for a mixture {tuple(mixture.shape)}, expected {wanted}: "
                     + ("[B, K, C + 1]." if wanted is logits else "[B, K, T].")
                 )
+            if problem := _problem(found, mixture):
+                raise PluginError(f"{self.owner} returned {problem}; expected floating-point numbers like its input's.")
 
 
 def _shape(value):
     return tuple(value.shape) if hasattr(value, "shape") else f"a {type(value).__name__}"
+
+
+def _problem(value: Any, mixture: torch.Tensor) -> str:
+    """Return what keeps a value of the right shape from being a plain tensor of numbers; empty: nothing."""
+    if not isinstance(value, torch.Tensor):
+        return f"a {type(value).__name__}"
+    if value.layout != torch.strided or value.is_quantized:
+        return f"a tensor of layout {value.layout}" + " (quantised)" * value.is_quantized
+    if not value.is_floating_point():
+        return f"a tensor of {value.dtype}"
+    return f"a tensor on {value.device}" if value.is_meta and not mixture.is_meta else ""

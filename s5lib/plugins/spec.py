@@ -40,8 +40,9 @@ class Capabilities:
     """Aligners: whether the sum of scores is always the largest possible."""
 
     def __post_init__(self):
-        if self.max_sources is not None and self.max_sources < 1:
-            raise ValueError(f"max_sources must be at least 1 or None, got {self.max_sources!r}")
+        most = self.max_sources
+        if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+            raise ValueError(f"max_sources must be an integer of at least 1 or None, got {self.max_sources!r}")
         for name in ("channels", "sample_rates"):
             values = getattr(self, name)
             if values is not None and not (
@@ -85,6 +86,11 @@ class ComponentSpec:
             raise ValueError(f"component {self.name!r}: config must be 'package.module:Dataclass', got {self.config!r}")
         if not isinstance(self.capabilities, Capabilities):
             raise ValueError(f"component {self.name!r}: capabilities must be a Capabilities, got {self.capabilities!r}")
+        for name in ("summary", "licence", "citation"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"component {self.name!r}: {name} must be text, got {getattr(self, name)!r}")
+        if not isinstance(self.api_version, int):
+            raise ValueError(f"component {self.name!r}: api_version must be an integer, got {self.api_version!r}")
         if self.api_version > API_VERSION:
             raise ValueError(
                 f"component {self.name!r} needs version {self.api_version} of s5lib's plugin contract, this s5lib has "

@@ -12,14 +12,18 @@ import torch
 
 from s5lib.audio import ChannelLayout, resample
 from s5lib.data.statistics import MixtureStatistics
-from s5lib.errors import ConfigError, DataError, PluginError, nearest
+from s5lib.errors import ConfigError, DataError, PluginError, S5Error, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source
 from s5lib.systems.streaming import Block, concat, stream
 from s5lib.systems.training_data import WINDOW
-from s5lib.systems.waveform_check import as_waveform, check_label_list, check_rate
+from s5lib.systems.waveform_check import as_waveform, check_rate, checked_labels
+from s5lib.untrusted import failure, shown
 
 __all__ = ["System"]
+
+
+_SILENT = 1e-20  # mean square; a factor for less would be beyond float32
 
 
 def check_output(model: str, values: np.ndarray) -> np.ndarray:
@@ -74,8 +78,8 @@ class System(ABC):
                 of their training, as with 's5lib infer FILE'; the sources have the recording's.
 
         Raises:
-            DataError: the recording is empty, not finite, of integers or has the wrong number of channels, or the
-                sampling rate is none.
+            DataError: the recording is empty, not finite, of integers or has the wrong number of channels, the
+                sampling rate is none, or a plugin's model failed.
             ConfigError: ``labels`` is no list, a label is unknown, there are more of them than the system has slots, or
                 it takes none.
         """
@@ -92,12 +96,13 @@ class System(ABC):
     def gain_for(self, power: float) -> float:
         """Return the factor that brings a recording to the level of the training mixtures.
 
-        It is 1 for silence, and for models that do not depend on the level or do not say which they know.
+        It is 1 for silence, below -200 dB, and for models that do not depend on the level or do not say which they
+        know.
 
         Args:
             power: mean square of the recording's reference channel.
         """
-        if not power or self.is_level_invariant or self.statistics is None:
+        if power < _SILENT or self.is_level_invariant or self.statistics is None:
             return 1.0
         return math.sqrt(10 ** (self.statistics.level_dbfs / 10) / power)
 
@@ -120,7 +125,7 @@ class System(ABC):
             ConfigError: as in a call.
         """
         if labels is not None:
-            self._check_labels(labels)
+            labels = self._checked_labels(labels)
         window = max(5, round(self.window_seconds * self.sample_rate))
 
         def find(mixture: np.ndarray) -> list[Source]:
@@ -138,6 +143,10 @@ class System(ABC):
             raise PluginError(
                 f"a model ended the program, by sys.exit({error.code!r}); it has to raise errors."
             ) from error
+        except (S5Error, RuntimeError, MemoryError):  # those of torch, a lack of memory among them, go their own way
+            raise
+        except (Exception, GeneratorExit) as error:
+            raise DataError(f"a model failed on this recording: {failure(error)}.") from error
 
     def in_order(self, sources: Sequence[Source], labels: Sequence[str] | None = None) -> list[Source]:
         """Return the sources in the order of the system's labels, or as they are where ``labels`` were given."""
@@ -150,15 +159,16 @@ class System(ABC):
     def find_sources(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
         """Separate ``mixture [M, T]``, finite float32 at the system's sampling rate; ``labels`` are known ones."""
 
-    def _check_labels(self, labels: Sequence[str]) -> None:
-        check_label_list(labels)
+    def _checked_labels(self, labels: Sequence[str]) -> list[str]:
+        labels = checked_labels(labels)
         if len(labels) > self.num_sources:
             raise ConfigError(
-                f"{len(labels)} labels were given ({', '.join(labels)}); the separator has {self.num_sources} slots."
+                f"{len(labels)} labels were given ({shown(labels)[1:-1]}); the separator has {self.num_sources} slots."
             )
         for label in labels:
             if label not in self.labels:
-                raise ConfigError(f"label {label!r} is unknown to the separator. {nearest(label, self.labels)}")
+                raise ConfigError(f"label {shown(label)} is unknown to the separator. {nearest(label, self.labels)}")
+        return labels
 
     def check_channels(self, channels: int) -> None:
         """Raise DataError where a recording has another number of ``channels`` than the system accepts."""

@@ -39,7 +39,7 @@ from s5lib.systems.outputs import FORMATS
 from s5lib.systems.records import identity, read_record, record_path, recording_text
 from s5lib.systems.training_data import LONGEST, SHORTEST, WINDOW, suitable_window
 from s5lib.systems.workers import Job, Task, separate_all
-from s5lib.untrusted import to_json
+from s5lib.untrusted import shown, to_json
 from s5lib.version import __version__
 
 __all__ = ["infer_data_directory", "infer_files"]
@@ -280,7 +280,7 @@ def _check_labels(tasks: Sequence[Task], data: DataDirectory | None, known: Sequ
     if data is not None:
         data.check_labels(known)
     for label in {label for task in tasks for label in task.labels or ()} - set(known):
-        raise ConfigError(f"label {label!r} is unknown to the models. {nearest(label, known)}")
+        raise ConfigError(f"label {shown(label)} is unknown to the models. {nearest(label, known)}")
 
 
 def _digest(kind: str, path: str | Path) -> str:

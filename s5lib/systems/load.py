@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from s5lib.errors import CheckpointError, ConfigError, nearest
 from s5lib.models import accelerate, load_model
@@ -14,6 +17,7 @@ from s5lib.systems.joint import Joint
 from s5lib.systems.model_choice import find_models
 from s5lib.systems.tag_separate import TagThenSeparate
 from s5lib.systems.training_data import suitable_window, training_statistics
+from s5lib.untrusted import reason, shown
 
 __all__ = ["SYSTEMS", "check_models", "load_system"]
 
@@ -57,12 +61,14 @@ def load_system(
         CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or what was given
             does not fit together.
     """
+    paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
+    _check_types(paths, device, rounds, compiled, calibration)
     alone = tagger is not None and separator is None and joint_model is None
-    if alone and (Path(str(tagger)).is_dir() or not Path(str(tagger)).suffix):
+    if alone and (os.path.isdir(str(tagger)) or not Path(str(tagger)).suffix):
         chosen: dict[str, Any] = find_models(str(tagger))
         tagger, separator, joint_model = (chosen.get(kind) for kind in ("tagger", "separator", "joint_model"))
     system = check_models(system, tagger, separator, joint_model)
-    paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
+    paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}  # as chosen now
     models: dict[str, Any] = {}
     headers: dict[str, dict] = {}
     for kind, path in paths.items():
@@ -89,6 +95,24 @@ def load_system(
     found.window_seconds = suitable_window(headers.values())
     found.statistics = training_statistics(headers.values())
     return found
+
+
+def _check_types(paths: dict[str, Any], device: Any, rounds: Any, compiled: Any, calibration: Any) -> None:
+    """Raise ConfigError where an argument is of another type than :func:`load_system` takes."""
+    for kind, path in paths.items():
+        if path is not None and not isinstance(path, str | os.PathLike):
+            raise ConfigError(f"{kind} is {shown(path)}; expected the path of a checkpoint.")
+    if calibration is not None and not isinstance(calibration, Calibration | str | os.PathLike):
+        raise ConfigError(f"calibration is {shown(calibration)}; expected 'auto', None, a file or a Calibration.")
+    if isinstance(rounds, bool) or not isinstance(rounds, int):
+        raise ConfigError(f"rounds is {shown(rounds)}; expected a whole number of 1 or more.")
+    if not isinstance(compiled, bool):
+        raise ConfigError(f"compiled is {shown(compiled)}; expected True or False.")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        cause = reason(error).partition(". ")[0]
+        raise ConfigError(f"device is {shown(device)}, which torch cannot use ({cause}). Try 'cpu'.") from error
 
 
 def check_models(system: str | None, tagger, separator, joint_model) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from s5lib.errors import CheckpointError, nearest
 from s5lib.models.named import MODELS, fetch_models
+from s5lib.untrusted import shown
 
 __all__ = ["default_models", "find_models"]
 
@@ -29,9 +31,9 @@ def find_models(choice: str) -> dict[str, Path]:
     if choice in MODELS:
         return fetch_models(choice)
     folder = Path(choice)
-    if not folder.is_dir():
+    if not choice or not os.path.isdir(choice):  # as pathlib, but for names that are too long
         raise CheckpointError(
-            f"{choice} is not a checkpoint, a folder or the name of published models. {nearest(choice, MODELS)}"
+            f"{shown(choice)} is not a checkpoint, a folder or the name of published models. {nearest(choice, MODELS)}"
         )
     if not (found := _trained(folder)):
         raise CheckpointError(

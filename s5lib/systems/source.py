@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from s5lib.audio import check_sample_rate
 from s5lib.audio.writing import can_encode, data_uri, write_audio
-from s5lib.errors import ConfigError, nearest
+from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.untrusted import shown
 
 __all__ = ["Source"]
 
@@ -41,19 +43,38 @@ class Source:
 
         Raises:
             ConfigError: the ending is another one, the source has no sampling rate, or the format does not know it.
-            DataError: the file cannot be written.
+            DataError: the file cannot be written, or the waveform is not finite real samples ``[T]``.
         """
-        ending = Path(path).suffix.lower()
+        self._check()
+        try:
+            ending = Path(os.fsdecode(path)).suffix.lower()
+        except TypeError:
+            raise ConfigError(f"{shown(path)} is no path; expected one that ends in {nearest('', _FORMATS)}") from None
+        if "\0" in os.fsdecode(path) or os.fsdecode(path).endswith("/"):
+            raise ConfigError(f"{shown(path)} is not the name of a file.")
         if ending not in _FORMATS:
             raise ConfigError(f"{path}: no format for {ending or 'a name without ending'}. {nearest(ending, _FORMATS)}")
         if self.sample_rate is None:
             raise ConfigError(f"{path}: the source has no sample_rate; dataclasses.replace(source, sample_rate=...).")
+        rate = check_sample_rate(self.sample_rate, f"the source {shown(self.label)}")
         format = _FORMATS[ending]
-        if not can_encode(format, self.sample_rate):
-            raise ConfigError(f"{path}: {ending[1:]} cannot be written at {self.sample_rate} Hz. Choose .wav or .flac.")
+        if not can_encode(format, rate):
+            raise ConfigError(f"{path}: {ending[1:]} cannot be written at {rate} Hz. Choose .wav or .flac.")
         gain = min(1.0, _LOUDEST.get(format, np.inf) / max(self._peak(), 1e-9))
-        write_audio(path, self.waveform if gain == 1 else np.float32(gain) * self.waveform, self.sample_rate, format)
+        write_audio(os.fsdecode(path), self.waveform if gain == 1 else np.float32(gain) * self.waveform, rate, format)
         return gain
+
+    def _check(self) -> None:
+        """Raise DataError where the waveform is not one that a file can hold."""
+        problem = ""
+        if not isinstance(self.waveform, np.ndarray) or self.waveform.dtype.kind != "f" or self.waveform.ndim != 1:
+            problem = f"is {_kind(self.waveform)}; expected a floating-point array [T]"
+        elif not np.isfinite(self.waveform).all():
+            problem = "has samples that are not finite numbers"
+        if problem:
+            raise DataError(
+                f"the waveform of the source {shown(self.label)} {problem}. dataclasses.replace(source, waveform=...)."
+            )
 
     def _peak(self) -> float:
         return float(np.abs(self.waveform).max(initial=0))
@@ -62,9 +83,17 @@ class Source:
         """Return a player for notebooks, as loud as can be; None where there is no sampling rate or no sample."""
         if self.sample_rate is None or not len(self.waveform):
             return None
+        self._check()
         loudest = self.waveform * np.float32(0.9 / max(self._peak(), 1e-9))
         title = f"{html.escape(self.label)}, {self.probability:.0%}, {len(self.waveform) / self.sample_rate:.1f} s"
         return (
             f"<figure><figcaption>{title}</figcaption>"
             f'<audio controls preload="metadata" src="{data_uri(loudest, self.sample_rate)}"></audio></figure>'
         )
+
+
+def _kind(value: object) -> str:
+    """Return what something that is no waveform is instead."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"a {type(value).__name__} of {value.dtype} and shape {list(value.shape)}"
+    return f"a {type(value).__name__}"

@@ -79,7 +79,7 @@ class TagThenSeparate(System):
         """
         if self.separator is None:
             raise ConfigError("this system has no separator: load it with one (--separator FILE).")
-        self._check_labels(labels)
+        labels = self._checked_labels(labels)
         if not labels:
             return np.zeros((0, mixture.shape[1]), np.float32)
         query = torch.zeros(1, self.num_sources, len(self.labels))

@@ -11,8 +11,10 @@ import torch
 
 from s5lib.audio import check_sample_rate
 from s5lib.errors import ConfigError, DataError
+from s5lib.metrics.checks import check_plain
+from s5lib.untrusted import shown
 
-__all__ = ["as_waveform", "check_label_list", "check_rate"]
+__all__ = ["as_waveform", "check_rate", "checked_labels"]
 
 
 def as_waveform(waveform: Any, num_channels: int) -> np.ndarray:
@@ -21,10 +23,12 @@ def as_waveform(waveform: Any, num_channels: int) -> np.ndarray:
     Integers are not scaled: whether 1 is the least or the loudest sample cannot be seen from the samples.
 
     Raises:
-        DataError: not real floating-point samples, empty, not one or two dimensions, or ``[T, M]``.
+        DataError: not real floating-point samples, masked, sparse or without values, empty, not one or two dimensions,
+            or ``[T, M]``.
     """
+    check_plain("the waveform", waveform)
     if isinstance(waveform, torch.Tensor):
-        waveform = waveform.detach().cpu()
+        waveform = waveform.detach().cpu().resolve_neg()
         waveform = waveform.float().numpy() if waveform.is_floating_point() else waveform.numpy()
     try:
         samples = np.asarray(waveform)
@@ -63,7 +67,7 @@ def check_rate(sample_rate: Any) -> int:
         DataError: not a number, or out of range.
     """
     is_number = isinstance(sample_rate, int | float | np.integer | np.floating) and not isinstance(sample_rate, bool)
-    if not is_number or not math.isfinite(sample_rate):
+    if not is_number or (isinstance(sample_rate, float | np.floating) and not math.isfinite(sample_rate)):
         raise DataError(
             f"the sampling rate is {str(sample_rate)[:80]!r}; expected the recording's rate in Hz, such as 48000."
         )
@@ -74,9 +78,14 @@ def check_rate(sample_rate: Any) -> int:
         raise DataError(f"{error}{hint}") from None
 
 
-def check_label_list(labels: Any) -> None:
-    """Raise ConfigError where ``labels`` is one string, or no sequence of strings."""
+def checked_labels(labels: Any) -> list[str]:
+    """Return ``labels`` as a list of strings.
+
+    Raises:
+        ConfigError: it is one string, or no sequence of strings.
+    """
     if isinstance(labels, str):
-        raise ConfigError(f"labels is the string {labels!r}; expected a list of labels: pass labels=[{labels!r}].")
+        raise ConfigError(f"labels is the string {shown(labels)}; expected a list: pass labels=[{shown(labels)}].")
     if not isinstance(labels, Sequence | np.ndarray) or not all(isinstance(label, str) for label in labels):
-        raise ConfigError(f"labels is {str(labels)[:80]}; expected a list of labels, such as ['Speech', 'Speech'].")
+        raise ConfigError(f"labels is {shown(labels)}; expected a list of labels, such as ['Speech', 'Speech'].")
+    return [str(label) for label in labels]

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from s5lib.errors import DataError, S5Error
+from s5lib.errors import DataError, PluginError, S5Error
+from s5lib.plugins import Component
 from s5lib.training.settings import TrainSettings
+from s5lib.untrusted import failure
 
 __all__ = ["in_plain_words"]
 
@@ -22,18 +26,22 @@ _MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC
 
 
 @contextlib.contextmanager
-def in_plain_words(settings: TrainSettings, resume_file: Path, on_gpu: bool) -> Iterator[None]:
+def in_plain_words(
+    settings: TrainSettings, resume_file: Path, on_gpu: bool, component: Component | None = None
+) -> Iterator[None]:
     """Turn errors of memory, disk, recordings and mixing processes into :class:`S5Error`; others pass.
 
     Args:
         settings: of the run, for what to lower.
         resume_file: from which the same command resumes, if it exists by then.
         on_gpu: whether the model is on a GPU.
+        component: the model's; one of a plugin is named where its code raises something unexpected.
     """
     try:
         yield
     except Exception as error:
-        found = _from_worker(error) or _memory(error, settings, on_gpu) or _worker(error) or _system(error)
+        found = _from_worker(error) or _memory(error, settings, on_gpu) or _worker(error)
+        found = found or _plugin(error, component) or _system(error)
         if found is None or (isinstance(error, S5Error) and found is error):
             raise
         if resume_file.exists() and not isinstance(error, S5Error | MemoryError):
@@ -91,6 +99,19 @@ def _worker(error: Exception) -> S5Error | None:
         f"killed{f' (signal: {signal[1].strip()})' if signal else ''} by someone, or by the system for lack of "
         "memory; then lower --num_workers."
     )
+
+
+def _plugin(error: Exception, component: Component | None) -> S5Error | None:
+    """Report an error that comes out of a plugin's code."""
+    if component is None or component.namespace == "s5lib":
+        return None
+    module = sys.modules.get(component.spec.target.partition(":")[0])
+    file = getattr(module, "__file__", None)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if file is None or not frames:
+        return None
+    place = f"{frames[-1].name} of {file}, line {frames[-1].lineno}"
+    return PluginError(f"{component} failed in {place}: {failure(error)}.")
 
 
 def _system(error: Exception) -> S5Error | None:

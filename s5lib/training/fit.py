@@ -165,7 +165,7 @@ def fit(run: Run) -> Path:
                     processes,
                     is_last=number == len(settings) - 1,
                 )
-                with in_plain_words(step, experiment.resume_file, run.ngpu > 0):
+                with in_plain_words(step, experiment.resume_file, run.ngpu > 0, component):
                     training.train(drawn, valid, weights, seed=run.seed + number)
             weights = experiment.model_file
         if processes.is_main:

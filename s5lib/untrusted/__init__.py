@@ -6,6 +6,7 @@ text; errors name file, place, value and what was expected.  Nothing outside thi
 """
 
 from s5lib.untrusted.documents import (
+    open_regular,
     parse_json,
     parse_yaml,
     read_bytes,
@@ -17,15 +18,17 @@ from s5lib.untrusted.documents import (
 )
 from s5lib.untrusted.names import check_file_name, is_file_name, path_below
 from s5lib.untrusted.record import Record, is_number, json_record, yaml_record
-from s5lib.untrusted.text import as_markdown, printable, reason, shown
+from s5lib.untrusted.text import as_markdown, failure, printable, reason, shown
 
 __all__ = [
     "Record",
     "as_markdown",
     "check_file_name",
+    "failure",
     "is_file_name",
     "is_number",
     "json_record",
+    "open_regular",
     "parse_json",
     "parse_yaml",
     "path_below",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import reprlib
+import traceback
 from typing import Any
 
-__all__ = ["as_markdown", "printable", "reason", "shown"]
+__all__ = ["as_markdown", "failure", "printable", "reason", "shown"]
 
 # C0 and C1 controls, which terminals obey; marks that change the direction of text; halves of characters.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -44,6 +46,20 @@ def reason(error: BaseException) -> str:
     ('bad magic number', 'EOFError')
     """
     return shown(str(error))[1:-1] or type(error).__name__
+
+
+def failure(error: BaseException) -> str:
+    """Return an error of foreign code in one line: its type, what it says, and the file and line that raised it.
+
+    >>> failure(ValueError("no gain"))
+    'ValueError: no gain'
+    """
+    said = shown(str(error))[1:-1] if str(error) else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = (
+        f" ({printable(os.path.basename(frames[-1].filename), keep='')}, line {frames[-1].lineno})" if frames else ""
+    )
+    return f"{type(error).__name__}{': ' * bool(said)}{said}{place}"
 
 
 def as_markdown(text: str) -> str:
