@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from s5lib.errors import ConfigError, S5Error
+from s5lib.errors import ConfigError, DataError, S5Error
 from s5lib.provenance.owner import Owner
-from s5lib.untrusted import Record, is_file_name, read_json, to_json
+from s5lib.untrusted import Record, is_file_name, open_regular, read_json, to_json
 
 __all__ = [
     "atomic_folder",
@@ -197,10 +197,10 @@ def require_replaceable(
                 if os.path.samefile(path, item):
                     raise ConfigError(f"{option}: {path} would overwrite the input {item}. Choose another name.")
         try:
-            with open(path, "rb") as stream:
+            with open_regular(path) as stream:
                 begin = stream.read(256)
-        except OSError as error:
-            raise ConfigError(f"{option}: {path}: {error.strerror}. Choose another name.") from error
+        except DataError as error:
+            raise ConfigError(f"{option}: {error} Choose another name.") from error
         if begin and mark not in begin:
             raise ConfigError(f"{option}: {path} already exists and was not written by s5lib. Choose another name.")
 

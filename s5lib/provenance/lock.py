@@ -15,6 +15,7 @@ import logging
 import os
 import platform
 import re
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def folder_lock(folder: str | os.PathLike[str], wait: bool = True) -> Iterator[N
         wait: for another writer to end; the log says whom it waits for.  False: raise.
 
     Raises:
-        ConfigError: another process holds the folder, and ``wait`` is False.
+        ConfigError: another process holds the folder, and ``wait`` is False; or something else is in the lock's place.
         OSError: the folder cannot be made.
     """
     folder = Path(folder)
@@ -108,7 +109,15 @@ def _acquire(path: str, folder: Path, wait: bool) -> tuple[int, str]:
 
 def _try(path: str) -> tuple[int, str] | str:
     """Return descriptor and path of the lock's file; if another process has it, the path alone."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:  # through a link, the owner's name would be written into a file elsewhere
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ConfigError(f"{path} is a link, where s5lib keeps a lock: remove it, or use another folder.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigError(f"{path} is not a regular file, where s5lib keeps a lock: remove it, or use another folder.")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

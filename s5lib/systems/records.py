@@ -16,7 +16,7 @@ from typing import Any
 from s5lib.audio import split_entry
 from s5lib.errors import DataError, nearest
 from s5lib.provenance import FileStamp, file_digest, remove
-from s5lib.untrusted import json_record, read_json, to_json
+from s5lib.untrusted import json_record, open_regular, read_json, to_json
 
 __all__ = [
     "WRITTEN_BY",
@@ -102,12 +102,10 @@ def owned_files(path: Path) -> set[str]:
     Raises:
         DataError: the file there was not written by s5lib.
     """
-    try:
-        begin = path.read_bytes()[: len(_BEGIN)]
-    except (FileNotFoundError, NotADirectoryError):
+    if not os.path.exists(path):
         return set()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}.") from error
+    with open_regular(path, advice="Choose another folder by --out, or rename it.") as stream:
+        begin = stream.read(len(_BEGIN))
     try:
         record = read_json(path)
         made_by = record.get("made_by")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ __all__ = ["log_file"]
 
 
 class _FileHandler(logging.FileHandler):
+    def _open(self):
+        # A link in a folder from elsewhere must not let the log grow in another file.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        return open(os.open(self.baseFilename, flags, 0o666), "a", encoding=self.encoding)
+
     def handleError(self, record):
         raise
 
