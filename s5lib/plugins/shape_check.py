@@ -6,12 +6,13 @@ knows without waiting for a device.
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from s5lib.errors import PluginError
 from s5lib.interfaces import ModelConfig
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["ShapeGuard", "guard"]
 
@@ -28,22 +29,25 @@ def guard(model: Any, owner: str, kind: str, config: ModelConfig, is_built_in: b
 class _Isolation:
     """Copies of a model's input, and torch's default type as it was before."""
 
-    def __init__(self) -> None:
-        self.dtype = torch.get_default_dtype()
+    dtype: torch.dtype | None = None
 
     def __call__(self, model, arguments, keywords):
+        import torch  # listing components must not load it
+
         self.dtype = torch.get_default_dtype()
         copied = {name: _copy(value) for name, value in keywords.items()}
         return tuple(map(_copy, arguments)), copied
 
     def restore(self, model, arguments, output) -> None:
         """Undo a change of the default type, by which other models would compute something else."""
-        if torch.get_default_dtype() != self.dtype:
+        import torch
+
+        if self.dtype not in (None, torch.get_default_dtype()):
             torch.set_default_dtype(self.dtype)
 
 
 def _copy(value):
-    return value.clone() if isinstance(value, torch.Tensor) else value
+    return value.clone() if hasattr(value, "clone") else value
 
 
 class ShapeGuard:
@@ -80,6 +84,8 @@ def _shape(value):
 
 def _problem(value: Any, mixture: torch.Tensor) -> str:
     """Return what keeps a value of the right shape from being a plain tensor of numbers; empty: nothing."""
+    import torch
+
     if not isinstance(value, torch.Tensor):
         return f"a {type(value).__name__}"
     if value.layout != torch.strided or value.is_quantized:
