@@ -45,6 +45,8 @@ def integer(least: int, most: int | None = None) -> Callable[[str], int]:
             value = int(text)
         except ValueError:
             value = None
+        if value is not None and most is None and value >= 2**63:
+            raise ArgumentTypeError(f"{text[:80]!r} is too large; expected an integer below 2^63")
         if value is None or value < least or (most is not None and value > most):
             raise ArgumentTypeError(f"{text[:80]!r} is not {expected}")
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -64,12 +65,17 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
         name = word.partition("=")[0]
         names = [known for known in self._option_string_actions if known.startswith("--")]
         close = difflib.get_close_matches(name.lower().replace("-", "_").replace("__", "--", 1), names, n=1, cutoff=0.6)
-        self.error(f"no option {shown(name)}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        if os.path.lexists(word):
+            hint = f" For the file, write {shown(os.path.join('.', word))}."
+        self.error(f"no option {shown(name)}.{hint}")
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
         follows_sub_command = action.nargs == argparse.PARSER
         if not text.strip() and text != action.default and not follows_sub_command:
             raise argparse.ArgumentError(action, "the value is empty; leave the option out for its default")
+        if "\0" in text:  # of a YAML file; no file has such a name
+            raise argparse.ArgumentError(action, f"{shown(text)} has a NUL character, which no value can have")
         return super()._get_value(action, text)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -81,6 +81,7 @@ def prepare(
         DataError: the corpus is missing, incomplete or damaged, or ``data_dir`` holds somebody else's files.
         ConfigError: a folder cannot be written, or ``data_dir`` holds another preparation.
     """
+    _check_places(request)
     try:
         with folder_lock(request.data_dir), folder_lock(request.dump_dir):
             if reason := _unfinished(request, measure is not None):
@@ -106,6 +107,27 @@ def prepare(
     return description
 
 
+def _check_places(request: Preparation) -> None:
+    """Raise ConfigError where what is written would become a part of the corpus."""
+    if request.data_root is None:
+        return
+    inner = request.data_root / "dev_set"
+    corpus = inner if inner.is_dir() else request.data_root
+    for option, folder in (("data_dir", request.data_dir), ("dump_dir", request.dump_dir)):
+        if folder.resolve().is_relative_to(corpus.resolve()):
+            raise ConfigError(
+                f"--{option} {folder} lies in the corpus {corpus}, which is only read. Choose another folder (run.sh: "
+                f"--{option.replace('_', '')})."
+            )
+
+
+def _is_begun(request: Preparation) -> bool:
+    """Whether there is something that was made with the options of an unfinished preparation."""
+    places = [request.data_dir / split / "wav.scp" for split in _SPLITS]
+    places += [request.dump_dir / name for name in (*_SPLITS, "corpus")]
+    return any(place.exists() for place in places)
+
+
 def _unfinished(request: Preparation, with_statistics: bool) -> str:
     """Return why there is something to do, or an empty string.
 
@@ -123,6 +145,8 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
         return "to be prepared"
     advice = f"Delete {request.data_dir} to begin anew."
     earlier = dict(json_record(made, advice=advice).values)
+    if earlier.get("unfinished") and not _is_begun(request):
+        return "to be prepared"  # an earlier call failed at once, and its options bind nobody
     _compare(earlier, request.as_json(), request.data_dir)
     if earlier.get("unfinished") or not isinstance(earlier.get("files"), dict):
         return "was not finished: goes on"

@@ -178,7 +178,7 @@ def _named_plugin(source: str) -> Plugin:
             if all(part.isidentifier() for part in source.split(".")):
                 return Plugin(top, source, source)
             return Plugin(source, source, source, importer=lambda: _refuse(source))
-    path = Path(source).expanduser().resolve()
+    path = Path(os.path.expanduser(source)).resolve()
     return Plugin(path.stem, str(path), path.name, importer=lambda: _import_file(path))
 
 

@@ -39,7 +39,7 @@ from s5lib.systems.outputs import FORMATS
 from s5lib.systems.records import identity, read_record, record_path, recording_text
 from s5lib.systems.training_data import LONGEST, SHORTEST, WINDOW, suitable_window
 from s5lib.systems.workers import Job, Task, separate_all
-from s5lib.untrusted import shown, to_json
+from s5lib.untrusted import printable, shown, to_json
 from s5lib.version import __version__
 
 __all__ = ["infer_data_directory", "infer_files"]
@@ -204,13 +204,13 @@ def _separate(job: Job, todo: list[Task], nj: int | None, dask: str | None, log_
             if outcome.error is not None:
                 failed.append(outcome.task)
                 path, cause = outcome.task.path, outcome.error
-                log.error("%s", cause if path in cause else f"{path}: {cause}")
+                log.error("%s", printable(cause if path in cause else f"{path}: {cause}", keep=""))
                 continue
             unlike += bool(outcome.warnings)
             if log_each:
                 log.info("%s", outcome.words)
                 for warning in outcome.warnings:
-                    log.warning("%s: %s", outcome.task.path, warning)
+                    log.warning("%s: %s", printable(outcome.task.path, keep=""), warning)
     elapsed = time.monotonic() - since
     if len(failed) == len(todo):
         raise DataError(f"none of {len(todo)} recordings could be separated, the first is {failed[0].path}.")

@@ -29,7 +29,7 @@ from s5lib.systems.outputs import SourceWriter
 from s5lib.systems.recording_check import RecordingCheck
 from s5lib.systems.records import discard, read_record, record_path, recording_text
 from s5lib.systems.streaming import Block
-from s5lib.untrusted import parse_json
+from s5lib.untrusted import parse_json, printable
 
 __all__ = ["Job", "Outcome", "Task", "separate_all"]
 
@@ -183,7 +183,7 @@ def separate(job: Job, task: Task) -> Outcome:
         with open_audio(task.path, system.sample_rate, system.layout(job.layout)) as recording:
             system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task, stamp)
-        summary = format_summary(os.path.basename(task.path), record)
+        summary = format_summary(printable(os.path.basename(task.path), keep=""), record)
         return Outcome(task, recording.duration, summary, tuple(record["warnings"]))
     except DataError as error:
         message = str(error)
@@ -209,7 +209,8 @@ def _checked_stamp(task: Task, job: Job) -> FileStamp:
     """
     file, _ = split_entry(os.path.abspath(task.path))
     if not os.path.isfile(file):
-        raise DataError(f"{task.path}: no such recording.")
+        with open_audio(task.path):  # which reports what it is instead: a command, a pipe, nothing
+            raise DataError(f"{task.path}: no such recording.")
     stamp = _stamps.stamp(file)
     if task.sha256 is not None:
         models = {model["file"]: model["sha256"] for model in parse_json(job.made_by, "the job")["models"].values()}

@@ -155,3 +155,18 @@ def test_troubles_of_the_disk_are_messages(error, words, monkeypatch, capsys):
     message = capsys.readouterr().err
     assert message.startswith("s5lib doctor: error: ") and message.count("\n") == 1
     assert all(word in message for word in words)
+
+
+def test_a_file_whose_name_begins_like_an_option(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-take.wav").touch()
+    with pytest.raises(SystemExit):
+        build_parser("infer").parse_args(["-take.wav"])
+    assert "./-take.wav" in capsys.readouterr().err
+
+
+def test_nul_in_a_configuration_file(tmp_path, capsys):
+    (tmp_path / "a.yaml").write_text('expdir: "a\\0b"\n')
+    with pytest.raises(SystemExit):
+        build_parser("train").parse_args(["tagger", "--data_dir", "d", "--config", str(tmp_path / "a.yaml")])
+    assert "NUL" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def test_one_sound_in_two_classes(folder, caplog):
     good(folder, "Dog", 5)
     (folder / "Dog/bell.wav").write_bytes((folder / "Bell/0.wav").read_bytes())
     build(NewCorpus(folder, folder.parent / "out", num_rooms=1, noise_seconds=1.0))
-    assert "left out: 2 clips, the same sound: Bell/0.wav, Dog/bell.wav" in caplog.text
+    assert "2 clips, the same sound in several classes: Bell/0.wav, Dog/bell.wav. Keep it in one" in caplog.text
     report = (folder.parent / "out/REPORT.md").read_text()
     assert "the same sound in several classes: Bell, Dog" in report
 
@@ -255,3 +255,53 @@ def test_all_that_is_wrong_with_rooms_and_noise(folder, tmp_path):
     assert len(lines) == 5
     for part in ("rooms/silent.wav: silent", "none.wav", "line 5", "b.wav: silent", "c.wav: silent"):
         assert any(part in line for line in lines)
+
+
+def test_a_class_that_is_a_link_to_another(folder):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    (folder / "Hound").symlink_to("Dog")
+    (line,) = refused(folder)[1:]
+    assert "'Hound'" in line and "link to 'Dog'" in line
+
+
+@pytest.mark.parametrize("option", ["noise", "rooms", "interference"])
+@pytest.mark.parametrize("place", ["out", "out/dev_set", "."])
+def test_options_that_name_the_output(folder, option, place):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    given = folder.parent / place
+    given.mkdir(parents=True, exist_ok=True)
+    value = str(given) if option == "interference" else given
+    request = NewCorpus(folder, folder.parent / "out", num_rooms=1, noise_seconds=1.0, **{option: value})
+    with pytest.raises(DataError, match=f"--{option} .*must not contain each other"):
+        build(request)
+
+
+@pytest.mark.parametrize("place", [".", "Bell", ".."])
+def test_noise_and_interference_that_are_the_clips(folder, place):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    same, out = folder / place, folder.parent.parent / "elsewhere"
+    with pytest.raises(DataError, match="--noise .*sounds to find"):
+        build(NewCorpus(folder, out, num_rooms=1, noise_seconds=1.0, noise=same))
+    with pytest.raises(DataError, match="--interference .*LABEL,LABEL"):
+        build(NewCorpus(folder, out, num_rooms=1, noise_seconds=1.0, interference=str(same)))
+    assert not out.exists()
+
+
+def test_noise_of_a_few_samples(folder, tmp_path):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    clip(tmp_path / "noise/a.wav", 0, seconds=0.01)
+    lines = refused(folder, noise=tmp_path / "noise")[1:]
+    assert len(lines) == 3 and all("s of noise" in line and "--noise" in line for line in lines)
+
+
+@pytest.mark.parametrize("table", ["x" * 200_000 + ",0,0", '"0.wav,0,0', "0.wav", "0.wav,nan,0", "a\rb,c"])
+def test_tables_of_directions_that_are_none(folder, tmp_path, table):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "rooms/directions.csv").write_text(f"file,azimuth,elevation\n{table}\n")
+    assert any("directions.csv" in line for line in refused(folder, rooms=tmp_path / "rooms")[1:])

@@ -410,3 +410,11 @@ def test_files_as_they_are(models, tmp_path, capsys):
     assert "cut.flac" in printed.out and "pipe.wav" in printed.out and "2 of 4 recordings" in printed.err
     assert sorted(path.stem for path in (tmp_path / "out").glob("*.json")) == ["streamed", "wav"]
     assert listed(tmp_path / "out", "wav")["duration"] == listed(tmp_path / "out", "streamed")["duration"] == 1
+
+
+def test_a_line_break_in_a_name_makes_no_line_of_the_log(trained, tmp_path, capsys):
+    name = "take\n2026-01-01 00:00:00 all is well.wav"
+    soundfile.write(tmp_path / name, np.zeros((800, 4)), 8000)
+    models = [f"--{kind}={trained / kind / 'model.safetensors'}" for kind in ("tagger", "separator")]
+    assert main(["infer", str(tmp_path / name), *models, "--out", str(tmp_path / "out"), "--nj", "1"]) == 0
+    assert not [line for line in capsys.readouterr().out.splitlines() if line.startswith("2026-01-01")]

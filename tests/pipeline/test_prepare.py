@@ -199,3 +199,16 @@ def test_silent_recordings_are_listed_before_any_training(own, capsys):
         assert prepare(root, folder, "--nj", nj) == 1
         message = capsys.readouterr().err
         assert "2 recordings are silent" in message and all(str(path) in message for path in silent)
+
+
+def test_options_that_failed_bind_nobody(corpus_with_test, tmp_path):
+    """A mistyped duration was recorded before it was refused, and the right one was then refused as a change."""
+    assert prepare(corpus_with_test, tmp_path, "--duration", "1e9") == 1
+    assert prepare(corpus_with_test, tmp_path) == 0
+
+
+@pytest.mark.parametrize("option", ["data_dir", "dump_dir"])
+def test_nothing_is_written_into_the_corpus(corpus_with_test, tmp_path, option, capsys):
+    inside = corpus_with_test / "dev_set/noise/train/made"
+    assert prepare(corpus_with_test, tmp_path, f"--{option}", str(inside)) == 1
+    assert f"--{option}" in capsys.readouterr().err and not inside.exists()

@@ -250,3 +250,8 @@ def test_a_spec_of_other_types(options):
         ComponentSpec("a", "a:B", **options)
     with pytest.raises(ValueError, match="max_sources"):
         Capabilities(max_sources="three")
+
+
+def test_the_home_of_somebody_unknown():
+    with pytest.raises(PluginError, match="no file .*~nobody_of_that_name"):
+        register_plugin("~nobody_of_that_name/a.py")

@@ -65,9 +65,30 @@ def build(request: NewCorpus, nj: int = 1, progress: Progress | None = None) -> 
 
 
 def _check_places(request: NewCorpus) -> None:
-    clips, out = request.clips.resolve(), request.out.resolve()
-    if clips == out or clips in out.parents or out in clips.parents:
-        raise DataError(f"--out {request.out} and {request.clips} must not contain each other. Choose another folder.")
+    """Raise DataError where a folder is given for two things that would mix: what is read, and what is written."""
+    interference = Path(request.interference) if request.interference else None
+    given = {"": request.clips, "--rooms ": request.rooms, "--noise ": request.noise}
+    given["--interference "] = interference if interference is not None and interference.is_dir() else None
+    for option, folder in given.items():
+        if folder is not None and _overlap(folder, request.out):
+            raise DataError(
+                f"--out {request.out} and {option}{folder} must not contain each other. Choose another folder."
+            )
+    if request.noise is not None and _overlap(request.noise, request.clips):
+        raise DataError(
+            f"--noise {request.noise} and {request.clips} must not contain each other: the background would hold the "
+            "sounds to find. Put background recordings into a folder of their own, or leave the option out."
+        )
+    if (folder := given["--interference "]) is not None and _overlap(folder, request.clips):
+        raise DataError(
+            f"--interference {folder} and {request.clips} must not contain each other. For classes of {request.clips}, "
+            "give their names: --interference LABEL,LABEL."
+        )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    a, b = one.resolve(), other.resolve()
+    return a == b or a in b.parents or b in a.parents
 
 
 def _build(request: NewCorpus, record: CorpusRecord, nj: int, progress: Progress | None) -> Path:

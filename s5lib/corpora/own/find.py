@@ -76,11 +76,20 @@ def find_clips(folder: Path, own_label: bool = False) -> Clips:
         )
     for name in sorted(set(entries) - set(groups)):
         if not any(name in path.relative_to(folder).parts[:1] for path in found.skipped.get(_denied(found), [])):
-            clips.problems.append(f"{shown(name)}: no recordings in this folder. Add some, or remove it.")
+            clips.problems.append(_nothing_in(folder, name))
     for name, label in _labels(clips, sorted(groups)).items():
         root = folder if name == folder.name and name not in entries else folder / name
         clips.clips += _clips_of(label, root, groups[name], folder)
     return clips
+
+
+def _nothing_in(folder: Path, name: str) -> str:
+    """Return what is wrong with a class's folder in which no recording was found."""
+    target = (folder / name).resolve()
+    if (folder / name).is_symlink() and target.is_relative_to(folder.resolve()):
+        other = target.relative_to(folder.resolve()).as_posix()
+        return f"{shown(name)}: a link to {shown(other)}, whose clips already have a class. Remove it."
+    return f"{shown(name)}: no recordings in this folder. Add some, or remove it."
 
 
 def _denied(found: FoundAudio) -> str:

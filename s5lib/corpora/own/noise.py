@@ -23,6 +23,7 @@ MOST_PIECES = 10  # of a recording, in each set
 SHARES = {"train": (0.0, 0.6), "valid": (0.6, 0.8), "test": (0.8, 1.0)}  # of a recording, where there are too few
 DECORRELATION = 2048  # samples, 64 ms
 CROSSFADE_SECONDS = 0.1
+LEAST_SECONDS = 0.1
 LEAST_NOISE = 1e-5  # of full scale
 
 
@@ -77,13 +78,19 @@ def find_noise(
 
 
 def _silent(pieces: list[NoisePiece], num_channels: int) -> list[str]:
-    """Return which pieces have no level; of the others little is read."""
+    """Return which pieces are too short or have no level; of the others little is read."""
     problems = []
     for piece in pieces:
         try:
             with open_audio(piece.path) as audio:
                 rate = audio.sample_rate
                 first, last = int(piece.begin * rate), int(piece.end * rate)
+                if last - first < LEAST_SECONDS * rate:
+                    problems.append(
+                        f"{piece.path}: {(last - first) / rate:.3g} s of noise for a set, to be repeated; expected "
+                        f"at least {LEAST_SECONDS:g} s. Record more, or leave --noise out."
+                    )
+                    continue
                 parts = (audio.read(start, min(start + rate, last)) for start in range(first, last, rate))
                 if not any(np.abs(_heard(part, num_channels)).max() > LEAST_NOISE for part in parts):
                     problems.append(f"{piece.path}: silent from {piece.begin:g} to {piece.end:g} s. Remove it.")

@@ -20,7 +20,7 @@ from s5lib.corpora.simulation.sofa import write_sofa
 from s5lib.errors import DataError
 from s5lib.provenance import atomic_write
 from s5lib.scenes.sofa import open_room, read_responses
-from s5lib.untrusted import path_below, read_text, shown
+from s5lib.untrusted import path_below, read_text, reason, shown
 
 __all__ = ["MeasuredRoom", "draw_room", "find_rooms", "response_seconds", "write_measured_room", "write_simulated_room"]
 
@@ -121,7 +121,11 @@ def find_rooms(folder: Path) -> tuple[list[MeasuredRoom], list[str]]:
 
 def _from_table(path: Path, name: str) -> tuple[MeasuredRoom | None, list[str]]:
     """Return the room, None where something is wrong, and what is."""
-    rows = list(csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True))
+    text = "\n".join(read_text(path).splitlines())  # of all systems; csv knows no bare carriage return
+    try:
+        rows = list(csv.DictReader(io.StringIO(text), skipinitialspace=True))
+    except csv.Error as error:
+        raise DataError(f"{path}: not a table ({reason(error)}); expected lines 'file,azimuth,elevation'.") from None
     if not rows or not set(COLUMNS) <= rows[0].keys():
         raise DataError(f"{path}: expected a first line 'file,azimuth,elevation,distance', then one for each response.")
     files, positions, kinds, problems = [], [], set(), []

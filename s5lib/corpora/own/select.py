@@ -14,12 +14,14 @@ __all__ = ["ADVICE", "Selection", "select"]
 
 LEAST_CLASSES = 2
 MOST_NAMED = 5
+IN_SEVERAL = "the same sound in several classes"
 ADVICE = {
     "peak below": "Record louder, or amplify.",
     "shorter than": "Record longer, or join short ones.",
     "longer than": "Cut it into clips.",
     "below 0.02 for": "Cut it into its sounds.",
     "cannot be read": "Copy it again, or convert it.",
+    IN_SEVERAL: "Keep it in one of them.",
     "the same": "One is enough.",
     "silent": "Remove it.",
 }
@@ -79,7 +81,7 @@ def select(clips: Clips, judged: Mapping[FoundClip, Judgement], targets: set[str
         labels = sorted({clip.label for clip in group})
         if len(labels) > 1:
             for clip in group:
-                chosen.leave_out(f"the same sound in several classes: {', '.join(labels)}", clip)
+                chosen.leave_out(f"{IN_SEVERAL}: {', '.join(labels)}", clip)
             continue
         chosen.used.append(group[0])
         for clip in group[1:]:
@@ -127,4 +129,6 @@ def _is_nested(clips: Clips, label: str) -> bool:
 
 
 def _short(reason: str) -> str:
-    return next((begin for begin in ("the same sound", "cannot be read") if reason.startswith(begin)), reason)
+    return next(
+        (begin for begin in (IN_SEVERAL, "the same sound", "cannot be read") if reason.startswith(begin)), reason
+    )
