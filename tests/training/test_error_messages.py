@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import time
 
 import numpy as np
@@ -19,7 +21,8 @@ from tiny_runs import assert_same, command
 
 from s5lib.bin.main import main
 from s5lib.data import CorpusDescription, RecordedScenes
-from s5lib.errors import DataError, S5Error
+from s5lib.errors import DataError, PluginError, S5Error
+from s5lib.plugins import Component, ComponentSpec
 from s5lib.provenance import files
 from s5lib.scenes import render
 from s5lib.training import replay
@@ -194,6 +197,21 @@ def test_other_errors_pass(tmp_path):
         with pytest.raises(type(error)) as raised, in_plain_words(TrainSettings(), tmp_path / "x", on_gpu=False):
             raise error
         assert raised.value is error
+
+
+def test_whatever_a_plugin_raises(tmp_path, monkeypatch):
+    """Its file and line are enough to find the mistake; errors from elsewhere pass, as they may be ours."""
+    path = tmp_path / "failing_plugin.py"
+    path.write_text("def forward(x):\n    return x.shape[7]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("failing_plugin")
+    monkeypatch.setitem(sys.modules, "failing_plugin", module)
+    component = Component("separator", ComponentSpec("it", "failing_plugin:It"), "acme", "acme", "1")
+    with pytest.raises(PluginError) as raised, in_plain_words(TrainSettings(), tmp_path / "x", False, component):
+        module.forward(torch.zeros(2))
+    assert all(word in str(raised.value) for word in ("acme/it", f"{path}, line 2", "IndexError"))
+    with pytest.raises(ZeroDivisionError), in_plain_words(TrainSettings(), tmp_path / "x", False, component):
+        1 / 0  # noqa: B018 - it raises
 
 
 def test_validation_recording_that_has_gone(tiny_data, tmp_path, monkeypatch, capsys):
