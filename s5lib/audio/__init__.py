@@ -7,7 +7,7 @@ A recording is a file that libsndfile decodes, or ffmpeg if it is installed, or 
 from s5lib.audio.activity import ActivityDetector, active_segments, decibel
 from s5lib.audio.archive import split_entry
 from s5lib.audio.decoding import UnavailableError
-from s5lib.audio.finding import FoundAudio, find_audio_files, is_hidden
+from s5lib.audio.finding import FoundAudio, by_stem, find_audio_files, is_hidden
 from s5lib.audio.layout import CHANNEL_ORDERS, NORMALISATIONS, ChannelLayout
 from s5lib.audio.reader import AudioInfo, AudioReader, check_sample_rate, open_audio, probe, read_audio
 from s5lib.audio.resampling import Resampling, resample
@@ -27,6 +27,7 @@ __all__ = [
     "Resampling",
     "UnavailableError",
     "active_segments",
+    "by_stem",
     "can_encode",
     "check_sample_rate",
     "data_uri",

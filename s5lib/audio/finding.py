@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["SUFFIXES", "FoundAudio", "find_audio_files", "is_hidden"]
+from s5lib.errors import DataError
+
+__all__ = ["SUFFIXES", "FoundAudio", "by_stem", "find_audio_files", "is_hidden"]
 
 _LIBSNDFILE = (
     ".wav .wave .wavex .bwf .rf64 .bw64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .voc .nist "
@@ -54,6 +56,19 @@ def is_hidden(name: str) -> bool:
     (True, True, False)
     """
     return name.startswith(".") or name.lower() in _TRASH
+
+
+def by_stem(files: Iterable[Path]) -> dict[str, Path]:
+    """Return recordings by their names without ending.
+
+    Raises:
+        DataError: two differ by their endings alone.
+    """
+    found: dict[str, Path] = {}
+    for path in files:
+        if (other := found.setdefault(path.stem, path)) is not path:
+            raise DataError(f"{path}: {other.name} has the same name but for its ending; rename one or remove it.")
+    return found
 
 
 def find_audio_files(folder: str | os.PathLike[str], recursive: bool = True, also: Collection[str] = ()) -> FoundAudio:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from s5lib.audio import find_audio_files, probe
+from s5lib.audio import by_stem, find_audio_files, probe
 from s5lib.data.directory import DataDirectory, Recording
 from s5lib.errors import DataError, nearest
 from s5lib.provenance import folder_lock
@@ -43,7 +43,7 @@ def read_synthesized(folder: str | os.PathLike, labels: tuple[str, ...] | None =
     folder = Path(folder).absolute()
     if labels is None and folder.parent.name == "synthesized" and (folder.parents[1] / "sound_event/train").is_dir():
         labels = class_labels(folder.parents[1])
-    mixtures = {path.stem: path for path in _audio(folder / "soundscape")}
+    mixtures = by_stem(_audio(folder / "soundscape"))
     if not mixtures:
         raise DataError(f"{folder / 'soundscape'}: no recordings there; expected NAME.wav files.")
     known = (folder / "oracle_target").is_dir()

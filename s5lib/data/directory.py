@@ -213,7 +213,10 @@ def _check(recording: Recording, path: Path, written: dict[str, str]) -> None:
     for kind, names in (("ID", (recording.id,)), ("label", recording.labels or ())):
         for name in names:
             if line_problem(name, "", empty_values=True):
-                raise DataError(f"{path}: {kind} {name!r} is empty or has white space, which lines cannot hold.")
+                raise DataError(
+                    f"{path}: {kind} {name!r} of {recording.mixture} is empty or has white space, which lines cannot "
+                    "hold. Rename it."
+                )
     for name in (recording.mixture, *recording.sources):
         if problem := line_problem(recording.id, name):
             raise DataError(f"{path}: {problem}.")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s5lib.audio import find_audio_files, probe
+from s5lib.audio import by_stem, find_audio_files, probe
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import DataError
 from s5lib.models.challenge_labels import LABELS as CHALLENGE_LABELS
@@ -81,11 +81,11 @@ def recordings_of(folder: Path) -> dict[str, str]:
     """Return the paths of the recordings of a data directory, or of a folder of soundscapes, by name.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none, or two have one name.
     """
     if (folder / "wav.scp").is_file():
         return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
     files = find_audio_files(folder, recursive=False).files if folder.is_dir() else []
     if not files:
         raise DataError(f"{folder} is neither a data directory (it has no wav.scp) nor a folder with recordings.")
-    return {path.stem: str(path) for path in files}
+    return {name: str(path) for name, path in by_stem(files).items()}

@@ -125,3 +125,17 @@ def test_bad_lists_of_metadata(corpus_with_metadata):
         metadata_files(corpus_with_metadata, "valid")
     (folder / "valid.json").unlink()
     assert len(metadata_files(corpus_with_metadata, "valid")) == 3
+
+
+def test_two_mixtures_of_one_name(tmp_path):
+    """One of them was left out without a word."""
+    root = rendered_set(tmp_path / "set", ["eval_1_0_Dog"])
+    soundfile.write(root / "soundscape/eval_1.flac", np.ones((100, 4)), 8000)
+    with pytest.raises(DataError, match=r"eval_1\.wav.*eval_1\.flac|eval_1\.flac.*eval_1\.wav"):
+        data_directory_from_synthesized(root, tmp_path / "data")
+
+
+def test_a_mixture_whose_name_no_line_can_hold(tmp_path):
+    write_wav(tmp_path / "set/soundscape/take 1.wav", np.ones((100, 4)))
+    with pytest.raises(DataError, match=r"take 1\.wav.*Rename"):
+        data_directory_from_synthesized(tmp_path / "set", tmp_path / "data")
