@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from s5lib.config.options import fill, options_of
+from s5lib.errors import ConfigError
 from s5lib.training.settings import TrainSettings
+from s5lib.untrusted import shown
 
 __all__ = ["LOGGERS", "Run", "default_settings", "settings_of"]
 
 LOGGERS = ("tensorboard", "csv", "wandb")
 """Where losses and figures can go beside ``history.jsonl``."""
+
+_STEP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}")
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "joint_model": {"aligner": "pi"}
@@ -55,10 +60,16 @@ def settings_of(run: Run) -> dict[str, TrainSettings]:
     """Return the settings of each step of ``run``, in the steps' order.
 
     Raises:
-        ConfigError: an option is unknown or out of its range.
+        ConfigError: an option is unknown or out of its range, or a step's name cannot be that of a folder.
     """
     options = options_of(TrainSettings)
     steps, defaults = run.steps or {"train": {}}, _DEFAULTS.get(run.kind, {})
+    for name in steps:
+        if not isinstance(name, str) or not _STEP.fullmatch(name):
+            raise ConfigError(
+                f"--steps: the name {shown(name)} becomes a folder of --expdir; expected up to 60 letters, digits, '_' "
+                "and '-', such as finetune."
+            )
     return {
         name: TrainSettings(**fill({**defaults, **own, **run.train_options}, options, f"step {name!r}"))
         for name, own in steps.items()

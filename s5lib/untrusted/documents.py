@@ -1,7 +1,7 @@
 """JSON, JSON lines, YAML and plain text, from regular files alone and within limits, and JSON back again.
 
 A document is refused, with file and line, where it is too large or nested too deeply, is not UTF-8, or holds what the
-rest of s5lib could not work with: NaN, infinity, integers beyond 64 bits, half characters, objects.
+rest of s5lib could not work with: NaN, infinity, integers beyond 64 bits, half characters, objects, a name twice.
 """
 
 from __future__ import annotations
@@ -44,7 +44,18 @@ Raised = type[Exception]
 
 
 class _PlainLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """Plain values alone: a date stays the text that it is."""
+    """Plain values alone: a date stays the text that it is.  A name stands once in a mapping."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping; the second of two equal names would silently replace the first."""
+        seen = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if (key.tag, key.value) in seen:
+                    raise yaml.MarkedYAMLError(problem=f"{key.value} a second time", problem_mark=key.start_mark)
+                seen.add((key.tag, key.value))
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 _PlainLoader.yaml_implicit_resolvers = {
@@ -139,12 +150,14 @@ def parse_json(content: bytes | str, where: object, *, error: Raised = DataError
     if sum(map(text.count, ",[{")) > VALUES:  # before they take memory
         raise error(_message(where, f"more than {VALUES} values", advice))
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as cause:
         place = f"{where}, line {cause.lineno}" if text.count("\n", 0, -1) else where
         raise error(_message(place, f"not JSON: {cause.msg} at column {cause.colno}", advice)) from None
     except RecursionError:
         raise error(_message(where, f"nested more than {DEPTH} deep", advice)) from None
+    except _Twice as cause:
+        raise error(_message(where, f"the name {shown(cause.args[0])} a second time", advice)) from None
     except ValueError:  # more digits than Python reads
         raise error(_message(where, "an integer beyond 64 bits", advice)) from None
     _check(document, where, error, advice)
@@ -188,6 +201,22 @@ def to_json(
     except ValueError:
         _check(value, "a result", DataError, "It was not written.")
         raise
+
+
+class _Twice(ValueError):
+    """A name stands twice in a mapping."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping of pairs; the second of two equal names would silently replace the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _Twice(name)
+            seen.add(name)
+    return found
 
 
 def _decoded(content: bytes | str, where: object, error: Raised, advice: str) -> str:

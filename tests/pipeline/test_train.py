@@ -232,3 +232,13 @@ def test_stopped_run_goes_on_to_the_same_weights(prepared, configs, whole, tmp_p
     cut = load_file(tmp_path / "cut/separator/model.safetensors")
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "..", "a/b", "a\x1b[2J", "train.log", "x" * 300])
+def test_a_step_stays_in_its_folder(prepared, configs, tmp_path, name, capsys):
+    """A step of a configuration file was a folder anywhere."""
+    options = yaml.safe_load((configs / "tagger.yaml").read_text()) | {"steps": {name: {"max_steps": 1}}}
+    (tmp_path / "tagger.yaml").write_text(yaml.safe_dump(options))
+    assert main(train_command("tagger", prepared, tmp_path, tmp_path / "a/b/exp")) == 1
+    assert "--steps" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["tagger.yaml"]

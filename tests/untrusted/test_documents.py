@@ -138,3 +138,23 @@ def test_no_nan_is_written(value):
 def test_bytes_of_file_names_that_are_not_utf8_survive():
     """A recording's path goes into its result, whatever the file system has."""
     assert parse_json(to_json({"recording": "caf\udce9.wav"}), "a") == {"recording": "caf\udce9.wav"}
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_json, '{"gain": 1, "b": 2, "gain": 0.5}'),
+        (parse_json, '{"a": [{"gain": 1, "gain": 1}]}'),
+        (parse_yaml, "gain: 1\nb: 2\ngain: 0.5\n"),
+        (parse_yaml, "a: {gain: 1, gain: 1}"),
+        (parse_yaml, "a:\n- gain: 1\n  'gain': 1\n"),
+    ],
+)
+def test_a_name_twice(parse, text):
+    """The last one held, and the others were lost without a word."""
+    with pytest.raises(DataError, match="gain.* a second time"):
+        parse(text, "a file")
+
+
+def test_names_that_differ():
+    assert parse_yaml("base: &b {x: 1}\nmore: {<<: *b, x: 2}\n1: a\n'1': b\n", "a")["more"] == {"x": 2}

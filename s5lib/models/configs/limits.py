@@ -9,6 +9,7 @@ __all__ = ["require", "require_at_most_half", "require_positive", "widths_of"]
 
 # Of what no weight's shape bounds: a checkpoint's header could ask for any amount of memory.
 _MOST = {"sample_rate": 768_000, "n_fft": 1 << 16, "n_mels": 512}
+_MOST |= dict.fromkeys(("depth", "common_blocks", "single_blocks"), 1000)  # each takes time, however narrow it is
 
 
 def require(holds: bool, option: str, value, expected: str) -> None:
