@@ -81,6 +81,10 @@ def open_audio(
         DataError: missing, not a regular file, not decodable, truncated, empty, sampling rate out of range; a command
             (``... |``), which is never run.
     """
+    if not isinstance(entry, str | os.PathLike | io.BytesIO):
+        raise DataError(f"{shown(entry)} is no recording; expected its path as text.")
+    if sample_rate is not None:
+        sample_rate = check_sample_rate(sample_rate, "what is read")
     name = name or (os.fspath(entry) if not isinstance(entry, io.BytesIO) else "the recording")
     samples = _samples(entry, name)
     try:

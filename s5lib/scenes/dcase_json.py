@@ -34,6 +34,7 @@ __all__ = ["compose_metadata", "parse_metadata", "read_metadata", "write_metadat
 
 ROLES = {"fg_events": "foreground_dir", "int_events": "interference_dir", "bg_events": "background_dir"}
 
+_MOST_SECONDS = 1e9
 _MOST_DB = 200.0
 _MIRRORS = ("left_right", "up_down")
 _MOST_SAMPLES = 1 << 28
@@ -106,9 +107,9 @@ def _event(event: Record, folder: Path, spatial: bool) -> Event:
     return Event(
         label=event.name("label") if spatial else "",
         path=_below(folder, event, "source_file"),
-        source_time=event.number("source_time", least=0),
-        onset=event.number("event_time", least=0),
-        duration=event.number("event_duration", above=0),
+        source_time=event.number("source_time", least=0, most=_MOST_SECONDS),
+        onset=event.number("event_time", least=0, most=_MOST_SECONDS),
+        duration=event.number("event_duration", above=0, most=_MOST_SECONDS),
         snr=event.number("snr", least=-_MOST_DB, most=_MOST_DB),
         position=position if spatial else None,
         speed=event.number("speed", 1.0, least=0.25, most=4),

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from small_corpus import write_wav
 
-from s5lib.audio import probe, read_audio
+from s5lib.audio import open_audio, probe, read_audio
 from s5lib.errors import DataError
 
 
@@ -89,3 +89,17 @@ def test_more_than_memory_holds(tmp_path):
     with pytest.raises(DataError, match="memory"):
         read_audio(path)
     assert not read_audio(path, size // 4 - 10)[0].any()
+
+
+@pytest.mark.parametrize("entry", [None, 3, b"a.wav", ["a.wav"]])
+def test_what_is_no_path(entry):
+    with pytest.raises(DataError, match="expected its path"):
+        open_audio(entry)
+
+
+@pytest.mark.parametrize("rate", [0, True, "8000", 1.5, float("nan"), 10**400])
+def test_a_rate_to_read_at_that_is_none(tmp_path, rate):
+    """0 was no rate, and True was 1 Hz."""
+    soundfile.write(tmp_path / "a.wav", np.zeros((100, 4)), 8000)
+    with pytest.raises(DataError, match="sampling rate"):
+        open_audio(tmp_path / "a.wav", sample_rate=rate)
