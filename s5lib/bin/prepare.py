@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from s5lib.config.command_line import assignments
+    from s5lib.config.command_line import joined_assignments
     from s5lib.corpora.prepare import Preparation, prepare
     from s5lib.training.statistics import measure_mixtures
 
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
             data_dir=Path(args.data_dir),
             dump_dir=Path(args.dump_dir),
             duration=args.duration,
-            scene_options=assignments(args, "scenes_conf"),
+            scene_options=joined_assignments(args, "scenes_conf"),
             max_sources=args.max_sources,
             test_scenes=args.test_scenes,
             valid_scenes=args.valid_scenes,

@@ -12,7 +12,7 @@ import argparse
 
 from s5lib.bin.shared_options import add_shared, progress_bar
 from s5lib.config.argument_types import count, positive_int
-from s5lib.config.command_line import assignments
+from s5lib.config.command_line import joined_assignments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.config.options import fill, options_of
     from s5lib.scenes import DrawSettings, synthesize
 
-    changes = fill(assignments(args, "draw_conf"), options_of(DrawSettings), "--draw_conf")
+    changes = fill(joined_assignments(args, "draw_conf"), options_of(DrawSettings), "--draw_conf")
     out = synthesize(
         args.data_root,
         args.split,

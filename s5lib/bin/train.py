@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from s5lib.bin.shared_options import add_shared, device, load_plugins
 from s5lib.config.argument_types import positive_int, process_count, typed
-from s5lib.config.command_line import assignments, component_options
+from s5lib.config.command_line import assignments, component_options, joined_assignments
 from s5lib.config.options import options_of
 from s5lib.errors import ConfigError
 from s5lib.training.run import LOGGERS
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
         component_options=component_options(
             getattr(args, f"{args.kind}_conf"), getattr(args, args.kind), args.kind, DEFAULTS[args.kind], args.config
         ),
-        scene_options=assignments(args, "scenes_conf"),
+        scene_options=joined_assignments(args, "scenes_conf"),
         train_options={name: value for name, value in own.items() if value is not None},
         steps=_steps(args),
         init=_initial_weights(args.init),

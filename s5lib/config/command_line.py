@@ -14,7 +14,14 @@ import configargparse
 from s5lib.errors import ConfigError
 from s5lib.untrusted import Record, parse_yaml, read_text, read_yaml, shown, to_json
 
-__all__ = ["NestedYAMLParser", "assignments", "component_options", "open_config", "parse_assignments"]
+__all__ = [
+    "NestedYAMLParser",
+    "assignments",
+    "component_options",
+    "joined_assignments",
+    "open_config",
+    "parse_assignments",
+]
 
 log = logging.getLogger(__name__)
 _CONFIG_BYTES = 1 << 20
@@ -88,6 +95,19 @@ def parse_assignments(pairs: Sequence[str], option: str = "") -> dict[str, Any]:
 def assignments(args: Namespace, option: str) -> dict[str, Any]:
     """Return :func:`parse_assignments` of what ``args`` have for ``--option``."""
     return parse_assignments(getattr(args, option), option)
+
+
+def joined_assignments(args: Namespace, option: str) -> dict[str, Any]:
+    """Join the assignments of ``--option`` in the configuration file with the command line's, which take precedence.
+
+    The parser has the file's only where the command line has none: one key there would drop all others.
+
+    Raises:
+        ConfigError: as :func:`parse_assignments`.
+    """
+    content = read_yaml(args.config, error=ConfigError) if args.config is not None else None
+    in_file = (content or {}).get(option)
+    return {**(in_file if isinstance(in_file, dict) else {}), **assignments(args, option)}
 
 
 def component_options(given: Sequence[str], name: str, kind: str, default: str, config: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from s5lib.bin import main as module
 from s5lib.bin.main import COMMANDS, build_parser, main
 from s5lib.bin.shared_options import device
-from s5lib.config.command_line import parse_assignments
+from s5lib.config.command_line import joined_assignments, parse_assignments
 from s5lib.errors import ConfigError, DataError
 
 NUMBERS = ["", " ", "nan", "inf", "1e999", "-1", "0", "0.5", "x", "9" * 5000, "0x10", "--"]
@@ -126,6 +126,26 @@ def test_assignments_are_values_or_an_error(text):
     key, equals, _ = text.partition("=")
     with contextlib.suppress(ConfigError):
         assert list(parse_assignments([text], "draw_conf")) == [key.strip()] and equals
+
+
+@pytest.mark.parametrize(
+    "words, wanted",
+    [
+        ([], {"duration": 1.0, "rotate": True}),
+        (["duration=2.0", "filter_db=6"], {"duration": 2.0, "rotate": True, "filter_db": 6}),
+    ],
+)
+def test_assignments_join_those_of_the_file(tmp_path, words, wanted):
+    file = tmp_path / "tagger.yaml"
+    file.write_text("scenes_conf: {duration: 1.0, rotate: true}\n")
+    line = ["tagger", "--data_dir", "x", "--expdir", "x", *(f"--scenes_conf={word}" for word in words)]
+    parser = build_parser("train")
+    assert joined_assignments(parser.parse_args([*line, "--config", str(file)]), "scenes_conf") == wanted
+    assert joined_assignments(parser.parse_args(line), "scenes_conf") == parse_assignments(words)
+    file.write_text(f"scenes_conf: [{', '.join(words)}]\n")  # as the parser takes it, too
+    assert joined_assignments(parser.parse_args([*line, "--config", str(file)]), "scenes_conf") == parse_assignments(
+        words
+    )
 
 
 def test_gpus_that_are_not_there(monkeypatch):
