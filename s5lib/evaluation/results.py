@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,11 +58,23 @@ def _more_of_predicted(summary: Summary) -> list[str]:
         ["false positives (FP)", *(str(count.fp) for count in counts)],
     ]
     lines = [table(["predicted labels", *(name for _, name in sets)], rows)]
+    lines += _label_floor(summary)
     empty = [r.predicted for r in summary.recordings if r.predicted and not r.labels]
     if empty:
         wrong = sum(score.fp > 0 for score in empty)
         lines.append(f"Mixtures without a source: {len(empty)}, of which {wrong} with a false positive.\n")
     return lines
+
+
+def _label_floor(summary: Summary) -> list[str]:
+    """Return the source accuracy of one label for all mixtures, the most frequent one."""
+    counts = Counter(label for recording in summary.recordings for label in recording.labels)
+    if not counts:
+        return []
+    label = min(counts, key=lambda name: (-counts[name], name))
+    tp = sum(label in recording.labels for recording in summary.recordings)
+    source = tp / (counts.total() + len(summary.recordings) - tp)
+    return [f"Always predicting {as_markdown(label)}, the most frequent label: {100 * source:.1f} % source accuracy.\n"]
 
 
 def _cell(summary: Summary, figure: Figure, group: Group) -> str:

@@ -14,7 +14,7 @@ from s5lib.errors import DataError
 from s5lib.evaluation import MetricOptions, RecordingScores, Summary, read_results, results_table, write_results
 from s5lib.evaluation.markdown import table
 from s5lib.evaluation.recording_scores import KINDS
-from s5lib.metrics import FalsePrediction, Pair, SceneScore
+from s5lib.metrics import FalsePrediction, Pair, SceneScore, label_accuracy
 from s5lib.untrusted import as_markdown, printable
 
 finite = st.floats(-200, 200)
@@ -207,3 +207,12 @@ def test_a_class_that_was_only_predicted_has_its_row():
     scores = [recording("a", ["Dog"], oracle=[1.0], predicted=None)]
     scores = [replace(scores[0], predicted=scene(["Dog"], [1.0], ["Ant"]))]
     assert [row[0] for row in cells(results_table(scores).split("\n\n")[2])[1:]] == ["Ant", "Dog"]
+
+
+def test_the_most_frequent_label_is_a_floor():
+    labels = [["Dog", "Dog"], ["Ant"], ["Cat", "Dog"], [], ["Ant"], ["Ant", "Cat"]]  # three of Dog and of Ant
+    scores = [recording(str(i), names, [1.0] * len(names)) for i, names in enumerate(labels)]
+    accuracy = sum(label_accuracy(["Ant"], names) for names in labels)
+    wanted = f"Always predicting Ant, the most frequent label: {100 * accuracy.source:.1f} % source accuracy."
+    assert wanted in results_table(scores)
+    assert "Always" not in results_table([recording("a", [], [])])
