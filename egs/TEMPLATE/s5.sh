@@ -25,7 +25,7 @@ value_options=(stage stop_stage corpus data_root clips rooms num_rooms noise int
     data_config duration test_scenes valid_scenes zero_target datadir dumpdir expdir tag
     tagger_config tagger tagger_model separator_config separator separator_model aligner
     system rounds joint_model_config joint_model tagger_cache submission eval_set ngpu num_nodes nj seed)
-list_options=(tagger_conf separator_conf joint_model_conf train_conf labels plugin)
+list_options=(tagger_conf separator_conf joint_model_conf train_conf scenes_conf labels plugin)
 flag_options=(dry_run)
 stage=1 stop_stage=''
 corpus=mini data_root='' clips='' rooms='' num_rooms='' noise='' interference=''
@@ -35,7 +35,7 @@ tagger_config='' tagger='' tagger_conf=() tagger_model=''
 separator_config='' separator='' separator_conf=() separator_model='' aligner=''
 submission=Author_Affiliation_task4_1 eval_set=''
 system=tag_separate rounds='' joint_model_config='' joint_model='' joint_model_conf=()
-train_conf=() labels=()
+train_conf=() scenes_conf=() labels=()
 plugin=()
 tagger_cache='' ngpu='' num_nodes='' nj='' seed=0
 dry_run=false help=false
@@ -89,6 +89,7 @@ models:
   --separator_model FILE   a trained separator for stage 4, instead of stage 3
   --aligner NAME           how the loss pairs estimates with references: ca_pi, ca, pi or a plugin's
   --train_conf K=V ...     training options of stages 2 and 3 instead of the configuration's: max_steps=500
+  --scenes_conf K=V ...    how stages 2 and 3 draw training scenes, beside the configuration's: rotate=true
   --plugin NAME|FILE.py    a module or file with further components; may be repeated
 
 system:
@@ -162,6 +163,9 @@ for kind in "${labels[@]}"; do
 done
 for pair in "${train_conf[@]}"; do
     [[ ${pair} =~ ^[a-z_]+=. ]] || usage_error "--train_conf is KEY=VALUE, such as max_steps=500, not '${pair}'."
+done
+for pair in "${scenes_conf[@]}"; do
+    [[ ${pair} =~ ^[a-z_]+=. ]] || usage_error "--scenes_conf is KEY=VALUE, such as rotate=true, not '${pair}'."
 done
 if [[ ${system} == joint ]]; then
     refuse "--system joint has one model for labels and sources." \
@@ -273,6 +277,7 @@ train() { # train tagger|separator|joint_model
     fi
     [[ -z ${num_nodes} ]] || options+=(--num_nodes "${num_nodes}")
     for pair in "${train_conf[@]}"; do options+=("--${pair%%=*}" "${pair#*=}"); done
+    repeated --scenes_conf "${scenes_conf[@]}"
     repeated --plugin "${plugin[@]}"
     run "${train_cmd[@]}" s5lib train "${kind}" --config "${config}" --data_dir "${datadir}" \
         --expdir "${folder}" --ngpu "${ngpu}" "${workers[@]}" --seed "${seed}" "${options[@]}"

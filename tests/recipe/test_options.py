@@ -25,6 +25,7 @@ WRONG = {
     "--system joint --separator_conf a=1": "--separator_conf joint",
     "--labels oracles": "--labels 'oracles'",
     "--train_conf 500": "--train_conf '500'",
+    "--scenes_conf rotate": "--scenes_conf 'rotate'",
     "stage": "'stage'",
 }
 

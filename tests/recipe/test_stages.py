@@ -55,6 +55,8 @@ def test_options_reach_the_commands_that_read_them(bench):
     assert prepare.seed == tagger.seed == separator.seed == 3
     tagger, separator = bench.printed("--stage 2 --stop_stage 3 --train_conf max_steps=5 --train_conf=lr=1e-3")
     assert tagger[-4:] == separator[-4:] == ["--max_steps", "5", "--lr", "1e-3"]
+    tagger, separator = bench.printed("--stage 2 --stop_stage 3 --scenes_conf rotate=true speed=[0.8,1.25]")
+    assert tagger[-4:] == separator[-4:] == ["--scenes_conf", "rotate=true", "--scenes_conf", "speed=[0.8,1.25]"]
 
 
 def test_clips_become_the_corpus(bench):
