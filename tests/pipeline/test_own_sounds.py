@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from s5lib.bin.main import main
+from s5lib.bin.main import build_parser, main
 from s5lib.evaluation import read_results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +53,29 @@ def run_recipe(words: list[str], home: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_copy_of_the_corpus_keeps_ten_clips_of_a_class(tmp_path, monkeypatch):
+    (block,) = re.findall(r"<!-- shown -->\n```sh\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    train = "dev_set/sound_event/train"
+    for label, count in (("Kettle", 12), ("Knock", 3)):
+        for number in range(count):
+            path = tmp_path / f"corpora/kitchen/{train}/{label}/source {number % 4}/{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    block = block.replace("egs/dcase26_s5/run.sh", f"{ROOT}/egs/dcase26_s5/run.sh --dry_run")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e", "-c", block], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    clips = sorted((tmp_path / "corpora/ten" / train).rglob("*.wav"))
+    assert [sum(label in path.parts for path in clips) for label in ("Kettle", "Knock")] == [10, 3]
+    lines = [shlex.split(line) for line in done.stdout.splitlines() if line.startswith("s5lib ")]
+    monkeypatch.chdir(ROOT / "egs/dcase26_s5")  # where the configurations are
+    commands = [build_parser(words[1]).parse_args(words[2:]) for words in lines]
+    assert [words[1] for words in lines] == ["prepare", "train", "train", "infer", "score"]
+    assert commands[1].scenes_conf == ["duration=3"] and commands[2].max_steps == 400
 
 
 @pytest.mark.slow
