@@ -119,7 +119,7 @@ def test_one_sub_folder_is_one_source(folder):
     good(folder, "Bell")
     good(folder / "Dog", "takes")
     (line,) = refused(folder)[1:]
-    assert "Dog: 3 of 3 clips" in line and "from 1 sources" in line and "Sub-folders are sources" in line
+    assert "Dog: 3 of 3 clips" in line and "from 1 source" in line and "Sub-folders are sources" in line
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def find_clips(folder: Path, own_label: bool = False) -> Clips:
         groups[folder.name] += loose
     elif loose:
         clips.problems.append(
-            f"{len(loose)} recordings lie directly in {folder}, such as {shown(loose[0].name)}: move them into folders "
-            "named after their classes."
+            f"recordings lie directly in {folder}, {len(loose)} of them, such as {shown(loose[0].name)}: move each "
+            "into a folder named after its class."
         )
     for name in sorted(set(entries) - set(groups)):
         if not any(name in path.relative_to(folder).parts[:1] for path in found.skipped.get(_denied(found), [])):

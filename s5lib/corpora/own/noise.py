@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from humanfriendly import pluralize
 from numpy.random import Generator
 from scipy import fft
 
@@ -68,7 +69,7 @@ def find_noise(
             for split, (begin, end) in SHARES.items()
             for piece in _pieces(split, path, begin * seconds, end * seconds)
         ]
-        note = f"noise: {len(durations)} recordings, fewer than sets; each is cut into three parts"
+        note = f"noise: {pluralize(len(durations), 'recording')}, fewer than sets; each is cut into three parts"
         return pieces, {}, problems + _silent(pieces, num_channels), [note]
     names = {path.relative_to(folder).as_posix(): path for path in durations}
     splits = assign(names, known)

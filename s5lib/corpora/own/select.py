@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from humanfriendly import pluralize
+
 from s5lib.corpora.own.find import Clips, FoundClip
 from s5lib.corpora.own.judge import Judgement
 from s5lib.corpora.own.split import LEAST_SOURCES
@@ -118,8 +120,8 @@ def _problems(clips: Clips, chosen: Selection, targets: set[str]) -> list[str]:
             advice = "Sub-folders are sources: if these clips are independent, take them out of their sub-folders."
         problems.append(
             f"{label}: {used} of {found[label]} clips can be used{f' ({why})' if why else ''}, from "
-            f"{len(sources.get(label, ()))} sources; a class needs {LEAST_SOURCES}, one each for training, validation "
-            f"and test. {advice}"
+            f"{pluralize(len(sources.get(label, ())), 'source')}; a class needs {LEAST_SOURCES}, one each for "
+            f"training, validation and test. {advice}"
         )
     return problems
 
