@@ -55,8 +55,9 @@ def check_sample_rate(sample_rate: int, where: str) -> int:
     """
     is_number = isinstance(sample_rate, int | float | np.integer | np.floating) and not isinstance(sample_rate, bool)
     if not is_number or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or int(sample_rate) != sample_rate:
+        value = sample_rate.item() if isinstance(sample_rate, np.generic) else sample_rate
         raise DataError(
-            f"{where}: the sampling rate is {shown(sample_rate)} Hz; expected a whole number from {LOWEST_RATE} to "
+            f"{where}: the sampling rate is {shown(value)} Hz; expected a whole number from {LOWEST_RATE} to "
             f"{HIGHEST_RATE}."
         )
     return int(sample_rate)

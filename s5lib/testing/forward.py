@@ -49,6 +49,7 @@ def check_repeatable(subject: Subject) -> None:
     before = mixture.clone(), query.clone()
     first = subject.infer(model, mixture, query)
     subject.require_close(subject.infer(model, mixture, query), first, "a second call", tolerance=1e-6)
+    subject.infer(model.forward, mixture, query)  # itself: a call gives a plugin copies
     require(torch.equal(mixture, before[0]), "the mixture was changed in place")
     require(torch.equal(query, before[1]), "the query was changed in place")
 

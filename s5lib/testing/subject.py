@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,6 @@ from s5lib.plugins import Component, find
 from s5lib.testing.outcome import require
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from s5lib.interfaces.models import Model
 
 __all__ = ["Subject"]
@@ -83,14 +82,14 @@ class Subject:
             query[:, slot, label] = 1
         return query
 
-    def call(self, model: nn.Module, mixture: Tensor, query: Tensor | None = None) -> list[Tensor]:
+    def call(self, model: Callable[..., Any], mixture: Tensor, query: Tensor | None = None) -> list[Tensor]:
         """Run ``model`` and return its outputs as a list: logits, waveforms or both."""
         if self.kind == "separator":
             return [model(mixture, self.query(mixture.shape[0]).to(mixture.device) if query is None else query)]
         output = model(mixture)
         return list(output) if self.kind == "joint_model" else [output]
 
-    def infer(self, model: nn.Module, mixture: Tensor, query: Tensor | None = None) -> list[Tensor]:
+    def infer(self, model: Callable[..., Any], mixture: Tensor, query: Tensor | None = None) -> list[Tensor]:
         """:meth:`call` without gradients."""
         with torch.no_grad():
             return self.call(model, mixture, query)
