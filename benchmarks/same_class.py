@@ -17,6 +17,7 @@ from s5lib import load_system
 from s5lib.corpora import mini
 from s5lib.errors import DataError
 from s5lib.metrics import pi_sdri
+from s5lib.models.checkpoint import model_header
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer
 
 ANGLES = (0, 45, 90, 135, 180)
@@ -42,7 +43,7 @@ def kinds(scene):
         first, second = scene.directions()
         angle = np.degrees(np.arccos(np.clip(first @ second, -1, 1)))
         low = max(edge for edge in ANGLES[:-1] if edge <= angle)
-        rows.append(f"2 sources, {low} to {ANGLES[ANGLES.index(low) + 1]}°")
+        rows.append(f"2 sources, {low:3} to {ANGLES[ANGLES.index(low) + 1]}°")  # in the order of angles if sorted
     return rows
 
 
@@ -80,7 +81,8 @@ def main() -> None:
     for path in args.separators:
         system = load_system(separator=path)
         system.window_seconds = 600  # scenes in one piece
-        systems[f"{path.parent.name}/{path.name}" if path.name in systems else path.parent.name] = system
+        name = model_header(path)["name"]
+        systems[name if name not in systems else str(path)] = system
     table: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for sources in (1, 2, 3):
         for description in drawn(drawer, sources, args.scenes):
