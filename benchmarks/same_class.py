@@ -16,7 +16,7 @@ import numpy as np
 from s5lib import load_system
 from s5lib.corpora import mini
 from s5lib.errors import DataError
-from s5lib.metrics import pi_sdri
+from s5lib.metrics import LabelledScene, pi_sdri
 from s5lib.models.checkpoint import model_header
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer
 
@@ -50,8 +50,8 @@ def kinds(scene):
 def improvements(systems, scene):
     """Return PI-SDRi [dB] of the best gain and of each system, with all channels and with one, by the column's name."""
     sources, mixture = scene.sources, scene.mixture
-    gains = sources @ mixture[0] / (mixture[0] @ mixture[0])
-    values = {"best gain": pi_sdri(gains[:, None] * mixture[0], None, sources, None, mixture[0]).value}
+    floor = LabelledScene([], [], sources, list(scene.labels), mixture[0])
+    values = {"best gain": float(np.mean(floor.scaled_mixture_sdr() - floor.mixture_sdr))}
     for name, system in systems.items():
         for channels in (len(mixture), 1):
             try:

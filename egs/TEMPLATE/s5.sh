@@ -161,12 +161,14 @@ refuse() { # refuse REASON OPTION...: those that are given
 for kind in "${labels[@]}"; do
     is_among "${kind}" predicted oracle || usage_error "--labels is predicted, oracle or both, not '${kind}'."
 done
-for pair in "${train_conf[@]}"; do
-    [[ ${pair} =~ ^[a-z_]+=. ]] || usage_error "--train_conf is KEY=VALUE, such as max_steps=500, not '${pair}'."
-done
-for pair in "${scenes_conf[@]}"; do
-    [[ ${pair} =~ ^[a-z_]+=. ]] || usage_error "--scenes_conf is KEY=VALUE, such as rotate=true, not '${pair}'."
-done
+require_pairs() { # require_pairs OPTION EXAMPLE PAIR...
+    local pair
+    for pair in "${@:3}"; do
+        [[ ${pair} =~ ^[a-z_]+=. ]] || usage_error "--$1 is KEY=VALUE, such as $2, not '${pair}'."
+    done
+}
+require_pairs train_conf max_steps=500 "${train_conf[@]}"
+require_pairs scenes_conf rotate=true "${scenes_conf[@]}"
 if [[ ${system} == joint ]]; then
     refuse "--system joint has one model for labels and sources." \
         tagger tagger_conf tagger_model separator separator_conf separator_model labels

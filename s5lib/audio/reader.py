@@ -16,7 +16,7 @@ from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable, Unavai
 from s5lib.audio.layout import ChannelLayout
 from s5lib.audio.resampling import Resampling
 from s5lib.errors import DataError
-from s5lib.untrusted import shown
+from s5lib.untrusted import is_real, shown
 
 __all__ = ["AudioInfo", "AudioReader", "check_sample_rate", "open_audio", "probe", "read_audio"]
 
@@ -53,8 +53,7 @@ def check_sample_rate(sample_rate: int, where: str) -> int:
     Raises:
         DataError: not a number, or out of range: a filter for it would take more memory than there is.
     """
-    is_number = isinstance(sample_rate, int | float | np.integer | np.floating) and not isinstance(sample_rate, bool)
-    if not is_number or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or int(sample_rate) != sample_rate:
+    if not is_real(sample_rate) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or int(sample_rate) != sample_rate:
         value = sample_rate.item() if isinstance(sample_rate, np.generic) else sample_rate
         raise DataError(
             f"{where}: the sampling rate is {shown(value)} Hz; expected a whole number from {LOWEST_RATE} to "

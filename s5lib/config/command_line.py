@@ -105,9 +105,13 @@ def joined_assignments(args: Namespace, option: str) -> dict[str, Any]:
     Raises:
         ConfigError: as :func:`parse_assignments`.
     """
-    content = read_yaml(args.config, error=ConfigError) if args.config is not None else None
-    in_file = (content or {}).get(option)
+    in_file = _content(args.config).get(option)
     return {**(in_file if isinstance(in_file, dict) else {}), **assignments(args, option)}
+
+
+def _content(config: str | None) -> dict[str, Any]:
+    """Return what a configuration file holds; nothing where there is none."""
+    return {} if config is None else read_yaml(config, error=ConfigError) or {}
 
 
 def component_options(given: Sequence[str], name: str, kind: str, default: str, config: str | None) -> dict[str, Any]:
@@ -125,9 +129,7 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
     Raises:
         ConfigError: as :func:`parse_assignments`.
     """
-    content: dict[str, Any] = {}
-    if config is not None:
-        content = read_yaml(config, error=ConfigError) or {}
+    content = _content(config)
     option, options = f"{kind}_conf", Record(content, config, error=ConfigError)
     in_file = dict(options.record(option).values) if option in options else {}
     given = [pair for pair in given if not pair.startswith(" ")]

@@ -22,7 +22,7 @@ import numpy as np
 from s5lib.errors import CheckpointError, ConfigError
 from s5lib.provenance.digest import file_digest
 from s5lib.provenance.files import write_text
-from s5lib.untrusted import json_record, shown, to_json
+from s5lib.untrusted import is_real, json_record, shown, to_json
 
 __all__ = ["Calibration", "calibration_file", "choose", "decide", "find_calibration", "with_threshold"]
 
@@ -118,8 +118,7 @@ def with_threshold(calibration: Calibration | None, threshold: float | None) -> 
     """
     if threshold is None:
         return calibration
-    is_number = isinstance(threshold, int | float | np.integer | np.floating) and not isinstance(threshold, bool)
-    if not is_number or not 0 <= threshold <= 1:
+    if not is_real(threshold) or not 0 <= threshold <= 1:
         raise ConfigError(f"--threshold is {shown(threshold)}; expected a probability from 0 to 1.")
     return replace(calibration or Calibration(), threshold=float(threshold))
 

@@ -61,14 +61,13 @@ def load_system(
         CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or what was given
             does not fit together.
     """
-    paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
+    paths: dict[str, Any] = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
     _check_types(paths, device, rounds, compiled, calibration)
     alone = tagger is not None and separator is None and joint_model is None
     if alone and (os.path.isdir(str(tagger)) or not Path(str(tagger)).suffix):
-        chosen: dict[str, Any] = find_models(str(tagger))
-        tagger, separator, joint_model = (chosen.get(kind) for kind in ("tagger", "separator", "joint_model"))
-    system = check_models(system, tagger, separator, joint_model)
-    paths = {"tagger": tagger, "separator": separator, "joint_model": joint_model}  # as chosen now
+        chosen = find_models(str(tagger))
+        paths = {kind: chosen.get(kind) for kind in paths}
+    system = check_models(system, **paths)
     models: dict[str, Any] = {}
     headers: dict[str, dict] = {}
     for kind, path in paths.items():
@@ -82,10 +81,10 @@ def load_system(
         found: System = Joint(models["joint_model"], headers["joint_model"]["labels"], device, calibration=decision)
     else:
         if len(models) == 2:
-            _check_pair(tagger, separator, models, headers)
+            _check_pair(paths["tagger"], paths["separator"], models, headers)
         labels = headers["separator" if "separator" in headers else "tagger"]["labels"]
         two = models.get("tagger"), models.get("separator"), labels, device
-        calibration = with_threshold(find_calibration(calibration, tagger), threshold)
+        calibration = with_threshold(find_calibration(calibration, paths["tagger"]), threshold)
         if calibration is not None:
             calibration.biases(labels)  # refuses one of other labels
         if system == "iterative":

@@ -12,7 +12,7 @@ import torch
 from s5lib.audio import check_sample_rate
 from s5lib.errors import ConfigError, DataError
 from s5lib.metrics.checks import check_plain
-from s5lib.untrusted import shown
+from s5lib.untrusted import is_real, shown
 
 __all__ = ["as_waveform", "check_rate", "checked_labels"]
 
@@ -66,8 +66,7 @@ def check_rate(sample_rate: Any) -> int:
     Raises:
         DataError: not a number, or out of range.
     """
-    is_number = isinstance(sample_rate, int | float | np.integer | np.floating) and not isinstance(sample_rate, bool)
-    if not is_number or (isinstance(sample_rate, float | np.floating) and not math.isfinite(sample_rate)):
+    if not is_real(sample_rate) or (isinstance(sample_rate, float | np.floating) and not math.isfinite(sample_rate)):
         raise DataError(
             f"the sampling rate is {str(sample_rate)[:80]!r}; expected the recording's rate in Hz, such as 48000."
         )

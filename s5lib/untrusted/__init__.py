@@ -17,7 +17,7 @@ from s5lib.untrusted.documents import (
     to_json,
 )
 from s5lib.untrusted.names import check_file_name, is_file_name, path_below
-from s5lib.untrusted.record import Record, is_number, json_record, yaml_record
+from s5lib.untrusted.record import Record, is_number, is_real, json_record, yaml_record
 from s5lib.untrusted.text import as_markdown, failure, printable, reason, shown
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "failure",
     "is_file_name",
     "is_number",
+    "is_real",
     "json_record",
     "open_regular",
     "parse_json",

@@ -12,7 +12,7 @@ from s5lib.untrusted.documents import read_json, read_yaml
 from s5lib.untrusted.names import is_file_name
 from s5lib.untrusted.text import shown
 
-__all__ = ["Record", "is_number", "json_record", "yaml_record"]
+__all__ = ["Record", "is_number", "is_real", "json_record", "yaml_record"]
 
 _REQUIRED: Any = object()
 
@@ -133,6 +133,15 @@ class Record:
 def is_number(value: Any) -> TypeGuard[float]:
     """Return whether ``value`` is a finite int or float, not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_real(value: Any) -> bool:
+    """Return whether ``value`` is an int or a float, of Python or numpy, not a bool; it may be of any size, or none."""
+    if isinstance(value, (int, float)):
+        return not isinstance(value, bool)
+    import numpy as np  # reading documents needs none
+
+    return isinstance(value, np.integer | np.floating)
 
 
 def _is_whole(text: str) -> bool:
