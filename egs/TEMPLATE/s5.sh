@@ -26,7 +26,7 @@ value_options=(stage stop_stage corpus data_root clips rooms num_rooms noise int
     tagger_config tagger tagger_model separator_config separator separator_model aligner
     system rounds joint_model_config joint_model tagger_cache submission eval_set ngpu num_nodes nj seed)
 list_options=(tagger_conf separator_conf joint_model_conf train_conf scenes_conf labels plugin)
-flag_options=(dry_run)
+flag_options=(spatial_filter dry_run)
 stage=1 stop_stage=''
 corpus=mini data_root='' clips='' rooms='' num_rooms='' noise='' interference=''
 data_config='' duration='' test_scenes='' valid_scenes='' zero_target=''
@@ -38,7 +38,7 @@ system=tag_separate rounds='' joint_model_config='' joint_model='' joint_model_c
 train_conf=() scenes_conf=() labels=()
 plugin=()
 tagger_cache='' ngpu='' num_nodes='' nj='' seed=0
-dry_run=false help=false
+spatial_filter=false dry_run=false help=false
 
 print_help() {
     cat <<END
@@ -96,6 +96,7 @@ system:
   --system NAME            tag_separate; iterative: tags and separates repeatedly; joint: one model for both, trained by
                            stage 3 (${system})
   --rounds N               most rounds of --system iterative (2)
+  --spatial_filter         refine the sources by filters that keep their directions and cancel others
   --labels KIND ...        labels used by stage 4: predicted, oracle (both); oracle alone needs no tagger
   --joint_model_config FILE (conf/CORPUS/joint_model.yaml if it exists, else conf/mini/joint_model.yaml)
   --joint_model NAME       joint model to use instead of the configuration's
@@ -109,8 +110,8 @@ submission:
 where and how:
   --expdir DIR             models, logs, results (exp/CORPUS)
   --tag NAME               suffix of the outputs in EXPDIR: tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md;
-                           the names given to --system, --tagger, --separator, --joint_model and --aligner are suffixes,
-                           too
+                           the names given to --system, --tagger, --separator, --joint_model and --aligner and
+                           spatial_filter are suffixes, too
   --ngpu N                 GPUs per machine; 0: CPU (1 if there is a GPU, else 0)
   --num_nodes N            machines; needs Slurm, see cmd.sh (1)
   --nj N                   processes (number of CPU cores)
@@ -205,7 +206,9 @@ joined() { # joined WORD...: those that are not empty, each after "_", as a part
 tagger_dir=${expdir}/tagger$(joined "${tagger}" "${tag}")
 separator_dir=${expdir}/separator$(joined "${separator}" "${aligner}" "${tag}")
 joint_model_dir=${expdir}/joint_model$(joined "${joint_model}" "${aligner}" "${tag}")
-suffix=$(joined "${system#tag_separate}" "${rounds}" "${tagger}" "${separator}" "${joint_model}" "${aligner}" "${tag}")
+filtered=''
+if ${spatial_filter}; then filtered=spatial_filter; fi
+suffix=$(joined "${system#tag_separate}" "${rounds}" "${filtered}" "${tagger}" "${separator}" "${joint_model}" "${aligner}" "${tag}")
 
 default_config() { # default_config tagger|separator|joint_model
     local file=conf/${corpus}/$1.yaml
@@ -321,6 +324,7 @@ infer_set() { # infer_set OUT INPUT...: the system's outputs for a data director
     fi
     options+=(--out "${out}" --ngpu "${ngpu}" --nj "${nj}")
     if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
+    if ${spatial_filter}; then options+=(--spatial_filter); fi
     repeated --plugin "${plugin[@]}"
     run "${cuda_cmd[@]}" s5lib infer "$@" "${options[@]}"
 }

@@ -46,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=positive_int, default=2, metavar="N", help="most rounds of --system iterative (default: 2)"
     )
     parser.add_argument(
+        "--spatial_filter",
+        action="store_true",
+        help="refine the sources by filters that keep their directions and cancel others; for sources that do not move",
+    )
+    parser.add_argument(
         "--labels",
         nargs="+",
         type=label_list,
@@ -133,7 +138,17 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.systems.inference import infer_data_directory, infer_files
 
     load_plugins(args)
-    names = ("tagger", "separator", "joint_model", "system", "rounds", "precision", "compiled", "calibration")
+    names = (
+        "tagger",
+        "separator",
+        "joint_model",
+        "system",
+        "rounds",
+        "spatial_filter",
+        "precision",
+        "compiled",
+        "calibration",
+    )
     system = {name: getattr(args, name) for name in names}
     system |= _chosen_models(args)
     compute = device(args.ngpu)

@@ -3,7 +3,7 @@
   s5lib sweep losses    --recipe egs/dcase26_s5      # Fig. 4: the losses ca_pi, ca and pi
   s5lib sweep taggers   --recipe egs/dcase26_s5      # Table 1: one channel and four
   s5lib sweep plane     --recipe egs/dcase26_s5      # Fig. 5: many systems by accuracy and separation
-  s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, refined, one label at a time, joint
+  s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, filtered, repeatedly, one label at a time, joint
 
 's5lib sweep EXPERIMENT --help' lists an experiment's options.  The training time is estimated by trials first.  The
 same command resumes a sweep.  If a run fails, the others continue; the exit status is then 1.
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     losses = commands.add_parser("losses", help="the separator with several losses (Fig. 4)")
     taggers = commands.add_parser("taggers", help="the tagger with one channel and with four (Table 1)")
     plane = commands.add_parser("plane", help="many systems by accuracy, separation and CA-PI-SDRi (Fig. 5)")
-    systems = commands.add_parser("systems", help="asked once, refined, one label at a time, joint")
+    systems = commands.add_parser("systems", help="asked once, filtered, repeatedly, one label at a time, joint")
     names = ["ca_pi", "ca", "pi"]
     losses.add_argument("--aligners", nargs="+", default=names, metavar="NAME", help="losses to compare (ca_pi ca pi)")
     _add_assignments(losses, "separator_conf", "options of the separator: slot_order=given")
@@ -53,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for command, kinds in ((taggers, ["separator"]), (systems, ["tagger", "separator"])):
         for kind in kinds:
             text = f"a trained {kind} (exp/CORPUS/{kind}/model.safetensors)"
-            command.add_argument(f"--{kind}_model", type=Path, metavar="FILE", help=text)
+            number, text = ("+", f"{text}, or one for each seed") if command is systems else (None, text)
+            command.add_argument(f"--{kind}_model", nargs=number, type=Path, metavar="FILE", help=text)
     for name, command in commands.choices.items():
         command.description = "Defaults are in brackets; default paths are below --recipe."
         _add_common_arguments(command, name)
@@ -136,19 +137,29 @@ def _phases(args: argparse.Namespace, recipe: Recipe, common: Common) -> experim
     def config(kind: str) -> Path:
         return recipe.config(kind, getattr(args, f"{kind}_config"))
 
-    def model(kind: str) -> Path:
-        file = recipe.model(kind, getattr(args, f"{kind}_model"))
+    def model(kind: str, given: Path | None) -> Path:
+        file = recipe.model(kind, given)
         if not (args.dry_run or file.is_file()):
             raise ConfigError(f"there is no trained {kind} {file}. Train one with run.sh, or give --{kind}_model FILE.")
         return file
 
+    def model_of_each_seed(kind: str) -> list[Path]:
+        files = [model(kind, given) for given in getattr(args, f"{kind}_model") or [None]]
+        if len(files) not in (1, len(args.seeds)):
+            raise ConfigError(
+                f"--{kind}_model names {len(files)} files for {len(args.seeds)} seeds; expected one, or one for each."
+            )
+        return files if len(files) > 1 else files * len(args.seeds)
+
     if args.experiment == "losses":
         return experiments.losses(common, args.seeds, config("separator"), args.separator_conf, args.aligners)
     if args.experiment == "taggers":
-        return experiments.taggers(common, args.seeds, config("tagger"), model("separator"), args.channels)
+        return experiments.taggers(
+            common, args.seeds, config("tagger"), model("separator", args.separator_model), args.channels
+        )
     if args.experiment == "plane":
         return experiments.plane(common, args.seeds[0], config("tagger"), config("separator"), args.points)
-    models = model("tagger"), model("separator")
+    models = model_of_each_seed("tagger"), model_of_each_seed("separator")
     return experiments.systems(common, args.seeds, *models, config("resunet"), config("joint_model"))
 
 

@@ -15,7 +15,7 @@ __all__ = ["losses", "plane", "systems", "taggers"]
 
 Phases = Iterator[list[SweepRun]]
 MODEL = "model.safetensors"
-REFINED = ["--system", "iterative", "--rounds", "2"]
+ITERATIVE = ["--system", "iterative", "--rounds", "2"]
 
 
 def losses(
@@ -51,13 +51,18 @@ def taggers(common: Common, seeds: Sequence[int], config: Path, separator: Path,
 
 
 def systems(
-    common: Common, seeds: Sequence[int], tagger: Path, separator: Path, resunet_config: Path, joint_model_config: Path
+    common: Common,
+    seeds: Sequence[int],
+    taggers: Sequence[Path],
+    separators: Sequence[Path],
+    resunet_config: Path,
+    joint_model_config: Path,
 ) -> Phases:
-    """The systems that the paper compares with or points to, beside its own."""
+    """The systems that the paper compares with or points to, beside its own; each seed has its tagger and separator."""
     runs = []
-    for seed in seeds:
-        once, refined, single, joint = (
-            common.expdir / n / f"seed{seed}" for n in ("once", "refined", "single", "joint")
+    for seed, tagger, separator in zip(seeds, taggers, separators, strict=True):
+        once, filtered, iterative, single, joint = (
+            common.expdir / n / f"seed{seed}" for n in ("once", "filtered", "iterative", "single", "joint")
         )
         resunet, joint_model = single / "separator_resunet", joint / "joint_model"
         asked, asked_singly = (_models(tagger, model, "oracle") for model in (separator, resunet / MODEL))
@@ -68,9 +73,11 @@ def systems(
             common.evaluate(single, "_resunet", *asked_singly),
             common.evaluate(joint, "_joint", *from_joint),
         )
+        filter_once = common.evaluate(filtered, "_spatial_filter", *asked, "--spatial_filter")
         runs += [
             SweepRun("tag, separate", once, common.evaluate(once, "", *asked)),
-            SweepRun("tag, separate, refine", refined, common.evaluate(refined, "_iterative", *asked, *REFINED)),
+            SweepRun("tag, separate, filter spatially", filtered, filter_once),
+            SweepRun("tag, separate, repeat", iterative, common.evaluate(iterative, "_iterative", *asked, *ITERATIVE)),
             SweepRun("tag, separate by one label at a time", single, [train_resunet, *singly]),
             SweepRun("joint model", joint, [train_joint, *jointly]),
         ]

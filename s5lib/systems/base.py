@@ -15,6 +15,7 @@ from s5lib.data.statistics import MixtureStatistics
 from s5lib.errors import ConfigError, DataError, PluginError, S5Error, nearest
 from s5lib.interfaces import ModelConfig
 from s5lib.systems.source import Source
+from s5lib.systems.spatial_filter import spatially_filtered
 from s5lib.systems.streaming import Block, concat, stream
 from s5lib.systems.training_data import WINDOW
 from s5lib.systems.waveform_check import as_waveform, check_rate, checked_labels
@@ -55,6 +56,8 @@ class System(ABC):
     its models were trained on."""
     statistics: MixtureStatistics | None = None
     """of the mixtures that the models were trained on, where they say"""
+    spatial_filter = False
+    """Whether :func:`s5lib.systems.spatial_filter.spatially_filtered` refines the sources, window by window."""
 
     def __init__(self, configs: Sequence[ModelConfig], labels: Sequence[str], device: str = "cpu"):
         self.labels = list(labels)
@@ -138,7 +141,7 @@ class System(ABC):
 
     def _found(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
         try:
-            return self.find_sources(mixture, labels)
+            found = self.find_sources(mixture, labels)
         except SystemExit as error:  # it would end the program as if all were done
             raise PluginError(
                 f"a model ended the program, by sys.exit({error.code!r}); it has to raise errors."
@@ -147,6 +150,13 @@ class System(ABC):
             raise
         except (Exception, GeneratorExit) as error:
             raise DataError(f"a model failed on this recording: {failure(error)}.") from error
+        return self._refined(mixture, found) if self.spatial_filter and found else found
+
+    def _refined(self, mixture: np.ndarray, sources: Sequence[Source]) -> list[Source]:
+        estimates = np.stack([source.waveform for source in sources], dtype=np.float32)
+        heard, separated = (torch.from_numpy(waveforms).to(self.device) for waveforms in (mixture, estimates))
+        filtered = spatially_filtered(heard, separated, self.sample_rate).cpu().numpy()
+        return [replace(source, waveform=waveform) for source, waveform in zip(sources, filtered, strict=True)]
 
     def in_order(self, sources: Sequence[Source], labels: Sequence[str] | None = None) -> list[Source]:
         """Return the sources in the order of the system's labels, or as they are where ``labels`` were given."""

@@ -53,6 +53,7 @@ _EARLIER = {
     "sample_rate": "model",
     "remainder": False,
     "match_level": False,
+    "spatial_filter": False,
 }
 """Settings that results of earlier versions do not mention, as they were."""
 

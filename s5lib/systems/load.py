@@ -32,6 +32,7 @@ def load_system(
     joint_model: str | Path | None = None,
     system: str | None = None,
     rounds: int = 2,
+    spatial_filter: bool = False,
     precision: str = "float32",
     compiled: bool = False,
     calibration: Calibration | str | Path | None = "auto",
@@ -49,6 +50,8 @@ def load_system(
         system: ``"tag_separate"``, ``"iterative"`` or ``"joint"``; None: ``"joint"`` for a joint model, otherwise
             ``"tag_separate"``.
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
+        spatial_filter: whether the separated sources are refined by the spatial filters that follow from them; see
+            :func:`s5lib.systems.spatial_filter.spatially_filtered`.
         precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
         compiled: whether torch.compile generates code for the networks.
         calibration: of the tagger's decisions: ``"auto"``: what 's5lib calibrate' has left beside the tagger, if any;
@@ -62,7 +65,7 @@ def load_system(
             does not fit together.
     """
     paths: dict[str, Any] = {"tagger": tagger, "separator": separator, "joint_model": joint_model}
-    _check_types(paths, device, rounds, compiled, calibration)
+    _check_types(paths, device, rounds, {"compiled": compiled, "spatial_filter": spatial_filter}, calibration)
     alone = tagger is not None and separator is None and joint_model is None
     if alone and (os.path.isdir(str(tagger)) or not Path(str(tagger)).suffix):
         chosen = find_models(str(tagger))
@@ -93,10 +96,11 @@ def load_system(
             found = TagThenSeparate(*two, calibration=calibration)
     found.window_seconds = suitable_window(headers.values())
     found.statistics = training_statistics(headers.values())
+    found.spatial_filter = spatial_filter
     return found
 
 
-def _check_types(paths: dict[str, Any], device: Any, rounds: Any, compiled: Any, calibration: Any) -> None:
+def _check_types(paths: dict[str, Any], device: Any, rounds: Any, switches: dict[str, Any], calibration: Any) -> None:
     """Raise ConfigError where an argument is of another type than :func:`load_system` takes."""
     for kind, path in paths.items():
         if path is not None and not isinstance(path, str | os.PathLike):
@@ -105,8 +109,9 @@ def _check_types(paths: dict[str, Any], device: Any, rounds: Any, compiled: Any,
         raise ConfigError(f"calibration is {shown(calibration)}; expected 'auto', None, a file or a Calibration.")
     if isinstance(rounds, bool) or not isinstance(rounds, int):
         raise ConfigError(f"rounds is {shown(rounds)}; expected a whole number of 1 or more.")
-    if not isinstance(compiled, bool):
-        raise ConfigError(f"compiled is {shown(compiled)}; expected True or False.")
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} is {shown(value)}; expected True or False.")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:

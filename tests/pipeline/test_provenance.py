@@ -100,6 +100,7 @@ class TestStale:
             (["--window", "3"], "window seconds"),
             (["--labels", "Dog"], "labels"),
             (["--system", "iterative"], "system"),
+            (["--spatial_filter"], "spatial filter"),
         ],
     )
     def test_another_option_is_another_result(self, infer, tmp_path, capsys, more, word):

@@ -78,6 +78,18 @@ def test_taggers_and_systems(capsys):
     assert yaml.safe_load(configs["separator"].read_text())["separator"] == "resunet"
     assert yaml.safe_load(configs["joint_model"].read_text())["joint_model"]
     assert [value(c, "--system") for c in commands if "--system" in c] == ["iterative"]
+    assert sum("--spatial_filter" in c for c in commands) == 1
+
+
+def test_systems_have_a_tagger_for_all_seeds_or_one_for_each(capsys):
+    words = ["--seeds", "0", "1", "--tagger_model", "a", "b", "--separator_model", "c"]
+    asked = [c for c in printed_commands(capsys, "systems", *words) if c[0] == "infer" and "--tagger" in c]
+    for seed, tagger in enumerate("ab"):
+        own = [c for c in asked if f"seed{seed}" in value(c, "--out")]
+        assert len(own) == 4 and {value(c, "--tagger") for c in own} == {tagger}
+    assert {value(c, "--separator") for c in asked if "single" not in value(c, "--out")} == {"c"}
+    assert main(["sweep", "systems", "--recipe", str(RECIPE), "--dry_run", *words, "--seeds", "0", "1", "2"]) == 1
+    assert "--tagger_model names 2 files for 3 seeds" in capsys.readouterr().err
 
 
 def test_plane_combines_the_models_that_the_last_step_keeps(tmp_path):
