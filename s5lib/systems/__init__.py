@@ -14,6 +14,7 @@ __all__ = [
     "load_system",
     "separate_chunks",
     "separate_long",
+    "spatially_filtered",
     "stream",
 ]
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from s5lib.systems.joint import Joint
     from s5lib.systems.load import load_system
     from s5lib.systems.source import Source
+    from s5lib.systems.spatial_filter import spatially_filtered
     from s5lib.systems.streaming import separate_chunks, separate_long, stream
     from s5lib.systems.tag_separate import TagThenSeparate
 else:
