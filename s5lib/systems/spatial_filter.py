@@ -17,7 +17,10 @@ import math
 import torch
 from torch import Tensor
 
+from s5lib.errors import DataError
 from s5lib.models.mixture import audible_channels, level
+from s5lib.systems.waveform_check import check_rate
+from s5lib.untrusted import shown
 
 __all__ = ["spatially_filtered"]
 
@@ -39,17 +42,26 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
         estimates: ``[K, T]``, of the sources at the reference channel; a silent one stays silent.
         sample_rate: in Hz.
 
+    Raises:
+        DataError: one of the first two is no floating-point tensor of that shape, or the sampling rate is none.
+
     >>> mixture, estimates = torch.randn(4, 8000), torch.zeros(2, 8000)
     >>> estimates[0] = mixture[0]
     >>> filtered = spatially_filtered(mixture, estimates, 16000)
     >>> filtered.shape, filtered[1].any().item()
     (torch.Size([2, 8000]), False)
     """
+    for name, value in (("mixture", mixture), ("estimates", estimates)):
+        if not (isinstance(value, Tensor) and value.ndim == 2 and value.is_floating_point()):
+            raise DataError(f"{name} is {shown(value)}; expected a floating-point tensor of two dimensions.")
+    if estimates.shape[1] != mixture.shape[1]:
+        raise DataError(f"the estimates have {estimates.shape[1]} samples, the mixture has {mixture.shape[1]}.")
+    window = _WINDOW_SECONDS * check_rate(sample_rate)
     channels = mixture[audible_channels(mixture[None])[0]]
     if len(channels) < 2 or not len(estimates):
         return estimates
     gain = level(mixture[None])[0]
-    n_fft = 2 ** max(2, round(math.log2(_WINDOW_SECONDS * sample_rate)))
+    n_fft = 2 ** round(math.log2(window))
     options = {"n_fft": n_fft, "hop_length": n_fft // 4, "window": torch.hann_window(n_fft, device=mixture.device)}
     spectra = torch.stft(
         torch.cat([channels, estimates]) / gain, pad_mode="constant", return_complex=True, **options
@@ -69,7 +81,7 @@ def _filtered(heard: Tensor, estimate: Tensor) -> Tensor:
     ratio = torch.linalg.solve(others + torch.diag_embed(loading[:, None].expand(heard.shape[:2])), source)
     weights = ratio[:, :, 0] / (1 + ratio.diagonal(dim1=1, dim2=2).real.sum(1, keepdim=True))
     output = (weights.conj()[..., None] * heard).sum(1)
-    # As loud as the estimate, whose bins are more right in the mean than one by one.
+    # As loud as the estimate and in phase with it, over all frames together.
     correlation = (estimate * output.conj()).sum(1, keepdim=True)
     return output * correlation / (output.abs().square().sum(1, keepdim=True) + _LEAST_POWER)
 

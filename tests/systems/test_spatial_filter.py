@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s5lib.errors import DataError
 from s5lib.interfaces import ModelConfig
 from s5lib.systems import Source, System
 from s5lib.systems.spatial_filter import spatially_filtered
@@ -70,8 +71,8 @@ def bin_by_bin(mixture: np.ndarray, estimates: np.ndarray, n_fft: int) -> np.nda
 def test_equals_the_formula():
     mixture, dry = scene(1, 0.1)
     estimates = leaky(dry)
-    expected = bin_by_bin(mixture, estimates, 64)
-    np.testing.assert_allclose(filtered(mixture, estimates, rate=250), expected, atol=2e-4 * abs(expected).max())
+    expected = bin_by_bin(mixture, estimates, 256)
+    np.testing.assert_allclose(filtered(mixture, estimates, rate=1000), expected, atol=2e-4 * abs(expected).max())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -112,6 +113,20 @@ def test_a_silent_estimate_stays_silent():
     estimates[0] = 0
     result = filtered(mixture, estimates)
     assert not result[0].any() and result[1].any()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((torch.ones(4, 9), torch.ones(2, 8), RATE), "8 samples, the mixture has 9"),
+        ((torch.ones(9), torch.ones(2, 9), RATE), "mixture is"),
+        ((torch.ones(4, 9), np.ones((2, 9)), RATE), "estimates is"),
+        ((torch.ones(4, 9), torch.ones(2, 9), 0), "sampling rate"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(DataError, match=message):
+        spatially_filtered(*arguments)
 
 
 class Leaking(System):
