@@ -1,9 +1,9 @@
-"""Spatial filters that separated sources teach: linear ones, for sources that stay in their places.
+"""Spatial filters derived from separated sources: linear, and for sources that do not move.
 
-Such a source reaches the channels in the same way all the time, so that at each frequency one weight per channel can
-keep it and cancel what comes from elsewhere.  A network's estimates show in which time-frequency bins a source is
-alone, and in which it is absent; the covariances over these give the weights of a multichannel Wiener filter.  What the
-filter lets through has other errors than the estimate, and the mean of both has fewer than either.
+Such a source always reaches the channels in the same way, so that at each frequency one weight per channel keeps it and
+cancels what comes from elsewhere.  An estimate shows in which time-frequency bins its source is alone and in which it
+is absent; the covariances over these bins give the weights of a multichannel Wiener filter.  The filter's output has
+other errors than the estimate, and the mean of both has fewer than either.
 
 Souden et al., "On optimal frequency-domain multichannel linear filtering for noise reduction", IEEE Transactions on
 Audio, Speech, and Language Processing 18(2), 2010; covariances from masks: Erdogan et al., "Improved MVDR beamforming
