@@ -11,7 +11,7 @@ Recordings may have any length and rate, and any format that libsndfile or (if i
 written to OUT/NAME_I_LABEL.wav and described in OUT/NAME.json: label, probability, activity, level, models, settings.
 With --data_dir, OUT has a folder for each kind of labels.  Finished recordings are skipped.
 
---system iterative tags and separates repeatedly.
+--system iterative tags and separates repeatedly, and filters the sources spatially.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from s5lib.provenance import (
     write_json,
 )
 from s5lib.systems.calibration import find_calibration, with_threshold
-from s5lib.systems.load import check_models
+from s5lib.systems.load import check_models, filters_spatially
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
 from s5lib.systems.records import identity, read_record, record_path, recording_text
@@ -233,7 +233,8 @@ def _separate(job: Job, todo: list[Task], nj: int | None, dask: str | None, log_
 def _checked(system: dict, predicted: set[bool]) -> dict:
     """Return ``system`` with its name and without a model that is not needed; ``predicted``: whether labels are."""
     models = [system.get(kind) for kind in _CHECKPOINTS]
-    system = {**system, "system": check_models(system.get("system"), *models)}
+    name = check_models(system.get("system"), *models)
+    system = {**system, "system": name, "spatial_filter": filters_spatially(name, system.get("spatial_filter", False))}
     if system["system"] == "joint":
         if False in predicted:
             raise ConfigError("a joint model predicts the labels itself: --labels can only be 'predicted'.")

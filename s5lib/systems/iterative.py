@@ -55,7 +55,7 @@ class Iterative(TagThenSeparate):
         device: str = "cpu",
         rounds: int = 2,
         threshold: float = 0.5,
-        margin: float = 0.2,
+        margin: float = 0.4,
         silence: float = 0.9,
         *,
         calibration: Calibration | None = None,

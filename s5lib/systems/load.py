@@ -19,7 +19,7 @@ from s5lib.systems.tag_separate import TagThenSeparate
 from s5lib.systems.training_data import suitable_window, training_statistics
 from s5lib.untrusted import reason, shown
 
-__all__ = ["SYSTEMS", "check_models", "load_system"]
+__all__ = ["SYSTEMS", "check_models", "filters_spatially", "load_system"]
 
 SYSTEMS = ("tag_separate", "iterative", "joint")
 
@@ -51,7 +51,7 @@ def load_system(
             ``"tag_separate"``.
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
         spatial_filter: whether the separated sources are refined by the spatial filters that follow from them; see
-            :func:`s5lib.systems.spatial_filter.spatially_filtered`.
+            :func:`s5lib.systems.spatial_filter.spatially_filtered`; those of ``"iterative"`` always are.
         precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
         compiled: whether torch.compile generates code for the networks.
         calibration: of the tagger's decisions: ``"auto"``: what 's5lib calibrate' has left beside the tagger, if any;
@@ -96,8 +96,13 @@ def load_system(
             found = TagThenSeparate(*two, calibration=calibration)
     found.window_seconds = suitable_window(headers.values())
     found.statistics = training_statistics(headers.values())
-    found.spatial_filter = spatial_filter
+    found.spatial_filter = filters_spatially(system, spatial_filter)
     return found
+
+
+def filters_spatially(system: str, asked: bool) -> bool:
+    """Return whether the sources of ``system`` are refined by spatial filters, as is always part of the iterative."""
+    return asked or system == "iterative"
 
 
 def _check_types(paths: dict[str, Any], device: Any, rounds: Any, switches: dict[str, Any], calibration: Any) -> None:

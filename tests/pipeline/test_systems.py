@@ -73,15 +73,16 @@ def test_iterative_system_end_to_end(prepared, trained, tmp_path, capsys):
     assert "the rounds changed" in capsys.readouterr().out
 
 
-def test_oracle_labels_are_not_refined(prepared, trained, tmp_path):
-    for name in ("tag_separate", "iterative"):
-        command = infer_command(prepared, trained, tmp_path / name, "--system", name)
-        assert main(command) == 0
-    for path in (tmp_path / "tag_separate/oracle").glob("*.wav"):
-        one, other = (
-            soundfile.read(tmp_path / name / "oracle" / path.name)[0] for name in ("tag_separate", "iterative")
-        )
-        np.testing.assert_array_equal(one, other)
+def test_oracle_labels_are_not_tagged_again(prepared, trained, tmp_path):
+    options = {"filtered": ["--spatial_filter"], "iterative": ["--system", "iterative"], "plain": []}
+    for name, words in options.items():
+        assert main(infer_command(prepared, trained, tmp_path / name, *words)) == 0
+    for path in (tmp_path / "plain/oracle").glob("*.wav"):
+        filtered, iterative, plain = (soundfile.read(tmp_path / name / "oracle" / path.name)[0] for name in options)
+        np.testing.assert_array_equal(iterative, filtered)
+        assert abs(filtered - plain).max() > 1e-3 * abs(plain).max()
+    record = json.loads(next((tmp_path / "iterative/oracle").glob("*.json")).read_text())
+    assert record["made_by"]["spatial_filter"] is True
 
 
 def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, tmp_path, capsys):
