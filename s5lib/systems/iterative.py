@@ -55,8 +55,8 @@ class Iterative(TagThenSeparate):
         device: str = "cpu",
         rounds: int = 2,
         threshold: float = 0.5,
-        margin: float = 0.4,
-        silence: float = 0.9,
+        margin: float = 0.6,
+        silence: float = 0.99,
         *,
         calibration: Calibration | None = None,
     ):

@@ -91,7 +91,7 @@ def test_a_label_that_is_not_clearly_likelier_changes_nothing(mixture, answer):
 
 
 def test_a_slot_of_silence_is_dropped(mixture):
-    silent = logits({SILENCE: 0.99}, {SILENCE: 0.99})
+    silent = logits({SILENCE: 0.999}, {SILENCE: 0.999})
     assert Iterative(ScriptedTagger(DOG_ALONE, silent), Gain(), LABELS)(mixture, 8000) == []
     unsure = logits({SILENCE: 0.9}, {SILENCE: 0.9})
     assert len(Iterative(ScriptedTagger(DOG_ALONE, unsure), Gain(), LABELS)(mixture, 8000)) == 1
