@@ -93,8 +93,8 @@ models:
   --plugin NAME|FILE.py    a module or file with further components; may be repeated
 
 system:
-  --system NAME            tag_separate; iterative: tags and separates repeatedly; joint: one model for both, trained by
-                           stage 3 (${system})
+  --system NAME            tag_separate; iterative: tags and separates repeatedly, then filters spatially; joint: one
+                           model for both, trained by stage 3 (${system})
   --rounds N               most rounds of --system iterative (2)
   --spatial_filter         refine the sources by filters that keep their directions and cancel others
   --labels KIND ...        labels used by stage 4: predicted, oracle (both); oracle alone needs no tagger
@@ -110,8 +110,8 @@ submission:
 where and how:
   --expdir DIR             models, logs, results (exp/CORPUS)
   --tag NAME               suffix of the outputs in EXPDIR: tagger_NAME, separator_NAME, infer_NAME, RESULTS_NAME.md;
-                           the names given to --system, --tagger, --separator, --joint_model and --aligner and
-                           spatial_filter are suffixes, too
+                           the names given to --system, --tagger, --separator, --joint_model and --aligner,
+                           and spatial_filter, are suffixes, too
   --ngpu N                 GPUs per machine; 0: CPU (1 if there is a GPU, else 0)
   --num_nodes N            machines; needs Slurm, see cmd.sh (1)
   --nj N                   processes (number of CPU cores)
@@ -207,7 +207,7 @@ tagger_dir=${expdir}/tagger$(joined "${tagger}" "${tag}")
 separator_dir=${expdir}/separator$(joined "${separator}" "${aligner}" "${tag}")
 joint_model_dir=${expdir}/joint_model$(joined "${joint_model}" "${aligner}" "${tag}")
 filtered=''
-if ${spatial_filter}; then filtered=spatial_filter; fi
+if ${spatial_filter} && [[ ${system} != iterative ]]; then filtered=spatial_filter; fi # the iterative one always has it
 suffix=$(joined "${system#tag_separate}" "${rounds}" "${filtered}" "${tagger}" "${separator}" "${joint_model}" "${aligner}" "${tag}")
 
 default_config() { # default_config tagger|separator|joint_model

@@ -3,7 +3,7 @@
   s5lib sweep losses    --recipe egs/dcase26_s5      # Fig. 4: the losses ca_pi, ca and pi
   s5lib sweep taggers   --recipe egs/dcase26_s5      # Table 1: one channel and four
   s5lib sweep plane     --recipe egs/dcase26_s5      # Fig. 5: many systems by accuracy and separation
-  s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, filtered, repeatedly, one label at a time, joint
+  s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, filtered, repeatedly, for one label at a time, joint
 
 's5lib sweep EXPERIMENT --help' lists an experiment's options.  The training time is estimated by trials first.  The
 same command resumes a sweep.  If a run fails, the others continue; the exit status is then 1.
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     losses = commands.add_parser("losses", help="the separator with several losses (Fig. 4)")
     taggers = commands.add_parser("taggers", help="the tagger with one channel and with four (Table 1)")
     plane = commands.add_parser("plane", help="many systems by accuracy, separation and CA-PI-SDRi (Fig. 5)")
-    systems = commands.add_parser("systems", help="asked once, filtered, repeatedly, one label at a time, joint")
+    systems = commands.add_parser("systems", help="asked once, filtered, asked repeatedly, one label at a time, joint")
     names = ["ca_pi", "ca", "pi"]
     losses.add_argument("--aligners", nargs="+", default=names, metavar="NAME", help="losses to compare (ca_pi ca pi)")
     _add_assignments(losses, "separator_conf", "options of the separator: slot_order=given")
@@ -50,11 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         for kind in kinds:
             command.add_argument(f"--{kind}_config", type=Path, metavar="YAML", help=f"(conf/CORPUS/{kind}.yaml)")
-    for command, kinds in ((taggers, ["separator"]), (systems, ["tagger", "separator"])):
-        for kind in kinds:
-            text = f"a trained {kind} (exp/CORPUS/{kind}/model.safetensors)"
-            number, text = ("+", f"{text}, or one for each seed") if command is systems else (None, text)
-            command.add_argument(f"--{kind}_model", nargs=number, type=Path, metavar="FILE", help=text)
+    trained = "a trained {0}{1} (exp/CORPUS/{0}/model.safetensors)"
+    taggers.add_argument("--separator_model", type=Path, metavar="FILE", help=trained.format("separator", ""))
+    for kind in ("tagger", "separator"):
+        text = trained.format(kind, ", or one for each seed")
+        systems.add_argument(f"--{kind}_model", nargs="+", type=Path, metavar="FILE", help=text)
     for name, command in commands.choices.items():
         command.description = "Defaults are in brackets; default paths are below --recipe."
         _add_common_arguments(command, name)
@@ -147,7 +147,7 @@ def _phases(args: argparse.Namespace, recipe: Recipe, common: Common) -> experim
         files = [model(kind, given) for given in getattr(args, f"{kind}_model") or [None]]
         if len(files) not in (1, len(args.seeds)):
             raise ConfigError(
-                f"--{kind}_model names {len(files)} files for {len(args.seeds)} seeds; expected one, or one for each."
+                f"--{kind}_model names {len(files)} files; expected one, or one for each seed ({len(args.seeds)})."
             )
         return files if len(files) > 1 else files * len(args.seeds)
 

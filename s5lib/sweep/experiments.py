@@ -73,10 +73,10 @@ def systems(
             common.evaluate(single, "_resunet", *asked_singly),
             common.evaluate(joint, "_joint", *from_joint),
         )
-        filter_once = common.evaluate(filtered, "_spatial_filter", *asked, "--spatial_filter")
+        evaluate_filtered = common.evaluate(filtered, "_spatial_filter", *asked, "--spatial_filter")
         runs += [
             SweepRun("tag, separate", once, common.evaluate(once, "", *asked)),
-            SweepRun("tag, separate, filter spatially", filtered, filter_once),
+            SweepRun("tag, separate, filter spatially", filtered, evaluate_filtered),
             SweepRun("tag, separate, repeat", iterative, common.evaluate(iterative, "_iterative", *asked, *ITERATIVE)),
             SweepRun("tag, separate by one label at a time", single, [train_resunet, *singly]),
             SweepRun("joint model", joint, [train_joint, *jointly]),

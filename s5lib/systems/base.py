@@ -142,6 +142,7 @@ class System(ABC):
     def _found(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
         try:
             found = self.find_sources(mixture, labels)
+            return self._refined(mixture, found) if self.spatial_filter and found else found
         except SystemExit as error:  # it would end the program as if all were done
             raise PluginError(
                 f"a model ended the program, by sys.exit({error.code!r}); it has to raise errors."
@@ -150,7 +151,6 @@ class System(ABC):
             raise
         except (Exception, GeneratorExit) as error:
             raise DataError(f"a model failed on this recording: {failure(error)}.") from error
-        return self._refined(mixture, found) if self.spatial_filter and found else found
 
     def _refined(self, mixture: np.ndarray, sources: Sequence[Source]) -> list[Source]:
         estimates = np.stack([source.waveform for source in sources], dtype=np.float32)

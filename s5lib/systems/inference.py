@@ -33,6 +33,7 @@ from s5lib.provenance import (
     write_json,
 )
 from s5lib.systems.calibration import find_calibration, with_threshold
+from s5lib.systems.iterative import MARGIN, SILENCE
 from s5lib.systems.load import check_models, filters_spatially
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
@@ -47,15 +48,6 @@ __all__ = ["infer_data_directory", "infer_files"]
 log = logging.getLogger(__name__)
 
 _CHECKPOINTS = ("tagger", "separator", "joint_model")
-_EARLIER = {
-    "normalisation": "sn3d",
-    "channels": "all",
-    "sample_rate": "model",
-    "remainder": False,
-    "match_level": False,
-    "spatial_filter": False,
-}
-"""Settings that results of earlier versions do not mention, as they were."""
 
 
 def infer_data_directory(
@@ -260,7 +252,9 @@ def _models(system: dict) -> dict[str, dict[str, str]]:
 def _made_by(system: dict, models: dict, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
     """Return what the JSON of a recording says about where its sources come from."""
     settings = {key: value for key, value in system.items() if key not in _CHECKPOINTS and value is not None}
-    if system["system"] != "iterative":
+    if system["system"] == "iterative":
+        settings |= {"margin": MARGIN, "silence": SILENCE}
+    else:
         settings.pop("rounds", None)
     if system["calibration"]:
         settings["calibration"] = system["calibration"].as_json()
@@ -312,7 +306,7 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
         except DataError:
             todo.append(task)
             continue
-        changes = {change.name.partition(".")[0] for change in wanted.changes_since(before, _EARLIER)}
+        changes = {change.name.partition(".")[0] for change in wanted.changes_since(before)}
         if task.labels is not None:
             changes -= {"tagger", "calibration"}
         labels = "predicted" if task.labels is None else "given"

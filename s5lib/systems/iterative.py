@@ -2,8 +2,9 @@
 
 A tagger finds a source more easily where the others are gone, and a separator finds it more easily under its right
 label; each round lets either profit from the other.  What a round may change is gated, because a tagger that hears a
-source which was extracted *as* Speech is inclined to hear speech: a new label has to be likely by itself and clearly
-likelier than the old one, and a slot is given up only where the tagger is nearly sure of silence.
+source which was extracted *as* Speech is inclined to hear speech: a new label has to be clearly likelier than
+the old one, and a source is given up only where the tagger is nearly sure of silence.  In the end, spatial filters
+refine what was found (:mod:`s5lib.systems.spatial_filter`).
 
 The tagger was trained on mixtures, not on estimates, which have a single channel and no reverberation.  So it hears the
 mixture's own channels, each time-frequency bin scaled by the estimate's share of it.  The same factor for all channels
@@ -24,13 +25,18 @@ from s5lib.systems.calibration import Calibration
 from s5lib.systems.source import Source
 from s5lib.systems.tag_separate import TagThenSeparate
 
-__all__ = ["Iterative", "scaled_by_share"]
+__all__ = ["MARGIN", "SILENCE", "Iterative", "scaled_by_share"]
+
+MARGIN = 0.6
+"""How much likelier than the old label a new one has to be."""
+SILENCE = 0.99
+"""The probability of silence from which on a source is given up."""
 
 _WINDOW_SECONDS = 0.032
 
 
 class Iterative(TagThenSeparate):
-    """Tag and separate, then refine; with labels given, it is :class:`TagThenSeparate`.
+    """Tag and separate, then refine; with labels given, only the spatial filter does.
 
     Args:
         tagger: of the same labels, channels and slots as the separator.
@@ -38,7 +44,6 @@ class Iterative(TagThenSeparate):
         labels: of the classes, in the order of their indices.
         device: as torch names it.
         rounds: how often the separated sources are tagged again at the most; ends earlier where labels are stable.
-        threshold: the least probability of a label that replaces another.
         margin: how much likelier than the old label the new one has to be.
         silence: the probability of silence from which on a slot is given up.
         calibration: of the first decision, on the mixture.
@@ -47,6 +52,8 @@ class Iterative(TagThenSeparate):
         ConfigError: no rounds, or a probability that is none.
     """
 
+    spatial_filter = True
+
     def __init__(
         self,
         tagger: Tagger | None,
@@ -54,19 +61,18 @@ class Iterative(TagThenSeparate):
         labels: Sequence[str],
         device: str = "cpu",
         rounds: int = 2,
-        threshold: float = 0.5,
-        margin: float = 0.6,
-        silence: float = 0.99,
+        margin: float = MARGIN,
+        silence: float = SILENCE,
         *,
         calibration: Calibration | None = None,
     ):
         super().__init__(tagger, separator, labels, device, calibration=calibration)
         if rounds < 1:
             raise ConfigError(f"--rounds is {rounds}; expected 1 or more. For 0 rounds, use --system tag_separate.")
-        for name, value in (("threshold", threshold), ("margin", margin), ("silence", silence)):
+        for name, value in (("margin", margin), ("silence", silence)):
             if not 0 <= value <= 1:
                 raise ConfigError(f"{name} is {value}; expected a probability from 0 to 1.")
-        self.rounds, self.threshold, self.margin, self.silence = rounds, threshold, margin, silence
+        self.rounds, self.margin, self.silence = rounds, margin, silence
 
     def find_sources(self, mixture: np.ndarray, labels: Sequence[str] | None) -> list[Source]:
         """Tag and separate ``mixture [M, T]``, then in rounds again; see :class:`System`."""
@@ -107,7 +113,7 @@ class Iterative(TagThenSeparate):
         """Choose between the source's label and the likeliest one; ``present [C]``: that any slot has the class."""
         best = int(present.argmax())
         highest, old = float(present[best]), float(present[self.labels.index(source.label)])
-        if highest >= self.threshold and highest > old + self.margin:
+        if highest > old + self.margin:
             return self.labels[best], highest
         return source.label, source.probability
 

@@ -51,7 +51,7 @@ def load_system(
             ``"tag_separate"``.
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
         spatial_filter: whether the separated sources are refined by the spatial filters that follow from them; see
-            :func:`s5lib.systems.spatial_filter.spatially_filtered`; those of ``"iterative"`` always are.
+            :func:`s5lib.systems.spatial_filter.spatially_filtered`; ``"iterative"`` always does so.
         precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
         compiled: whether torch.compile generates code for the networks.
         calibration: of the tagger's decisions: ``"auto"``: what 's5lib calibrate' has left beside the tagger, if any;
@@ -101,7 +101,7 @@ def load_system(
 
 
 def filters_spatially(system: str, asked: bool) -> bool:
-    """Return whether the sources of ``system`` are refined by spatial filters, as is always part of the iterative."""
+    """Return whether spatial filters refine the sources of ``system``; those of the iterative one always."""
     return asked or system == "iterative"
 
 

@@ -210,6 +210,17 @@ def check_made_from(
         )
 
 
+_EARLIER = {
+    "normalisation": "sn3d",
+    "channels": "all",
+    "sample_rate": "model",
+    "remainder": False,
+    "match_level": False,
+    "spatial_filter": False,
+}
+"""Settings that results of earlier versions do not mention, as they were."""
+
+
 def identity(made_by: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a record's ``made_by`` that the result depends on: not paths of models nor s5lib's version.
 
@@ -223,4 +234,4 @@ def identity(made_by: Mapping[str, Any]) -> dict[str, Any]:
     settings = {key: value for key, value in made_by.items() if key not in ("s5lib", "models", "compiled")}
     if "calibration" in settings:  # as a whole: what it does not mention counts, too
         settings["calibration"] = to_json(settings["calibration"], sort_keys=True)
-    return {**digests, **settings}
+    return {**digests, **_EARLIER, **settings}

@@ -3,7 +3,7 @@
 Such a source always reaches the channels in the same way, so that at each frequency one weight per channel keeps it and
 cancels what comes from elsewhere.  An estimate shows in which time-frequency bins its source is alone and in which it
 is absent; the covariances over these bins give the weights of a multichannel Wiener filter.  The filter's output has
-other errors than the estimate, and the mean of both has fewer than either.
+other errors than the estimate, and the mean of both usually has fewer than either.
 
 Souden et al., "On optimal frequency-domain multichannel linear filtering for noise reduction", IEEE Transactions on
 Audio, Speech, and Language Processing 18(2), 2010; covariances from masks: Erdogan et al., "Improved MVDR beamforming
@@ -27,15 +27,16 @@ __all__ = ["spatially_filtered"]
 _WINDOW_SECONDS = 0.256  # long against the rooms' early reflections, which the weights then cover
 _SHARPNESS = 12  # exponent of the masks: only bins that a source has nearly to itself, or nearly lacks, count
 _LOADING = 1e-2  # of the covariance of all else, relative to its mean power
-_LEAST_POWER = 1e-8  # relative to the mixture's reference channel
+_LEAST_POWER = 1e-8  # keeps divisions finite; the mixture has a mean square of 1
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> Tensor:
-    """Return ``[K, T]``, the mean of each estimate and of the spatial filter that follows from it.
+    """Return ``[K, T]``, the mean of each estimate and the output of its spatial filter.
 
     A gain of ``mixture`` and ``estimates`` is one of the result.  Without a second channel above -60 dB of the first,
-    there is nothing to filter, and the estimates are returned.
+    there is nothing to filter, and the estimates are returned.  Estimates with an SDR of more than about 20 dB get
+    worse.
 
     Args:
         mixture: ``[M, T]``, the reference channel first.
@@ -53,13 +54,15 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
     """
     for name, value in (("mixture", mixture), ("estimates", estimates)):
         if not (isinstance(value, Tensor) and value.ndim == 2 and value.is_floating_point()):
-            raise DataError(f"{name} is {shown(value)}; expected a floating-point tensor of two dimensions.")
+            what = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else shown(value)
+            raise DataError(f"{name} is {what}; expected a floating-point tensor of two dimensions.")
     if estimates.shape[1] != mixture.shape[1]:
         raise DataError(f"the estimates have {estimates.shape[1]} samples, the mixture has {mixture.shape[1]}.")
     window = _WINDOW_SECONDS * check_rate(sample_rate)
-    channels = mixture[audible_channels(mixture[None])[0]]
-    if len(channels) < 2 or not len(estimates):
+    kept = audible_channels(mixture[None])[0]
+    if kept.sum() < 2 or not kept[0] or not len(estimates):
         return estimates
+    channels = mixture[kept]
     gain = level(mixture[None])[0]
     n_fft = 2 ** round(math.log2(window))
     options = {"n_fft": n_fft, "hop_length": n_fft // 4, "window": torch.hann_window(n_fft, device=mixture.device)}
@@ -68,7 +71,8 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
     ).split([len(channels), len(estimates)])
     heard = spectra[0].transpose(0, 1).contiguous()
     filtered = torch.stack([_filtered(heard, estimate) for estimate in spectra[1]])
-    return 0.5 * (estimates + gain * torch.istft(filtered, length=mixture.shape[1], **options))
+    output = gain * torch.istft(filtered, length=mixture.shape[1], **options)
+    return (0.5 * (estimates + output)).to(estimates.dtype)
 
 
 def _filtered(heard: Tensor, estimate: Tensor) -> Tensor:
@@ -76,16 +80,16 @@ def _filtered(heard: Tensor, estimate: Tensor) -> Tensor:
     reference, amplitude = heard[:, 0], estimate.abs()
     rest = (reference - estimate).abs()
     share = amplitude / (amplitude + rest).clamp(min=torch.finfo(amplitude.dtype).tiny)
-    source, others = (_covariance(heard, weights**_SHARPNESS) for weights in (share, 1 - share))
+    source, others = (_scatter(heard, weights**_SHARPNESS) for weights in (share, 1 - share))
     loading = _LOADING * others.diagonal(dim1=1, dim2=2).real.mean(1) + _LEAST_POWER
     ratio = torch.linalg.solve(others + torch.diag_embed(loading[:, None].expand(heard.shape[:2])), source)
     weights = ratio[:, :, 0] / (1 + ratio.diagonal(dim1=1, dim2=2).real.sum(1, keepdim=True))
     output = (weights.conj()[..., None] * heard).sum(1)
-    # As loud as the estimate and in phase with it, over all frames together.
+    # In place of the Wiener filter's gain, that of the estimate: over all frames together, as loud and in phase.
     correlation = (estimate * output.conj()).sum(1, keepdim=True)
     return output * correlation / (output.abs().square().sum(1, keepdim=True) + _LEAST_POWER)
 
 
-def _covariance(heard: Tensor, weights: Tensor) -> Tensor:
-    """Sum ``heard [bins, M, frames]`` with ``weights [bins, frames]`` to ``[bins, M, M]``."""
+def _scatter(heard: Tensor, weights: Tensor) -> Tensor:
+    """Return ``[bins, M, M]``: products of channels of ``heard [bins, M, frames]``, summed with ``[bins, frames]``."""
     return (heard * weights[:, None]) @ heard.mH

@@ -16,7 +16,7 @@ import soundfile
 
 from s5lib.bin.main import main
 from s5lib.systems.outputs import read_sources
-from s5lib.systems.records import file_label, file_stem, record_path
+from s5lib.systems.records import file_label, file_stem, identity, record_path
 
 from .test_own_recordings import RATE, save_models
 
@@ -60,6 +60,20 @@ class TestStale:
         out = infer(path)
         assert "the recording changed" in capsys.readouterr().out
         assert content(out) == content(infer(path, out="fresh"))
+
+    @pytest.mark.parametrize("setting", ["normalisation", "channels", "remainder", "spatial_filter"])
+    def test_what_an_earlier_version_did_not_record_was_the_default(self, infer, tmp_path, capsys, setting):
+        path = record(tmp_path / "in/a.wav")
+        out = infer(path)
+        file = out / "a.json"
+        entries = json.loads(file.read_text())
+        now = identity(entries["made_by"])
+        del entries["made_by"][setting]
+        assert identity(entries["made_by"]) == now  # which `s5lib package` asks of all recordings
+        file.write_text(json.dumps(entries))
+        capsys.readouterr()
+        infer(path)
+        assert "1 of 1 recordings are finished already" in capsys.readouterr().out
 
     def test_a_recording_that_became_unreadable_leaves_no_result(self, infer, tmp_path):
         path = record(tmp_path / "in/a.wav")

@@ -25,7 +25,7 @@ JOINT = "--system joint --joint_model tcn --joint_model_conf width=8 --aligner c
         ("", ""),
         (COMPONENTS, "_m2d_x_net_pi_t"),
         (JOINT, "_joint_tcn_ca"),
-        ("--system iterative --rounds 3", "_iterative_3"),
+        ("--system iterative --rounds 3 --spatial_filter", "_iterative_3"),
         ("--system joint --spatial_filter", "_joint_spatial_filter"),
         ("--labels oracle --eval_set eval --train_conf max_steps=5 lr=1e-3", ""),
     ],

@@ -89,7 +89,7 @@ def test_systems_have_a_tagger_for_all_seeds_or_one_for_each(capsys):
         assert len(own) == 4 and {value(c, "--tagger") for c in own} == {tagger}
     assert {value(c, "--separator") for c in asked if "single" not in value(c, "--out")} == {"c"}
     assert main(["sweep", "systems", "--recipe", str(RECIPE), "--dry_run", *words, "--seeds", "0", "1", "2"]) == 1
-    assert "--tagger_model names 2 files for 3 seeds" in capsys.readouterr().err
+    assert "--tagger_model names 2 files; expected one, or one for each seed (3)." in capsys.readouterr().err
 
 
 def test_plane_combines_the_models_that_the_last_step_keeps(tmp_path):

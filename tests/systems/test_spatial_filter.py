@@ -102,7 +102,8 @@ def test_properties(seed, gain, sources, seconds):
 
 def test_what_has_no_directions_is_left_alone():
     mixture, dry = scene(0)
-    for channels in (mixture[:1], mixture * np.array([[1], [0], [0], [1e-5]], "f"), 0 * mixture):
+    for gains in ([1], [1, 0, 0, 1e-5], [0, 0, 0, 0], [0, 1, 1, 1]):  # the last: without a reference
+        channels = mixture[: len(gains)] * np.array(gains, "f")[:, None]
         np.testing.assert_array_equal(filtered(channels, leaky(dry)), leaky(dry))
     assert filtered(mixture, np.zeros((0, mixture.shape[1]), "f")).shape == (0, mixture.shape[1])
 
@@ -127,6 +128,14 @@ def test_a_silent_estimate_stays_silent():
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(DataError, match=message):
         spatially_filtered(*arguments)
+
+
+def test_a_result_can_be_learned_from():
+    mixture, dry = (torch.from_numpy(values).half() for values in scene(0))
+    scale = torch.ones((), dtype=torch.float16, requires_grad=True)
+    result = spatially_filtered(mixture, dry, RATE)
+    (scale * result).sum().backward()
+    assert result.dtype == torch.float16 and scale.grad is not None
 
 
 class Leaking(System):
