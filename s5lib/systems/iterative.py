@@ -23,6 +23,7 @@ from s5lib.errors import ConfigError
 from s5lib.interfaces import Separator, Tagger
 from s5lib.systems.calibration import Calibration
 from s5lib.systems.source import Source
+from s5lib.systems.spatial_filter import share_of, stft_options
 from s5lib.systems.tag_separate import TagThenSeparate
 
 __all__ = ["MARGIN", "SILENCE", "Iterative", "scaled_by_share"]
@@ -135,12 +136,9 @@ def scaled_by_share(mixture: Tensor, estimates: Tensor, sample_rate: int) -> Ten
     >>> torch.allclose(heard[0], mixture, atol=1e-5), heard[1].any().item()
     (True, False)
     """
-    n_fft = 2 ** max(2, round(np.log2(_WINDOW_SECONDS * sample_rate)))
-    options = {"n_fft": n_fft, "hop_length": n_fft // 4, "window": torch.hann_window(n_fft)}
-    both = torch.cat([mixture, estimates, mixture[:1] - estimates])
-    spectra = torch.stft(both, pad_mode="constant", return_complex=True, **options)
-    of_mixture, of_estimates, of_rest = spectra.split([len(mixture), len(estimates), len(estimates)])
-    amplitude = of_estimates.abs()
-    share = amplitude / (amplitude + of_rest.abs()).clamp(min=torch.finfo(amplitude.dtype).tiny)
+    options = stft_options(_WINDOW_SECONDS, sample_rate)
+    spectra = torch.stft(torch.cat([mixture, estimates]), pad_mode="constant", return_complex=True, **options)
+    of_mixture, of_estimates = spectra.split([len(mixture), len(estimates)])
+    share = share_of(of_estimates, of_mixture[:1])
     heard = torch.istft((share[:, None] * of_mixture).flatten(0, 1), length=mixture.shape[1], **options)
     return heard.unflatten(0, (len(estimates), len(mixture)))

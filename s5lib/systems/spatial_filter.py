@@ -13,6 +13,7 @@ using single-channel mask prediction networks", Interspeech 2016.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from s5lib.models.mixture import audible_channels, level
 from s5lib.systems.waveform_check import check_rate
 from s5lib.untrusted import shown
 
-__all__ = ["spatially_filtered"]
+__all__ = ["share_of", "spatially_filtered", "stft_options"]
 
 _WINDOW_SECONDS = 0.256  # long against the rooms' early reflections, which the weights then cover
 _SHARPNESS = 12  # exponent of the masks: only bins that a source has nearly to itself, or nearly lacks, count
@@ -58,14 +59,12 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
             raise DataError(f"{name} is {what}; expected a floating-point tensor of two dimensions.")
     if estimates.shape[1] != mixture.shape[1]:
         raise DataError(f"the estimates have {estimates.shape[1]} samples, the mixture has {mixture.shape[1]}.")
-    window = _WINDOW_SECONDS * check_rate(sample_rate)
+    options = stft_options(_WINDOW_SECONDS, check_rate(sample_rate), mixture.device)
     kept = audible_channels(mixture[None])[0]
     if kept.sum() < 2 or not kept[0] or not len(estimates):
         return estimates
     channels = mixture[kept]
     gain = level(mixture[None])[0]
-    n_fft = 2 ** round(math.log2(window))
-    options = {"n_fft": n_fft, "hop_length": n_fft // 4, "window": torch.hann_window(n_fft, device=mixture.device)}
     spectra = torch.stft(
         torch.cat([channels, estimates]) / gain, pad_mode="constant", return_complex=True, **options
     ).split([len(channels), len(estimates)])
@@ -75,11 +74,21 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
     return (0.5 * (estimates + output)).to(estimates.dtype)
 
 
+def stft_options(seconds: float, sample_rate: int, device: torch.device | None = None) -> dict[str, Any]:
+    """Return the options of ``torch.stft`` and ``istft`` for a Hann window of about ``seconds``, a power of two."""
+    n_fft = 2 ** max(2, round(math.log2(seconds * sample_rate)))
+    return {"n_fft": n_fft, "hop_length": n_fft // 4, "window": torch.hann_window(n_fft, device=device)}
+
+
+def share_of(estimate: Tensor, reference: Tensor) -> Tensor:
+    """Return an estimate's share of each bin, 0 to 1: of its amplitude and that of what it leaves of the reference."""
+    amplitude = estimate.abs()
+    return amplitude / (amplitude + (reference - estimate).abs()).clamp(min=torch.finfo(amplitude.dtype).tiny)
+
+
 def _filtered(heard: Tensor, estimate: Tensor) -> Tensor:
     """Filter the mixture ``heard [bins, M, frames]`` for ``estimate [bins, frames]``; returns the latter's shape."""
-    reference, amplitude = heard[:, 0], estimate.abs()
-    rest = (reference - estimate).abs()
-    share = amplitude / (amplitude + rest).clamp(min=torch.finfo(amplitude.dtype).tiny)
+    share = share_of(estimate, heard[:, 0])
     source, others = (_scatter(heard, weights**_SHARPNESS) for weights in (share, 1 - share))
     loading = _LOADING * others.diagonal(dim1=1, dim2=2).real.mean(1) + _LEAST_POWER
     ratio = torch.linalg.solve(others + torch.diag_embed(loading[:, None].expand(heard.shape[:2])), source)
