@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 import lightning
 import torch
@@ -41,7 +41,11 @@ class _Training(lightning.LightningModule):
             choices = ("auto", *self.all_figures)
             raise ConfigError(f"--monitor is {settings.monitor!r}. {nearest(settings.monitor, choices)}")
 
-    def loss(self, batch: dict) -> Tensor:
+    def outputs(self, batch: dict) -> Any:
+        """Return what the model makes of a batch."""
+        raise NotImplementedError
+
+    def loss(self, outputs: Any, batch: dict) -> Tensor:
         raise NotImplementedError
 
     def on_train_start(self) -> None:
@@ -51,7 +55,7 @@ class _Training(lightning.LightningModule):
             group["lr"] = rate * self._lr_factor(schedule.last_epoch)
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
-        loss = self.loss(batch)
+        loss = self.loss(self.outputs(batch), batch)
         self.log("loss", loss, batch_size=len(batch["id"]))  # prog_bar=True would wait for the GPU at every step
         return loss
 
@@ -64,11 +68,13 @@ class _Training(lightning.LightningModule):
         share_buffers(self.model)
         self._figures = MetricMeans(self.all_figures)
 
-    def validation_step(self, batch: dict, batch_index: int) -> None:
+    def validation_step(self, batch: dict, batch_index: int) -> dict:
         with torch.no_grad():
-            self._figures.add("valid_loss", [self.loss(batch).item()] * len(batch["id"]))
-            for name, values in self.measure(batch).items():
+            outputs = self.outputs(batch)
+            self._figures.add("valid_loss", [self.loss(outputs, batch).item()] * len(batch["id"]))
+            for name, values in self.measure(outputs, batch).items():
                 self._figures.add(name, values)
+        return {"outputs": outputs}
 
     def on_validation_epoch_end(self) -> None:
         strategy = self.trainer.strategy
@@ -76,12 +82,12 @@ class _Training(lightning.LightningModule):
         for name, value in figures.items():
             self.log(name, value, prog_bar=name != "valid_loss")
 
-    def measure(self, batch: dict) -> dict[str, list[float]]:
+    def measure(self, outputs: Any, batch: dict) -> dict[str, list[float]]:
         """Return the batch's figures, a list with one value per scene (or per source) for each name."""
         raise NotImplementedError
 
-    def estimates(self, batch: dict) -> tuple[Tensor, Tensor | None]:
-        """Return the model's output for a batch, for display.
+    def estimates(self, outputs: Any, batch: dict) -> tuple[Tensor, Tensor | None]:
+        """Return a batch's outputs for display.
 
         Returns:
             classes ``[B, K]``, with the number of classes or -1 for a silent slot, and waveforms ``[B, K, T]``, if any.
@@ -91,7 +97,9 @@ class _Training(lightning.LightningModule):
     def configure_optimizers(self):
         s = self.settings
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=s.lr, weight_decay=s.weight_decay, amsgrad=s.amsgrad)
+        # It pairs weights and gradients by their places in memory; in mixed precision, Lightning could not clip.
+        fused = s.precision == "float32" and all(p.is_contiguous() for p in trained)
+        optimizer = torch.optim.AdamW(trained, lr=s.lr, weight_decay=s.weight_decay, amsgrad=s.amsgrad, fused=fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._lr_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "lr"}}
 
@@ -114,25 +122,25 @@ class TaggerTraining(_Training):
         super().__init__(model, settings)
         self.criterion = PITCrossEntropy()
 
-    def logits(self, batch: dict) -> Tensor:
-        """Return the model's logits, from the features of a frozen backbone where the batch brings these."""
+    def outputs(self, batch: dict) -> Tensor:
+        """Return the logits, from the features of a frozen backbone where the batch brings these."""
         if "features" not in batch:
             return self.model(batch["mixture"])
         return cast("Callable[[Tensor], Tensor]", self.model.classify)(batch["features"])
 
-    def loss(self, batch):
-        return self.criterion(self.logits(batch).float(), batch["labels"])
+    def loss(self, outputs, batch):
+        return self.criterion(outputs.float(), batch["labels"])
 
-    def measure(self, batch):
-        predicted = self.logits(batch).argmax(-1)
+    def measure(self, outputs, batch):
+        predicted = outputs.argmax(-1)
         silence = self.model.config.num_classes
         return _accuracies(
             ([c for c in row if c != silence], [c for c in reference if c >= 0])
             for row, reference in zip(predicted.tolist(), batch["labels"].tolist(), strict=True)
         )
 
-    def estimates(self, batch):
-        return self.logits(batch).argmax(-1), None
+    def estimates(self, outputs, batch):
+        return outputs.argmax(-1), None
 
 
 class SeparatorTraining(_Training):
@@ -144,15 +152,16 @@ class SeparatorTraining(_Training):
         super().__init__(model, settings)
         self.criterion = AlignedSDRLoss(aligner=settings.aligner, average=settings.average)
 
-    def loss(self, batch):
-        estimates = self.model(batch["mixture"], batch["query"])
-        return self.criterion(estimates.float(), batch["sources"], batch["query"])
+    def outputs(self, batch):
+        return self.model(batch["mixture"], batch["query"])
 
-    def measure(self, batch):
-        estimates = self.model(batch["mixture"], batch["query"]).float().cpu().numpy()
+    def loss(self, outputs, batch):
+        return self.criterion(outputs.float(), batch["sources"], batch["query"])
+
+    def measure(self, outputs, batch):
         values = []
         for estimate, source, labels, mixture in zip(
-            estimates,
+            outputs.float().cpu().numpy(),
             batch["sources"].cpu().numpy(),
             batch["labels"].tolist(),
             batch["mixture"][:, 0].cpu().numpy(),
@@ -163,8 +172,8 @@ class SeparatorTraining(_Training):
                 values.append(pi_sdri(estimate[active], None, source[active], None, mixture).value)
         return {"pi_sdri": values}
 
-    def estimates(self, batch):
-        return batch["labels"], self.model(batch["mixture"], batch["query"])
+    def estimates(self, outputs, batch):
+        return batch["labels"], outputs
 
 
 class JointTraining(_Training):
@@ -180,8 +189,11 @@ class JointTraining(_Training):
         super().__init__(model, settings)
         self.criterion = AlignedSDRLoss(aligner=settings.aligner, average=settings.average)
 
-    def loss(self, batch):
-        logits, estimates = self.model(batch["mixture"])
+    def outputs(self, batch):
+        return self.model(batch["mixture"])
+
+    def loss(self, outputs, batch):
+        logits, estimates = outputs
         silence = logits.shape[-1] - 1
         classes = torch.where(batch["labels"] < 0, silence, batch["labels"])
         # Silence is a class of the query, too: then silent slots take part in the permutation, and as they have no
@@ -192,8 +204,8 @@ class JointTraining(_Training):
         labels = F.cross_entropy(ordered.flatten(0, 1), classes.flatten())
         return sdr.mean() + self.settings.label_weight * labels
 
-    def measure(self, batch):
-        logits, estimates = self.model(batch["mixture"])
+    def measure(self, outputs, batch):
+        logits, estimates = outputs
         silence = logits.shape[-1] - 1
         figures, labels = {"ca_pi_sdri": [], "pi_sdri": []}, []
         for classes, estimate, source, reference, mixture in zip(
@@ -215,8 +227,8 @@ class JointTraining(_Training):
                 figures["pi_sdri"].append(sum(pair.sdri for pair in pairs) / len(pairs))
         return {**figures, **_accuracies(labels)}
 
-    def estimates(self, batch):
-        logits, waveforms = self.model(batch["mixture"])
+    def estimates(self, outputs, batch):
+        logits, waveforms = outputs
         return logits.argmax(-1), waveforms
 
 

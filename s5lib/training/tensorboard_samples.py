@@ -40,21 +40,21 @@ class ValidationScenes(lightning.Callback):
         missing = self.count - self._shown
         if missing <= 0 or not trainer.is_global_zero:
             return
-        part = {key: value[:missing] for key, value in batch.items()}
-        found, waveforms = pl_module.estimates(part)
-        for index, name in enumerate(part["id"]):
-            reference = [self.labels[label] for label in part["labels"][index].tolist() if label >= 0]
+        found, waveforms = pl_module.estimates(outputs["outputs"], batch)
+        names = batch["id"][:missing]
+        for index, name in enumerate(names):
+            reference = [self.labels[label] for label in batch["labels"][index].tolist() if label >= 0]
             estimated = [self.labels[c] if 0 <= c < len(self.labels) else None for c in found[index].tolist()]
             self._rows.append((name, ", ".join(sorted(reference)), ", ".join(sorted(e for e in estimated if e))))
             if waveforms is not None:
-                self._write_scene(trainer, part, index, name, reference, estimated, waveforms[index])
-        self._shown += len(part["id"])
+                self._write_scene(trainer, batch, index, name, reference, estimated, waveforms[index])
+        self._shown += len(names)
 
-    def _write_scene(self, trainer, part, index, name, reference, estimated, waveforms):
+    def _write_scene(self, trainer, batch, index, name, reference, estimated, waveforms):
         board, step = trainer.logger.experiment, trainer.global_step  # of TensorBoard, the first of the loggers
         rate = trainer.lightning_module.model.config.sample_rate
-        mixture = part["mixture"][index, :1].float().cpu().numpy()
-        sources = part["sources"][index, : len(reference)].float().cpu().numpy()
+        mixture = batch["mixture"][index, :1].float().cpu().numpy()
+        sources = batch["sources"][index, : len(reference)].float().cpu().numpy()
         estimates = [(label, w) for label, w in zip(estimated, waveforms.float().cpu().numpy(), strict=True) if label]
         rows = [("mixture", mixture[0])]
         rows += [(f"reference {label}", source) for label, source in zip(reference, sources, strict=True)]
