@@ -107,11 +107,13 @@ def _plugin(error: Exception, component: Component | None) -> S5Error | None:
         return None
     module = sys.modules.get(component.spec.target.partition(":")[0])
     file = getattr(module, "__file__", None)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    if file is None or not frames:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == file]
+    if file is None or not own:
         return None
-    place = f"{frames[-1].name} of {file}, line {frames[-1].lineno}"
-    return PluginError(f"{component} failed in {place}: {failure(error)}.")
+    place = f"{own[-1].name} of {file}, line {own[-1].lineno}"
+    said = failure(error.with_traceback(None) if own[-1] is frames[-1] else error)  # it adds the last frame
+    return PluginError(f"{component} failed in {place}: {said}.")
 
 
 def _system(error: Exception) -> S5Error | None:

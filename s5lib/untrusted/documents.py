@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -44,7 +45,10 @@ Raised = type[Exception]
 
 
 class _PlainLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """Plain values alone: a date stays the text that it is.  A name stands once in a mapping."""
+    """Plain values alone: a date stays the text that it is, and so do 010 and 1:30, to YAML 1.1 the numbers 8 and 90.
+
+    A name stands once in a mapping.
+    """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping; the second of two equal names would silently replace the first."""
@@ -58,10 +62,18 @@ class _PlainLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoade
         return found
 
 
+_TAG = "tag:yaml.org,2002:"
 _PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_TAG) in ("null", "bool", "merge")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*|0x[0-9a-fA-F]+)$")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
+    r"|[-+]?[0-9]+[eE][-+]?[0-9]+$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+)
+_PlainLoader.add_implicit_resolver(f"{_TAG}int", _INTEGER, list("-+0123456789"))
+_PlainLoader.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+.0123456789"))
 
 
 def open_regular(path: str | os.PathLike[str], error: Raised = DataError, advice: str = "") -> BinaryIO:

@@ -210,6 +210,7 @@ def test_whatever_a_plugin_raises(tmp_path, monkeypatch):
     with pytest.raises(PluginError) as raised, in_plain_words(TrainSettings(), tmp_path / "x", False, component):
         module.forward(torch.zeros(2))
     assert all(word in str(raised.value) for word in ("acme/it", f"{path}, line 2", "IndexError"))
+    assert str(raised.value).count("line 2") == 1
     with pytest.raises(ZeroDivisionError), in_plain_words(TrainSettings(), tmp_path / "x", False, component):
         1 / 0  # noqa: B018 - it raises
 
