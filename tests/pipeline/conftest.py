@@ -9,6 +9,8 @@ import yaml
 
 from s5lib.bin.main import main
 
+from .recordings import save_models
+
 TAGGER = {
     "tagger_conf": {
         "n_fft": 256,
@@ -145,3 +147,9 @@ def infer_command(prepared, trained, out, *more):
         str(out),
         *more,
     ]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Options that name untrained models, by their number of channels."""
+    return {channels: save_models(tmp_path_factory.mktemp(f"models of {channels}"), channels) for channels in (1, 4)}

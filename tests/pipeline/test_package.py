@@ -11,7 +11,7 @@ import soundfile
 from s5lib.bin.main import main
 from s5lib.data import CorpusDescription, DataDirectory, Recording
 
-from .test_own_recordings import LABELS, RATE, save_models
+from .recordings import LABELS, RATE, save_models
 
 NAME = "Suzuki_NTT_task4_1"
 

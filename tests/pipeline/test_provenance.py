@@ -18,7 +18,7 @@ from s5lib.bin.main import main
 from s5lib.systems.outputs import read_sources
 from s5lib.systems.records import file_label, file_stem, identity, record_path
 
-from .test_own_recordings import RATE, save_models
+from .recordings import RATE, save_models
 
 
 @pytest.fixture(scope="module")
