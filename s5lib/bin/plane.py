@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from s5lib.bin.shared_options import with_picture
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -31,8 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation.pictures import draw_plane
     from s5lib.provenance import require_replaceable, write_text
 
-    out = Path(args.out)
-    picture = out.with_suffix(".png")
+    out, picture = with_picture(args.out)
     require_replaceable({out: b"# ", picture: b"Matplotlib"}, [path for system in args.system for path in system[2:]])
     planes = metric_planes([(tagger, separator, Path(a), Path(b)) for tagger, separator, a, b in args.system])
     table = plane_table(planes)

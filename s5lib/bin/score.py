@@ -95,12 +95,13 @@ def run(args: argparse.Namespace) -> None:
     needed = args.estimates or args.compare
     used = {label for recording in recordings for label in recording.labels or ()}
     labels = known_labels(source, args.class_labels, used) if needed else None
+    system = None
     if args.estimates:
         oracle = args.oracle_estimates and Path(args.oracle_estimates)
         outputs = list_outputs(Path(args.estimates), names, labels, oracle)
     else:
         outputs = list_outputs(Path(args.infer_dir), names)
-        check_outputs(Path(args.infer_dir), recordings)
+        system = check_outputs(Path(args.infer_dir), recordings)
     systems = str(args.infer_dir or args.estimates), str(args.compare)
     # the other system is read first: errors in it must not come after all the work
     others: Sequence[RecordingScores] = ()
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
         other_outputs = list_outputs(Path(args.compare), names, labels)
         check_outputs(Path(args.compare), recordings)
     _say_what_is_missing(outputs)
-    scores = list(score_listed(recordings, outputs, options, args.nj))
+    scores = list(score_listed(recordings, outputs, options, args.nj, system))
     comparison = ""
     if args.compare:
         others = others or list(score_listed(recordings, other_outputs, options, args.nj))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from s5lib.config.argument_types import count, process_count, seed
 from s5lib.errors import ConfigError
 
-__all__ = ["add_shared", "device", "load_plugins", "progress_bar"]
+__all__ = ["add_shared", "device", "load_plugins", "progress_bar", "with_picture"]
 
 SHARED: dict[str, dict[str, Any]] = {
     "config": {"is_config_file": True, "metavar": "YAML", "help": "file with options"},
@@ -45,6 +46,18 @@ def device(ngpu: int) -> str:
             "nvidia-smi and CUDA_VISIBLE_DEVICES). --ngpu 0 computes on the CPU."
         )
     return "cuda"
+
+
+def with_picture(out: str) -> tuple[Path, Path]:
+    """Return the file of a table, ``--out``, and of the picture that goes beside it.
+
+    Raises:
+        ConfigError: both are one.
+    """
+    table = Path(out)
+    if table.suffix == ".png":
+        raise ConfigError(f"--out is {out}; the table goes there, the .png beside it: choose a name in .md.")
+    return table, table.with_suffix(".png")
 
 
 def progress_bar(unit: str, **options: Any) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from s5lib.bin.shared_options import with_picture
 from s5lib.errors import ConfigError
 
 
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation.pictures import draw_comparison
-    from s5lib.evaluation.runs import compare_runs, read_runs
+    from s5lib.evaluation.results import options_note
+    from s5lib.evaluation.runs import compare_runs, options_of, read_runs
     from s5lib.provenance import require_replaceable, write_text
 
     files: dict[str, list[Path]] = {}
@@ -42,12 +44,12 @@ def run(args: argparse.Namespace) -> None:
         if not (name and equals and path):
             raise ConfigError(f"{word!r} is not NAME=FILE.jsonl, such as ca_pi=exp/mini/RESULTS.jsonl.")
         files.setdefault(name, []).append(Path(path))
-    out = Path(args.out)
-    picture = out.with_suffix(".png")
+    out, picture = with_picture(args.out)
     require_replaceable({out: b"# ", picture: b"Matplotlib"}, [path for paths in files.values() for path in paths])
-    comparisons = compare_runs(read_runs(files), args.figures)
-    note = f"\n{args.note}\n" if args.note else ""
+    runs = read_runs(files)
+    comparisons = compare_runs(runs, args.figures)
     table = "\n".join(comparison.table() for comparison in comparisons)
+    note = "".join(f"\n{text}\n" for text in (args.note, options_note(options_of(runs))) if text)
     draw_comparison(comparisons, picture)
     write_text(out, f"# {args.title}\n\n{table}{note}")
     print(f"{table}\nwritten to {out} and {picture}")

@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from s5lib.audio import by_stem, find_audio_files
 from s5lib.data.paths import portable_path, resolve_path
 from s5lib.data.tables import c_order, line_problem, read_table, split_labels, write_table
 from s5lib.errors import DataError, nearest
@@ -85,6 +86,22 @@ class DataDirectory:
             for key, wav in wavs.items()
         )
         return cls(path, tuple(recordings))
+
+    @classmethod
+    def of(cls, folder: str | os.PathLike[str]) -> DataDirectory:
+        """Read a data directory, or a folder of recordings as one without labels; the IDs are the files' names.
+
+        Raises:
+            DataError: there are no recordings, two differ by their endings alone, or as :meth:`read`.
+        """
+        folder = Path(folder)
+        if (folder / "wav.scp").is_file():
+            return cls.read(folder)
+        files = find_audio_files(folder, recursive=False).files if folder.is_dir() else []
+        if not files:
+            found = "there is no such folder" if not folder.is_dir() else "it has no wav.scp"
+            raise DataError(f"{folder} is neither a data directory ({found}) nor a folder with recordings.")
+        return cls(folder, tuple(Recording(name, str(path)) for name, path in sorted(by_stem(files).items())))
 
     def check_labels(self, known: Collection[str]) -> None:
         """Raise DataError where a recording has a label that models, whose labels are ``known``, do not have."""

@@ -6,7 +6,7 @@ Taggers and separators of different quality are combined; each combination is a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from scipy.stats import spearmanr
 from s5lib.errors import DataError
 from s5lib.evaluation.figures import FIGURES
 from s5lib.evaluation.markdown import table
-from s5lib.evaluation.runs import SETS, figure_of, read_runs
+from s5lib.evaluation.recording_scores import MetricOptions
+from s5lib.evaluation.results import options_note
+from s5lib.evaluation.runs import SETS, figure_of, options_of, read_runs
 from s5lib.untrusted import as_markdown
 
 __all__ = ["Plane", "Point", "metric_planes", "plane_table"]
@@ -42,6 +44,8 @@ class Plane:
     kind: str
     """One of :data:`s5lib.evaluation.runs.SETS`."""
     points: tuple[Point, ...]
+    options: MetricOptions = field(default_factory=MetricOptions)
+    """with which all systems were scored"""
 
     def rank_correlation(self, axis: str) -> float | None:
         """Return how well CA-PI-SDRi follows an axis, -1 to 1: Spearman's coefficient with the other axis held fixed.
@@ -74,7 +78,7 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
             with oracle labels of the separator.
 
     Raises:
-        DataError: a file is missing or damaged, lacks these scores, or has other scenes than the others.
+        DataError: a file is missing or damaged, lacks these scores, or has other scenes or options than the others.
     """
     # by number, as two systems may have the same names
     read = read_runs({str(number): files for number, (_, _, *files) in enumerate(systems)})
@@ -89,7 +93,7 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
             elif kind == "both":
                 raise DataError(f"{files[0]} has no scores of predicted labels, or {files[1]} none of oracle labels.")
         if len(points) == len(systems):
-            planes.append(Plane(kind, tuple(points)))
+            planes.append(Plane(kind, tuple(points), options_of(read)))
     return planes
 
 
@@ -115,4 +119,5 @@ def plane_table(planes: Sequence[Plane]) -> str:
         table(["rank correlation of CA-PI-SDRi with", *(plane.kind for plane in planes)], correlations)
         + "\n"
         + table(header, points, names=2)
+        + (f"\n{note}\n" if (note := options_note(planes[-1].options)) else "")
     )

@@ -55,6 +55,8 @@ class RecordingScores:
     """the mixture times the gain that gives each source its best SDR, an oracle; None as :attr:`divided`"""
     options: MetricOptions = MetricOptions()
     """that the scores were made with"""
+    system: str | None = None
+    """digest of the models and settings that made the estimates; None: not known"""
     other: dict[str, float | None] = field(default_factory=dict)
     """By kind, the values in dB of another system that this one was compared with."""
 
@@ -99,7 +101,8 @@ class RecordingScores:
             record.fail("scores with neither predicted nor oracle labels")
         other = record.record("other") if "other" in record else Record({}, where)
         theirs = {kind: other.record(kind).number("value", None) for kind in other.values}
-        result = cls(_string(record, "id"), **scores, options=options, other=theirs)
+        system = _string(record, "system") if "system" in record else None
+        result = cls(_string(record, "id"), **scores, options=options, system=system, other=theirs)
         if not scores.keys() >= theirs.keys():
             record.fail("values of another system without scores to compare them with")
         if any(score.reference_labels != result.labels for score in scores.values()):

@@ -14,7 +14,7 @@ from s5lib.evaluation.recording_scores import FLOORS, MetricOptions, RecordingSc
 from s5lib.provenance.files import write_text
 from s5lib.untrusted import as_markdown, read_json_lines, shown, to_json
 
-__all__ = ["MAIN_FIGURES", "read_results", "results_table", "write_results"]
+__all__ = ["MAIN_FIGURES", "options_note", "read_results", "results_table", "write_results"]
 
 MAIN_FIGURES = (
     *("ca_pi_sdri", "source_accuracy", "mixture_accuracy", "pi_sdri"),
@@ -115,18 +115,24 @@ def write_results(scores: Sequence[RecordingScores], path: Path, title: str, com
         ConfigError: it cannot be written there.
     """
     tables, notes = results_table(scores), _NOTES
-    options = scores[0].options if scores else MetricOptions()
-    if options != MetricOptions():
-        notes += (
-            f"- Pairs by {options.pairing.upper()}; a missed source counts {options.penalty_fn:g} dB, a false positive "
-            f"{options.penalty_fp:g} dB.\n"
-        )
+    if note := options_note(scores[0].options if scores else MetricOptions()):
+        notes += f"- {note}\n"
     try:
         write_text(path.with_suffix(".jsonl"), "".join(f"{to_json(score.as_dict())}\n" for score in scores))
         write_text(path, f"# {as_markdown(title)}\n\n{tables}{comparison}{notes}")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}. Choose another place by --out.") from None
     return tables
+
+
+def options_note(options: MetricOptions) -> str:
+    """Return a sentence about options that are not the usual ones; of these, nothing."""
+    if options == MetricOptions():
+        return ""
+    return (
+        f"Pairs by {options.pairing.upper()}; a missed source counts {options.penalty_fn:g} dB, a false positive "
+        f"{options.penalty_fp:g} dB."
+    )
 
 
 def read_results(path: Path) -> tuple[RecordingScores, ...]:
@@ -141,6 +147,12 @@ def read_results(path: Path) -> tuple[RecordingScores, ...]:
         if scores.id in results:
             raise DataError(f"{place}: {shown(scores.id)} occurs twice. Run 's5lib score' again.")
         results[scores.id] = scores
+        first = next(iter(results.values()))
+        if (scores.options, scores.system) != (first.options, first.system):
+            raise DataError(
+                f"{place}: scored with other options, or of another system, than {shown(first.id)}. Run 's5lib score' "
+                "again."
+            )
     if not results:
         raise DataError(f"{path} holds no scores; expected a line for each recording, as 's5lib score' writes them.")
     return tuple(results.values())

@@ -14,10 +14,11 @@ import numpy as np
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.evaluation.figures import FIGURES, Figure, Summary
 from s5lib.evaluation.markdown import table
+from s5lib.evaluation.recording_scores import MetricOptions
 from s5lib.evaluation.results import read_results
 from s5lib.untrusted import as_markdown
 
-__all__ = ["COMPARED", "SETS", "RunComparison", "compare_runs", "figure_of", "read_runs"]
+__all__ = ["COMPARED", "SETS", "RunComparison", "compare_runs", "figure_of", "options_of", "read_runs"]
 
 SETS = ("DupSet", "NoDupSet", "both")
 """Scenes with several sources of one class, scenes of distinct classes, and both together; scenes without a target are
@@ -65,7 +66,7 @@ def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
     """Read the ``RESULTS.jsonl`` of each name's runs and sum up their scenes with a target.
 
     Raises:
-        DataError: a file is missing or damaged, or two files have different scenes.
+        DataError: a file is missing or damaged, or two files have different scenes or options.
     """
     runs: dict[str, list[Summary]] = {}
     known = None
@@ -73,15 +74,24 @@ def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
         for path in paths:
             results = read_results(path)
             scenes = {(result.id, result.labels) for result in results}
-            known = known or (path, scenes)
+            options = results[0].options
+            known = known or (path, scenes, options)
             if scenes != known[1]:
                 raise DataError(
                     f"{path} has {len(scenes)} scenes and {known[0]} has {len(known[1])}, {len(scenes & known[1])} in "
                     "common; compare runs on one test set."
                 )
+            if options != known[2]:
+                raise DataError(f"{path} was scored with {options}, {known[0]} with {known[2]}; use the same options.")
             summary = Summary([result for result in results if result.labels], resamples=0)
             runs.setdefault(name, []).append(summary)
     return runs
+
+
+def options_of(runs: Mapping[str, Sequence[Summary]]) -> MetricOptions:
+    """Return the options with which all that :func:`read_runs` has read was scored."""
+    recordings = [recording for each in runs.values() for run in each for recording in run.recordings]
+    return recordings[0].options if recordings else MetricOptions()
 
 
 def figure_of(run: Summary, figure: Figure, kind: str) -> float | None:

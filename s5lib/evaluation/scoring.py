@@ -20,7 +20,7 @@ from s5lib.evaluation.estimate_files import EstimateFile, list_estimates, listed
 from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
 from s5lib.evaluation.waveforms import Workspace, check_finite, read_mixture, read_rows
 from s5lib.metrics import LabelledScene, Pair, SceneScore
-from s5lib.systems.records import check_made_from, record_path
+from s5lib.systems.records import check_made_from, check_one_system, record_path, system_digest
 
 __all__ = ["check_outputs", "list_outputs", "reference_labels", "score_listed", "score_recordings"]
 
@@ -41,23 +41,28 @@ def score_recordings(
     """
     recordings = DataDirectory.read(data_dir).recordings
     outputs = list_outputs(infer_dir, [r.id for r in recordings])
-    check_outputs(infer_dir, recordings)
-    yield from score_listed(recordings, outputs, options, nj)
+    yield from score_listed(recordings, outputs, options, nj, check_outputs(infer_dir, recordings))
 
 
-def check_outputs(infer_dir: Path, recordings: Sequence[Recording]) -> None:
-    """Check that what ``s5lib infer`` has left was made from these recordings, for the labels that they now have.
+def check_outputs(infer_dir: Path, recordings: Sequence[Recording]) -> str | None:
+    """Check that one system made what ``s5lib infer`` has left, from these recordings, for the labels they now have.
+
+    Returns:
+        The system's digest; None where the files do not say what made them.
 
     Raises:
-        DataError: a recording or its labels have changed since, or the models do not know a label.
+        DataError: a recording or its labels have changed since, the models do not know a label, or some results are
+            another system's.
     """
+    records = {}
     for kind in ("predicted", "oracle"):
         if (infer_dir / kind).is_dir():
             for recording in recordings:
+                path = record_path(infer_dir / kind, recording.id)
                 labels = recording.labels if kind == "oracle" else None
-                check_made_from(
-                    record_path(infer_dir / kind, recording.id), recording.mixture, labels, recording.labels
-                )
+                records[path] = check_made_from(path, recording.mixture, labels, recording.labels)
+    made_by = check_one_system(records)
+    return None if made_by is None else system_digest(made_by)
 
 
 def list_outputs(
@@ -97,9 +102,15 @@ def reference_labels(recording: Recording) -> list[str]:
 
 
 def score_listed(
-    recordings: Sequence[Recording], outputs: Outputs, options: MetricOptions | None = None, nj: int = 1
+    recordings: Sequence[Recording],
+    outputs: Outputs,
+    options: MetricOptions | None = None,
+    nj: int = 1,
+    system: str | None = None,
 ) -> Iterator[RecordingScores]:
     """Yield the scores of ``recordings``, in their order; ``nj`` threads share the work.
+
+    ``system`` is noted in each: the digest of what made the outputs, see :func:`check_outputs`.
 
     Raises:
         DataError: a recording has no references, or a file is missing or does not match its mixture.
@@ -110,7 +121,7 @@ def score_listed(
     clipped = []
     # threads suffice: reading and inner products take the time, and both release the interpreter lock
     with ThreadPoolExecutor(max(1, nj)) as pool:
-        results = pool.map(partial(_score, options or MetricOptions()), jobs)
+        results = pool.map(partial(_score, options or MetricOptions(), system), jobs)
         try:
             for scores, files in tqdm(results, total=len(jobs), unit="recording", disable=None):
                 clipped += files
@@ -130,7 +141,7 @@ _own = threading.local()  # memory of each thread
 
 
 def _score(
-    options: MetricOptions, job: tuple[Recording, dict[str, list[EstimateFile]]]
+    options: MetricOptions, system: str | None, job: tuple[Recording, dict[str, list[EstimateFile]]]
 ) -> tuple[RecordingScores, list[str]]:
     """Return one recording's scores, and the estimates that look clipped."""
     recording, outputs = job
@@ -161,7 +172,8 @@ def _score(
         else:
             scores["oracle"] = scene.score("pi", **keywords)
             scores["oracle_ca_pi"] = scene.score("ca_pi", **keywords)
-    return RecordingScores(recording.id, **_floors(scene, labels), **scores, options=options, other={}), clipped
+    scores |= _floors(scene, labels)
+    return RecordingScores(recording.id, **scores, options=options, system=system, other={}), clipped
 
 
 def _floors(scene: LabelledScene, labels: list[str]) -> dict[str, SceneScore]:

@@ -15,7 +15,14 @@ from s5lib.provenance.files import move, require_replaceable, scratch_folder
 from s5lib.submission.check import check_package
 from s5lib.submission.rules import NAME_PATTERN, Rules
 from s5lib.systems.outputs import read_sources
-from s5lib.systems.records import check_made_from, file_label, identity, read_record, record_path
+from s5lib.systems.records import (
+    check_made_from,
+    check_one_system,
+    file_label,
+    read_record,
+    record_path,
+    system_digest,
+)
 from s5lib.untrusted import to_json
 from s5lib.version import __version__
 
@@ -49,7 +56,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
             check_made_from(record_path(infer_dir, key), rules.recordings[key])
     if not records:
         raise DataError("there are no recordings: a package needs at least one.")
-    made_by = _one_system(records, infer_dir)
+    made_by = _one_system({record_path(infer_dir, key): record for key, record in records.items()})
     nparams, config = _count_parameters(made_by), {"s5lib": __version__, **made_by}
     probabilities = []
     for key, record in records.items():
@@ -66,7 +73,7 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
         probabilities.append({"soundscape": key, "estimate": listed})
     texts = {
         "eval_results.json": {"nparams": nparams, "probabilities": probabilities, "config": config},
-        "dev_set_test_results.json": {**_development(scores), "nparams": nparams, "config": config},
+        "dev_set_test_results.json": {**_development(scores, made_by), "nparams": nparams, "config": config},
     }
     target = out / f"{name}.zip"
     require_replaceable({target: f"{name}/eval_".encode()})
@@ -104,23 +111,18 @@ def _file(soundscape: str, index: int, label: str) -> str:
     return f"{soundscape}_{index}_{file_label(label)}.wav"
 
 
-def _one_system(records: dict[str, dict], infer_dir: Path) -> dict[str, Any]:
+def _one_system(records: dict[Path, dict]) -> dict[str, Any]:
     """Return what made all recordings.
 
     Raises:
         DataError: they come from different systems, were made with given labels, or do not say where they come from.
     """
-    first = next(iter(records))
-    made_by = records[first].get("made_by")
-    if not isinstance(made_by, dict) or not isinstance(made_by.get("models"), dict):
-        raise DataError(f"{infer_dir / first}.json does not say which models made it: run the inference again.")
-    for key, record in records.items():
-        other = record.get("made_by")
-        if not isinstance(other, dict) or identity(other) != identity(made_by):
-            raise DataError(f"{infer_dir}: {first} and {key} were made by different systems: run the inference again.")
+    for path, record in records.items():
+        if not isinstance(record.get("made_by"), dict):
+            raise DataError(f"{path} does not say which models made it: run the inference again.")
         if record.get("labels") != "predicted":
-            raise DataError(f"{infer_dir / key}.json: its labels were given; a package needs predicted ones.")
-    return made_by
+            raise DataError(f"{path}: its labels were given; a package needs predicted ones.")
+    return check_one_system(records) or {}
 
 
 def _count_parameters(made_by: dict) -> int:
@@ -143,11 +145,12 @@ def _count_parameters(made_by: dict) -> int:
     return count
 
 
-def _development(scores: Path) -> dict[str, Any]:
+def _development(scores: Path, made_by: dict) -> dict[str, Any]:
     """Return the scores of the development set's test split: means, and in ``details`` those of each scene.
 
     Raises:
-        DataError: the file is missing, damaged, or has no scores with predicted labels.
+        DataError: the file is missing, damaged, or has no scores with predicted labels, or they are another system's
+            or have penalties, which the challenge's have not.
     """
     if not scores.exists():
         raise DataError(f"--scores {scores}: no such file. Run the scoring stage first (run.sh --stage 5).")
@@ -157,6 +160,13 @@ def _development(scores: Path) -> dict[str, Any]:
         score = recording.predicted
         if score is None:
             raise DataError(f"--scores {scores}: {recording.id} has no scores with predicted labels.")
+        if recording.system not in (None, system_digest(made_by)):
+            raise DataError(
+                f"--scores {scores}: of another system, or with other settings, than what made the estimates. Run "
+                "'s5lib infer --data_dir' on both sets with the same models and options, then 's5lib score' again."
+            )
+        if recording.options.penalty_fn or recording.options.penalty_fp:
+            raise DataError(f"--scores {scores}: with penalties. Run 's5lib score' without: the challenge has none.")
         sources = [{"label": pair.reference_label, "SDRi": pair.sdri} for pair in score.pairs]
         counts = {"tp": score.tp, "fn": score.fn, "fp": score.fp}
         details.append({"soundscape": recording.id, "CAPI-SDRi": score.value, **counts, "sources": sources})

@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s5lib.audio import by_stem, find_audio_files, probe
+from s5lib.audio import probe
 from s5lib.data import CorpusDescription, DataDirectory
-from s5lib.errors import DataError
 from s5lib.models.challenge_labels import LABELS as CHALLENGE_LABELS
 
-__all__ = ["CHALLENGE_LABELS", "NAME_PATTERN", "Rules", "Violation", "recordings_of"]
+__all__ = ["CHALLENGE_LABELS", "NAME_PATTERN", "Rules", "Violation"]
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9-]+_[A-Za-z0-9-]+_task4_[1-9][0-9]?")
 
@@ -70,22 +69,8 @@ class Rules:
             corpus = CorpusDescription.read(data_dir.parent)
             sizes = {"labels": corpus.labels, "sample_rate": corpus.sample_rate, "max_sources": corpus.max_sources}
         rate = sizes.get("sample_rate", cls.sample_rate)
-        lengths, recordings = {}, recordings_of(data_dir)
+        lengths, recordings = {}, {recording.id: recording.mixture for recording in DataDirectory.of(data_dir)}
         for name, path in recordings.items():
             info = probe(path)
             lengths[name] = -(-info.frames * rate // info.sample_rate)
         return cls(**sizes, soundscapes=lengths, recordings=recordings)
-
-
-def recordings_of(folder: Path) -> dict[str, str]:
-    """Return the paths of the recordings of a data directory, or of a folder of soundscapes, by name.
-
-    Raises:
-        DataError: there are none, or two have one name.
-    """
-    if (folder / "wav.scp").is_file():
-        return {recording.id: recording.mixture for recording in DataDirectory.read(folder)}
-    files = find_audio_files(folder, recursive=False).files if folder.is_dir() else []
-    if not files:
-        raise DataError(f"{folder} is neither a data directory (it has no wav.scp) nor a folder with recordings.")
-    return {name: str(path) for name, path in by_stem(files).items()}

@@ -37,7 +37,7 @@ from s5lib.systems.iterative import MARGIN, SILENCE
 from s5lib.systems.load import check_models, filters_spatially
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
-from s5lib.systems.records import identity, read_record, record_path, recording_text
+from s5lib.systems.records import OF_LABELS, identity, read_record, record_path, recording_text
 from s5lib.systems.training_data import LONGEST, SHORTEST, WINDOW, suitable_window
 from s5lib.systems.workers import Job, Task, separate_all
 from s5lib.untrusted import printable, shown, to_json
@@ -56,6 +56,7 @@ def infer_data_directory(
     """Separate a data directory's recordings, into one folder of ``out`` for each of ``kinds``.
 
     Args:
+        data_dir: a data directory, or a folder of recordings, which are then separated as a test set is.
         kinds: of labels: ``"predicted"`` by the system, ``"oracle"``: the data directory's.
         system: keywords of :func:`s5lib.systems.load_system` but the device.
         nj: processes, on the CPU; None: as many as cores and memory allow.
@@ -66,7 +67,7 @@ def infer_data_directory(
         ConfigError: another kind, or an option or label that cannot be.
         DataError: the data directory is not what it must be, or recordings could not be separated.
     """
-    data = DataDirectory.read(data_dir)
+    data = DataDirectory.of(data_dir)
     tasks = []
     for kind in kinds:
         if kind not in ("predicted", "oracle"):
@@ -308,7 +309,7 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
             continue
         changes = {change.name.partition(".")[0] for change in wanted.changes_since(before)}
         if task.labels is not None:
-            changes -= {"tagger", "calibration"}
+            changes -= OF_LABELS
         labels = "predicted" if task.labels is None else "given"
         if record.get("labels") != labels or (
             task.labels is not None and [entry["label"] for entry in record["sources"]] != list(task.labels)

@@ -19,8 +19,10 @@ from s5lib.provenance import FileStamp, file_digest, remove
 from s5lib.untrusted import json_record, open_regular, read_json, to_json
 
 __all__ = [
+    "OF_LABELS",
     "WRITTEN_BY",
     "check_made_from",
+    "check_one_system",
     "check_targets",
     "discard",
     "file_label",
@@ -31,6 +33,7 @@ __all__ = [
     "record_path",
     "recording_text",
     "separate_own_outputs",
+    "system_digest",
 ]
 
 _NAME_BYTES, _LABEL_BYTES = 140, 90  # with number, ending and the parts of a scratch name below 255
@@ -174,8 +177,10 @@ def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def check_made_from(
     path: Path, entry: str, labels: Iterable[str] | None = None, references: Iterable[str] | None = None
-) -> None:
-    """Check that a result was made from a recording as it is now; one that does not say what it was made from passes.
+) -> dict[str, Any]:
+    """Check that a result was made from a recording as it is now, and return its record.
+
+    One that does not say what it was made from passes.
 
     Args:
         path: of the record.
@@ -208,6 +213,36 @@ def check_made_from(
             f"{path} has sources of {', '.join(found) or 'nothing'}; the references now are of "
             f"{', '.join(sorted(labels)) or 'nothing'}. Run the inference stage again."
         )
+    return record
+
+
+OF_LABELS = frozenset({"tagger", "calibration"})
+"""The parts of an :func:`identity` on which sources of given labels do not depend."""
+
+
+def check_one_system(records: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Check that one system has made all results, and return what made the first; None where no result says it.
+
+    Args:
+        records: by their paths; those of predicted labels first.
+
+    Raises:
+        DataError: two were made by different models or with different settings.
+    """
+    made_by = {path: record["made_by"] for path, record in records.items() if isinstance(record.get("made_by"), dict)}
+    if not made_by:
+        return None
+    first, known = next((path, identity(found)) for path, found in made_by.items())
+    for path, found in made_by.items():
+        here = identity(found)
+        given = "given" in (records[first].get("labels"), records[path].get("labels"))
+        for key in sorted((known.keys() | here.keys()) - (OF_LABELS if given else set())):
+            if known.get(key) != here.get(key):
+                raise DataError(
+                    f"{first} and {path} were made by different systems: the {key.replace('_', ' ')} differs. Run the "
+                    "inference stage again, for all kinds of labels."
+                )
+    return dict(made_by[first])
 
 
 _EARLIER = {
@@ -235,3 +270,12 @@ def identity(made_by: Mapping[str, Any]) -> dict[str, Any]:
     if "calibration" in settings:  # as a whole: what it does not mention counts, too
         settings["calibration"] = to_json(settings["calibration"], sort_keys=True)
     return {**digests, **_EARLIER, **settings}
+
+
+def system_digest(made_by: Mapping[str, Any]) -> str:
+    """Return a digest of models and settings, by which scores and other results of one system know each other.
+
+    The format of the files and whether there is a remainder do not matter.
+    """
+    parts = {key: value for key, value in identity(made_by).items() if key not in ("format", "remainder")}
+    return hashlib.sha256(to_json(parts, sort_keys=True, default=str).encode()).hexdigest()

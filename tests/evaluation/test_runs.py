@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import statistics
 
 import pytest
@@ -87,6 +88,37 @@ def test_other_scenes_are_refused(runs, tmp_path):
     other.write_text("\n".join(lines[:3]) + "\n")
     with pytest.raises(DataError, match=r"other.jsonl has 3 scenes and .*x0.jsonl has 4, 3 in common"):
         read_runs({**runs, "other": [other]})
+
+
+def with_options(path, target, **options):
+    """Write a run's scores as if they had been made with other options."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    target.write_text("".join(json.dumps({**row, "options": {**row["options"], **options}}) + "\n" for row in rows))
+    return target
+
+
+@pytest.mark.parametrize("option", [{"penalty_fn": -20.0}, {"penalty_fp": 1.0}, {"pairing": "sdr"}])
+def test_scores_with_other_options_are_refused_and_shared_ones_noted(runs, tmp_path, capsys, option):
+    first, second = runs["x"]
+    other = with_options(second, tmp_path / "other.jsonl", **option)
+    with pytest.raises(DataError, match=r"other.jsonl was scored with .*use the same options"):
+        read_runs({"x": [first], "other": [other]})
+    with pytest.raises(DataError, match="use the same options"):
+        metric_planes([("t", "s", first, other)])
+    both = [f"{name}={with_options(first, tmp_path / f'{name}.jsonl', **option)}" for name in "ab"]
+    assert main(["tabulate", *both, "--out", str(tmp_path / "both.md")]) == 0
+    assert "a missed source counts" in (tmp_path / "both.md").read_text()
+    lines = other.read_text().splitlines()[:2] + first.read_text().splitlines()[2:]
+    other.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match="line 3: scored with other options"):
+        read_runs({"other": [other]})
+
+
+@pytest.mark.parametrize("command", [["tabulate", "x={x}"], ["plane", "--system", "t", "s", "{x}", "{x}"]])
+def test_table_and_picture_are_two_files(runs, tmp_path, capsys, command):
+    command = [word.format(x=runs["x"][0]) for word in command]
+    assert main([*command, "--out", str(tmp_path / "out.png")]) == 1
+    assert "choose a name in .md" in capsys.readouterr().err and not (tmp_path / "out.png").exists()
 
 
 def test_command_writes_table_and_picture(runs, tmp_path, capsys):

@@ -153,6 +153,31 @@ def test_spoilt_output_is_named(prepared, inferred, tmp_path, capsys, spoil, mes
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("kind", "count", "change", "message"),
+    [
+        ("oracle", 6, {"spatial_filter": True}, "the spatial filter differs"),
+        ("oracle", 6, {"models": {"separator": {"file": "s", "sha256": "0"}}}, "the separator differs"),
+        ("predicted", 1, {"window_seconds": 2.0}, "the window seconds differs"),
+        ("predicted", 1, {"calibration": {"offsets": [1]}}, "the calibration differs"),
+        ("oracle", 6, {"calibration": "none", "models": "without tagger"}, None),  # made without --tagger
+    ],
+)
+def test_what_several_systems_made_is_not_scored(prepared, inferred, tmp_path, capsys, kind, count, change, message):
+    out = tmp_path / "out"
+    shutil.copytree(inferred, out)
+    for path in list(out.glob(f"{kind}/*.json"))[:count]:
+        record = json.loads(path.read_text())
+        models = record["made_by"]["models"]
+        more = {"models": {"separator": models["separator"]}} if change.get("models") == "without tagger" else {}
+        record["made_by"].update(change | more)
+        path.write_text(json.dumps(record))
+    code = main(score_command(prepared, out, tmp_path / "RESULTS.md"))
+    printed = capsys.readouterr().err
+    assert (code, message is None) in ((1, False), (0, True))
+    assert message is None or (message in printed and "were made by different systems" in printed)
+
+
 class TestOwnFiles:
     def command(self, trained, *more):
         models = [f"--{kind}={trained / kind / 'model.safetensors'}" for kind in ("tagger", "separator")]

@@ -136,6 +136,36 @@ def test_another_model_than_the_one_that_made_it(prepared, scored, tmp_path, cap
     assert "were made by different systems" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [(["--window", "1"], "of another system"), (["--spatial_filter"], "of another system"), ([], "with penalties")],
+)
+def test_scores_of_another_system_or_with_penalties(prepared, scored, tmp_path, capsys, more, message):
+    models = [f"--{kind}={scored / kind}.safetensors" for kind in ("tagger", "separator")]
+    data = ["--data_dir", str(prepared / "data/test")]
+    shutil.copytree(scored / "infer", tmp_path / "infer")
+    assert main(["infer", *data, *models, *more, "--out", str(tmp_path / "other"), "--format", "pcm24"]) == 0
+    penalties = [] if more else ["--penalty_fn", "-20"]
+    assert main([*score(prepared, tmp_path, "--infer_dir", tmp_path / "other"), *penalties]) == 0
+    assert main(package(prepared, tmp_path)) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_of_soundscapes_is_separated_as_the_test_set_is(prepared, scored, tmp_path):
+    """Although these models depend on the level, at which recordings of one's own are presented to them."""
+    models = [f"--{kind}={scored / kind}.safetensors" for kind in ("tagger", "separator")]
+    soundscapes = tmp_path / "soundscapes"
+    soundscapes.mkdir()
+    for recording in DataDirectory.read(prepared / "data/test"):
+        shutil.copy(recording.mixture, soundscapes / f"{recording.id}.wav")
+    out = ["--out", str(tmp_path / "infer"), "--format", "flac"]
+    assert main(["infer", "--data_dir", str(soundscapes), *models, *out]) == 0
+    for file in (scored / "infer/predicted").glob("*.flac"):
+        assert (tmp_path / "infer/predicted" / file.name).read_bytes() == file.read_bytes()
+    shutil.copy(scored / "RESULTS.jsonl", tmp_path)
+    assert main(package(prepared, tmp_path)) == 0
+
+
 def test_wrong_name(prepared, scored, tmp_path, capsys):
     assert main(package(prepared, scored, out=tmp_path, name="me")) == 1
     assert "expected AUTHOR_AFFILIATION_task4_N" in capsys.readouterr().err
