@@ -170,12 +170,25 @@ require_pairs() { # require_pairs OPTION EXAMPLE PAIR...
 }
 require_pairs train_conf max_steps=500 "${train_conf[@]}"
 require_pairs scenes_conf rotate=true "${scenes_conf[@]}"
+for pair in "${train_conf[@]}"; do # what `train` passes itself; of two, the last would hold
+    case ${pair%%=*} in
+        config | data_dir | expdir | ngpu | num_nodes | seed | scenes_conf | plugin | tagger* | separator* | joint_model*) ;;
+        nj | num_workers) ((${#workers[@]})) || continue ;;
+        aligner) [[ -n ${aligner} ]] || continue ;;
+        *) continue ;;
+    esac
+    usage_error "--train_conf cannot set '${pair%%=*}': run.sh has an option of its own for that; --help lists them."
+done
 if [[ ${system} == joint ]]; then
-    refuse "--system joint has one model for labels and sources." \
-        tagger tagger_conf tagger_model separator separator_conf separator_model labels
+    refuse "--system joint has one model for labels and sources." tagger tagger_conf tagger_config tagger_cache \
+        tagger_model separator separator_conf separator_config separator_model labels
 else
-    refuse "it needs --system joint." joint_model joint_model_conf
+    refuse "it needs --system joint." joint_model joint_model_conf joint_model_config
 fi
+[[ -z ${tagger_model} ]] ||
+    refuse "--tagger_model is used instead of training one." tagger tagger_conf tagger_config tagger_cache
+[[ -z ${separator_model} ]] ||
+    refuse "--separator_model is used instead of training one." separator separator_conf separator_config aligner
 [[ ${system} == iterative ]] || refuse "it needs --system iterative." rounds
 
 # --- paths --------------------------------------------------------------------------------------------------------
@@ -308,9 +321,8 @@ stage_3() {
     fi
 }
 
-infer_set() { # infer_set OUT INPUT...: the system's outputs for a data directory or a folder; labels of the kinds in `kinds`
-    local out=$1 separator_file=${separator_model:-${separator_dir}/model.safetensors} options=()
-    shift
+infer_set() { # infer_set OUT DATA_DIR: the system's outputs for a data directory or a folder; labels of the kinds in `kinds`
+    local out=$1 data_dir=$2 separator_file=${separator_model:-${separator_dir}/model.safetensors} options=()
     if [[ ${system} == joint ]]; then
         need "${joint_model_dir}/model.safetensors" 3 "a trained joint model"
         options+=(--joint_model "${joint_model_dir}/model.safetensors" --labels predicted)
@@ -326,20 +338,22 @@ infer_set() { # infer_set OUT INPUT...: the system's outputs for a data director
     if [[ ${system} == iterative ]]; then options+=(--system iterative --rounds "${rounds:-2}"); fi
     if ${spatial_filter}; then options+=(--spatial_filter); fi
     repeated --plugin "${plugin[@]}"
-    run "${cuda_cmd[@]}" s5lib infer "$@" "${options[@]}"
+    run "${cuda_cmd[@]}" s5lib infer --data_dir "${data_dir}" "${options[@]}"
 }
 
 stage_4() {
     local kinds=("${labels[@]}")
     ((${#kinds[@]})) || kinds=(predicted oracle)
     need "${datadir}/test/wav.scp" 1 "the test set"
-    infer_set "${expdir}/infer${suffix}/test" --data_dir "${datadir}/test"
+    infer_set "${expdir}/infer${suffix}/test" "${datadir}/test"
 }
 
 find_tagger() { # set tagger_file
+    local untagged
+    untagged=${expdir}/tagger$(joined "${tagger}")/model.safetensors
     tagger_file=${tagger_model:-${tagger_dir}/model.safetensors}
-    if [[ -n ${tag} && ! -f ${tagger_file} && -f ${expdir}/tagger/model.safetensors ]] && ! includes 2; then
-        tagger_file=${expdir}/tagger/model.safetensors
+    if [[ -n ${tag} && ! -f ${tagger_file} && -f ${untagged} ]] && ! includes 2; then
+        tagger_file=${untagged}
         log "no tagger has the tag ${tag}; using ${tagger_file}"
     fi
     need "${tagger_file}" 2 "a trained tagger" "Or name another one: --tagger_model FILE."
@@ -357,7 +371,7 @@ stage_6() { # the set that is submitted is the evaluation set; without one, the 
     need "${expdir}/RESULTS${suffix}.jsonl" 5 "the scores of the test set"
     if [[ -n ${eval_set} ]]; then
         data=${eval_set} out=${expdir}/infer${suffix}/eval
-        if [[ -f ${data}/wav.scp ]]; then infer_set "${out}" --data_dir "${data}"; else infer_set "${out}" "${data}"; fi
+        infer_set "${out}" "${data}" # as the test set, whose scores are submitted
     else
         need "${out}" 4 "the system's outputs"
     fi

@@ -27,7 +27,7 @@ from s5lib.parallel import available_cores, import_early
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", metavar="FILE", help="recordings, or folders of them")
-    parser.add_argument("--data_dir", help="data directory whose recordings are the input")
+    parser.add_argument("--data_dir", help="test set whose recordings are the input: a data directory, or a folder")
     parser.add_argument(
         "--models",
         metavar="NAME|FOLDER",
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="(default: joint with a joint model, otherwise tag_separate)",
     )
     parser.add_argument(
-        "--rounds", type=positive_int, default=2, metavar="N", help="most rounds of --system iterative (default: 2)"
+        "--rounds", type=positive_int, metavar="N", help="most rounds of --system iterative (default: 2)"
     )
     parser.add_argument(
         "--spatial_filter",
@@ -130,6 +130,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     if bool(args.inputs) == bool(args.data_dir):
         raise ConfigError("give either recordings (FILE ...) or --data_dir.")
+    if args.rounds and args.system != "iterative":
+        raise ConfigError("--rounds applies to --system iterative alone: give that, too, or leave --rounds out.")
     is_many = args.data_dir or len(args.inputs) > 1 or Path(args.inputs[0]).is_dir()
     if is_many and not args.ngpu and not args.dask and (args.nj or available_cores()) > 1:
         import_early("s5lib.systems.workers")
@@ -143,13 +145,13 @@ def run(args: argparse.Namespace) -> None:
         "separator",
         "joint_model",
         "system",
-        "rounds",
         "spatial_filter",
         "precision",
         "compiled",
         "calibration",
     )
     system = {name: getattr(args, name) for name in names}
+    system["rounds"] = args.rounds or 2
     system |= _chosen_models(args)
     compute = device(args.ngpu)
     how = {name: getattr(args, name) for name in ("format", "sample_rate", "remainder", "threshold", "dask")}

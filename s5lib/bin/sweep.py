@@ -20,13 +20,28 @@ from pathlib import Path
 from humanfriendly import format_timespan
 
 from s5lib.config.argument_types import assignment, count, file_name, integer, positive_int, process_count, seed
+from s5lib.config.options import fill, options_of
 from s5lib.errors import ConfigError
 from s5lib.sweep import experiments
 from s5lib.sweep.execute import execute, signals_end, training_seconds
 from s5lib.sweep.recipe import Recipe, visible_gpu
 from s5lib.sweep.runs import Command, Common, SweepRun, as_typed
+from s5lib.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
+
+OWN_OPTIONS = {"losses": {"aligner": "--aligners"}, "plane": {"keep_models": "--points"}}
+"""The training options that an experiment sets itself, and the option of the sweep that says to what."""
+
+
+class _Distinct(argparse.Action):
+    """Refuses a value that is given twice: its runs would share a folder, and count twice in the table."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        for value in values:
+            if values.count(value) > 1:
+                raise argparse.ArgumentError(self, f"{value} is given twice; each is one run")
+        setattr(namespace, self.dest, values)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plane = commands.add_parser("plane", help="many systems by accuracy, separation and CA-PI-SDRi (Fig. 5)")
     systems = commands.add_parser("systems", help="asked once, filtered, asked repeatedly, one label at a time, joint")
     names = ["ca_pi", "ca", "pi"]
-    losses.add_argument("--aligners", nargs="+", default=names, metavar="NAME", help="losses to compare (ca_pi ca pi)")
+    losses.add_argument(
+        "--aligners", nargs="+", action=_Distinct, default=names, metavar="NAME", help="to compare (ca_pi ca pi)"
+    )
     _add_assignments(losses, "separator_conf", "options of the separator: slot_order=given")
     taggers.add_argument(
-        "--channels", nargs="+", type=positive_int, default=[1, 4], metavar="N", help="of the tagger's input (1 4)"
+        "--channels",
+        nargs="+",
+        action=_Distinct,
+        type=positive_int,
+        default=[1, 4],
+        metavar="N",
+        help="of the tagger's input (1 4)",
     )
     plane.add_argument("--points", type=integer(3), default=5, metavar="N", help="models kept of each training (5)")
     for command, kinds in (
@@ -71,7 +94,9 @@ def _add_common_arguments(parser: argparse.ArgumentParser, experiment: str) -> N
     parser.add_argument("--dumpdir", type=Path, metavar="DIR", help="rendered audio (dump/CORPUS)")
     parser.add_argument("--expdir", type=Path, metavar="DIR", help=f"holds all runs (exp/CORPUS/{experiment})")
     shown = " ".join(map(str, seeds))
-    parser.add_argument("--seeds", nargs=number, type=seed, default=seeds, metavar="N", help=f"({shown})")
+    parser.add_argument(
+        "--seeds", nargs=number, action=_Distinct, type=seed, default=seeds, metavar="N", help=f"({shown})"
+    )
     _add_assignments(parser, "train_conf", "training options instead of the configuration's: max_steps=500")
     parser.add_argument(
         "--jobs", type=process_count, metavar="N", help="runs at a time (with GPUs 1, else 1 per core, <= 4)"
@@ -98,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
         expdir=args.expdir or args.recipe / "exp" / args.corpus / args.experiment,
         ngpu=ngpu,
         nj=threads,
-        train_options=[word for pair in args.train_conf for word in _option(pair)],
+        train_options=_train_options(args),
     )
     data = SweepRun("data", common.expdir / "data", [_prepare(args, recipe, common, cores)])
     phases = _phases(args, recipe, common)
@@ -117,9 +142,18 @@ def run(args: argparse.Namespace) -> None:
     print((common.expdir / "RESULTS.md").read_text(encoding="utf-8"))
 
 
-def _option(pair: str) -> tuple[str, str]:
-    key, _, value = pair.partition("=")
-    return f"--{key}", value
+def _train_options(args: argparse.Namespace) -> list[str]:
+    """Return ``--train_conf`` as options of `s5lib train`, which override those before them.
+
+    Raises:
+        ConfigError: one is no training option, is the experiment's own, or has a value that it cannot have.
+    """
+    given = dict(pair.split("=", 1) for pair in args.train_conf)
+    for name, option in {"seed": "--seeds", **OWN_OPTIONS.get(args.experiment, {})}.items():
+        if name in given:
+            raise ConfigError(f"--train_conf cannot set {name!r}, which the experiment does: use {option}.")
+    TrainSettings(**fill(given, options_of(TrainSettings), "--train_conf"))  # now, not in each run
+    return [word for name, value in given.items() for word in (f"--{name}", value)]
 
 
 def _prepare(args: argparse.Namespace, recipe: Recipe, common: Common, cores: int) -> Command:

@@ -114,7 +114,7 @@ class System(ABC):
         read: Callable[[int, int], np.ndarray],
         num_samples: int,
         labels: Sequence[str] | None = None,
-        listener: Callable[[Sequence[Source]], None] | None = None,
+        listener: Callable[[Sequence[Source], np.ndarray], None] | None = None,
     ) -> Iterator[Block]:
         """Yield the sources of a recording block by block, without ever having it whole.
 
@@ -122,7 +122,7 @@ class System(ABC):
             read: gives ``[M, stop - start]`` of the recording at the system's sampling rate, as ``read(start, stop)``.
             num_samples: of the recording at that rate.
             labels: as in a call.
-            listener: called with the sources of each window.
+            listener: called with the sources of each window, and with the window, ``[M, T]``.
 
         Raises:
             ConfigError: as in a call.
@@ -134,7 +134,7 @@ class System(ABC):
         def find(mixture: np.ndarray) -> list[Source]:
             found = self._found(mixture, labels)
             if listener is not None:
-                listener(found)
+                listener(found, mixture)
             return found
 
         yield from stream(find, read, num_samples, window, window // 5)

@@ -51,7 +51,8 @@ def load_system(
             ``"tag_separate"``.
         rounds: of ``"iterative"``: how often the separated sources are tagged again at the most.
         spatial_filter: whether the separated sources are refined by the spatial filters that follow from them; see
-            :func:`s5lib.systems.spatial_filter.spatially_filtered`; ``"iterative"`` always does so.
+            :func:`s5lib.systems.spatial_filter.spatially_filtered`; ``"iterative"`` always does so, with models of two
+            channels or more.
         precision: ``"float32"`` or ``"bfloat16"``; see :func:`s5lib.models.accelerate`.
         compiled: whether torch.compile generates code for the networks.
         calibration: of the tagger's decisions: ``"auto"``: what 's5lib calibrate' has left beside the tagger, if any;
@@ -60,7 +61,8 @@ def load_system(
             source has to be likelier than silence.
 
     Raises:
-        ConfigError: there is no such system, or the checkpoints given are not those that it needs.
+        ConfigError: there is no such system, the checkpoints given are not those that it needs, or ``spatial_filter``
+            is asked of models of one channel.
         CheckpointError: a checkpoint or the calibration asked for is unreadable, of the wrong kind, or what was given
             does not fit together.
     """
@@ -94,6 +96,11 @@ def load_system(
             found = Iterative(*two, rounds=rounds, calibration=calibration)
         else:
             found = TagThenSeparate(*two, calibration=calibration)
+    if spatial_filter and found.num_channels < 2 and system != "iterative":  # for which nobody has to ask
+        raise ConfigError(
+            f"spatial_filter needs a model of two channels or more; {paths[list(headers)[-1]]} hears one. Leave it "
+            "out, or choose another model."
+        )
     found.window_seconds = suitable_window(headers.values())
     found.statistics = training_statistics(headers.values())
     found.spatial_filter = filters_spatially(system, spatial_filter)

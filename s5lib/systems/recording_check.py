@@ -1,7 +1,7 @@
 """Is a recording like what the models were trained on?  If not, their results are less reliable than their scores.
 
 Compared are level and bandwidth, with the training mixtures, and what the models find: its probabilities, and whether
-there are always as many sources as they can give.
+there are always as many sources as they can give.  A spatial filter also needs directions.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from math import fsum
 
 import numpy as np
+import torch
 
 from s5lib.audio.bandwidth import BandwidthMeter
 from s5lib.systems.base import System
 from s5lib.systems.source import Source
+from s5lib.systems.spatial_filter import has_directions
 
 __all__ = ["RecordingCheck"]
 
@@ -36,15 +38,18 @@ class RecordingCheck:
         self._meter = BandwidthMeter(system.sample_rate)
         self._probabilities: list[float] = []
         self._counts: list[int] = []
+        self._filtered: list[bool] = []  # of each window with sources, whether the filter could do anything
 
     def hear(self, samples: np.ndarray) -> None:
         """Take the next samples ``[T]`` of the reference channel."""
         self._meter.add(samples)
 
-    def add_window(self, sources: Sequence[Source]) -> None:
-        """Take what was found in a window."""
+    def add_window(self, sources: Sequence[Source], mixture: np.ndarray) -> None:
+        """Take what was found in a window ``mixture [M, T]``."""
         self._probabilities += [source.probability for source in sources]
         self._counts.append(len(sources))
+        if sources and self._system.spatial_filter and self._system.num_channels > 1:
+            self._filtered.append(has_directions(torch.from_numpy(mixture)))
 
     def warnings(self, level_dbfs: float | None) -> list[str]:
         """Return in words what is unlike the training.
@@ -52,7 +57,7 @@ class RecordingCheck:
         Args:
             level_dbfs: of the reference channel as the models heard it; None: silence.
         """
-        found = [self._level(level_dbfs), self._bandwidth()]
+        found = [self._level(level_dbfs), self._bandwidth(), self._directions()]
         if self._predicted:
             found += [self._probability(), self._number()]
         return [warning for warning in found if warning]
@@ -74,6 +79,11 @@ class RecordingCheck:
         if known is None or found is None or found >= _BANDWIDTH_SHARE * known.lowest_bandwidth:
             return ""
         return f"there is next to nothing above {found:.0f} Hz; training mixtures reach {known.lowest_bandwidth:.0f} Hz"
+
+    def _directions(self) -> str:
+        if any(self._filtered) or not self._filtered:
+            return ""
+        return "the spatial filter has no directions to use: fewer than two channels are audible"
 
     def _probability(self) -> str:
         mean = fsum(self._probabilities) / len(self._probabilities) if self._probabilities else 1.0

@@ -11,7 +11,7 @@ import soundfile
 import s5lib
 from s5lib.audio import ChannelLayout
 from s5lib.bin.main import main
-from s5lib.errors import DataError
+from s5lib.errors import ConfigError, DataError
 from s5lib.systems.outputs import read_sources
 
 from .recordings import RATE, listed, record
@@ -37,6 +37,27 @@ def test_other_numbers_of_channels(models, tmp_path, capsys, channels, wanted, m
     expected = system(ChannelLayout(wanted).apply(waveform), RATE)
     _, written = read_sources(tmp_path / "out", "a", waveform.shape[1])
     np.testing.assert_array_equal(written, [source.waveform for source in expected])
+
+
+def test_a_spatial_filter_needs_models_of_two_channels(models, tmp_path, capsys):
+    path, out = record(tmp_path / "a.wav", 0.2), tmp_path / "out"
+    assert main(["infer", path, *models[1], "--out", str(out), "--spatial_filter"]) == 1
+    assert "two channels or more" in capsys.readouterr().err and not out.exists()
+    files = [option.split("=")[1] for option in models[1]]
+    with pytest.raises(ConfigError, match="separator.safetensors hears one"):
+        s5lib.load_system(*files, spatial_filter=True)
+    assert s5lib.load_system(*files, system="iterative", spatial_filter=True).num_channels == 1
+    assert main(["infer", path, *models[1], "--out", str(out), "--system", "iterative"]) == 0
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_spatial_filter_without_directions_is_reported(models, tmp_path, channels):
+    samples = 0.1 * np.random.default_rng(0).standard_normal((1600, channels)) * (np.arange(channels) == 0)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    for more in ([], ["--spatial_filter"], ["--system", "iterative"]):
+        out = tmp_path / "-".join(["out", *more])
+        assert main(["infer", str(tmp_path / "a.wav"), *models[4], "--out", str(out), *more]) == 0
+        assert sum("no directions to use" in warning for warning in listed(out, "a")["warnings"]) == bool(more)
 
 
 def test_an_array_needs_to_be_said_how(models, tmp_path, capsys):

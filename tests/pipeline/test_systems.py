@@ -99,6 +99,7 @@ def test_folder_of_another_system_is_refused(prepared, trained, trained_joint, t
         ("--system joint --separator {separator}", "needs a joint model"),
         ("--system iterative --joint_model {joint}", "does not use a joint model"),
         ("--tagger {tagger}", "there is nothing to separate with"),
+        ("--tagger {tagger} --separator {separator} --rounds 7", "--rounds applies to --system iterative alone"),
         ("--joint_model {separator}", "holds a separator; expected a joint_model"),
         ("", "give at least one checkpoint"),
     ],

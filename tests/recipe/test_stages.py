@@ -92,6 +92,15 @@ def test_models_take_the_place_of_their_stages(bench):
     assert done.returncode == 1 and "nowhere.pt" in done.stderr
 
 
+@pytest.mark.parametrize("given, folder", [("--tagger m2d", "tagger_m2d"), ("", "tagger")])
+def test_without_a_tagger_of_the_tag_the_one_of_the_same_name_is_used(bench, given, folder):
+    for name in ("tagger", "tagger_m2d", "separator_wide"):
+        (bench.place / "exp" / name).mkdir(parents=True)
+        (bench.place / "exp" / name / "model.safetensors").touch()
+    (infer,) = (words for words in bench.printed(f"--tag wide --stage 4 {given}") if words[0] == "infer")
+    assert value(infer, "--tagger") == f"{bench.place}/exp/{folder}/model.safetensors"
+
+
 def test_a_run_of_all_stages_prints_and_logs_each_command(bench):
     done = bench()
     assert done.returncode == 0, done.stderr

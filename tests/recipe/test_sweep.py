@@ -192,6 +192,9 @@ def test_settings_of_the_recipe(tmp_path):
         ("losses --seeds one", "--seeds 'one'"),
         ("losses --jobs 0", "--jobs '0'"),
         ("losses --train_conf 500", "--train_conf KEY=VALUE"),
+        ("losses --seeds 0 1 0", "--seeds 0 twice"),
+        ("losses --aligners pi pi", "--aligners pi twice"),
+        ("taggers --channels 4 4", "--channels 4 twice"),
         ("losses --corpus ../x", "--corpus '../x'"),
         ("plane --points 2", "--points '2'"),
         ("plane --seeds 1 2", "'2'"),
@@ -204,6 +207,24 @@ def test_wrong_usage(line, words, capsys):
         main(["sweep", *line.split()])
     message = capsys.readouterr().err
     assert caught.value.code == 2 and message.count("\n") == 1 and all(word in message for word in words.split())
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("losses --train_conf max_steps=5 seed=7", "'seed' --seeds"),
+        ("losses --train_conf aligner=pi", "'aligner' --aligners"),
+        ("plane --train_conf keep_models=7", "'keep_models' --points"),
+        ("taggers --train_conf expdir=x", "'expdir' max_steps"),
+        ("systems --train_conf max_step=5", "'max_step' 'max_steps'"),
+        ("losses --train_conf max_steps=few", "'max_steps' 'few' integer"),
+        ("losses --train_conf max_steps=0", "--max_steps 1"),
+    ],
+)
+def test_training_options_that_would_change_what_is_compared_or_cannot_be(line, words, capsys):
+    assert main(["sweep", *line.split(), "--recipe", str(RECIPE), "--dry_run"]) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and all(word in message for word in words.split()), message
 
 
 @pytest.mark.parametrize("line, word", [("taggers", "--separator_model"), ("losses --separator_config x", "x")])

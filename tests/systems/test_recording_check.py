@@ -12,6 +12,7 @@ from s5lib.systems import Source, System
 from s5lib.systems.recording_check import RecordingCheck
 
 RATE = 16000
+WINDOW = np.ones((1, RATE), np.float32)
 STATISTICS = MixtureStatistics(-35.0, -45.0, -30.0, 7000.0, -8.0, 4.0, 0.0, 4.0)
 
 
@@ -65,26 +66,49 @@ def test_bandwidth_is_that_of_filtered_noise(cutoff):
 
 def test_uncertain_labels():
     subject = check()
-    subject.add_window([source(0.3), source(0.4)])
+    subject.add_window([source(0.3), source(0.4)], WINDOW)
     assert "35 %" in subject.warnings(-35.0)[0]
-    subject.add_window([source(0.9)])
+    subject.add_window([source(0.9)], WINDOW)
     assert subject.warnings(-35.0) == []
 
 
 def test_as_many_sources_as_there_are_slots_in_nearly_all_windows():
     subject = check()
     for _ in range(5):
-        subject.add_window([source()] * 3)
+        subject.add_window([source()] * 3, WINDOW)
     assert "5 of 5 windows have 3 sources" in subject.warnings(-35.0)[0]
-    subject.add_window([source()])
-    subject.add_window([])
+    subject.add_window([source()], WINDOW)
+    subject.add_window([], WINDOW)
+    assert subject.warnings(-35.0) == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "gains", "is_filtered", "warns"),
+    [
+        (4, (1, 0, 1e-4, 0), True, True),
+        (4, (1,), True, True),
+        (4, (1, 0, 0, 0.1), True, False),
+        (4, (1,), False, False),
+        (1, (1,), True, False),
+    ],
+)
+@pytest.mark.parametrize("predicted", [True, False])
+def test_a_spatial_filter_without_directions(channels, gains, is_filtered, warns, predicted):
+    subject = check(ModelConfig(num_classes=2, num_sources=3, num_channels=channels, sample_rate=RATE), None, predicted)
+    subject._system.spatial_filter = is_filtered
+    window = np.array(gains, np.float32)[:, None] * noise()
+    for sources in ([source()], [], [source()]):
+        subject.add_window(sources, window)
+    assert [warning for warning in subject.warnings(-35.0) if "no directions" in warning] == subject.warnings(-35.0)
+    assert len(subject.warnings(-35.0)) == warns
+    subject.add_window([source()], noise() * np.ones((2, 1), np.float32))
     assert subject.warnings(-35.0) == []
 
 
 def test_given_labels_say_nothing():
     subject = check(predicted=False)
     for _ in range(5):
-        subject.add_window([source(0.1)] * 3)
+        subject.add_window([source(0.1)] * 3, WINDOW)
     assert subject.warnings(-35.0) == []
 
 
