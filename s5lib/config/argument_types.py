@@ -30,26 +30,22 @@ __all__ = [
 
 
 def integer(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return the type of integers from ``least`` to ``most`` (None: no upper limit).
+    """Return the type of integers of 64 bits from ``least`` to ``most`` (None: no other limit); 1e3 and 3.0 are some.
 
-    >>> integer(1)("8")
-    8
+    >>> integer(1)("8"), integer(1)("1e3")
+    (8, 1000)
     >>> integer(1)("-3")
     Traceback (most recent call last):
-    argparse.ArgumentTypeError: '-3' is not an integer of 1 or more
+    argparse.ArgumentTypeError: '-3' is not an integer of 1 or more, below 2^63
     """
-    expected = f"an integer of {least} or more" if most is None else f"an integer from {least} to {most}"
+    expected = f"an integer of {least} or more, below 2^63" if most is None else f"an integer from {least} to {most}"
 
     def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
-        if value is not None and most is None and value >= 2**63:
-            raise ArgumentTypeError(f"{text[:80]!r} is too large; expected an integer below 2^63")
-        if value is None or value < least or (most is not None and value > most):
-            raise ArgumentTypeError(f"{text[:80]!r} is not {expected}")
-        return value
+        with contextlib.suppress(ValueError, OverflowError):
+            value: int = convert(text, int)
+            if value >= least and (most is None or value <= most):
+                return value
+        raise ArgumentTypeError(f"{text[:80]!r} is not {expected}")
 
     return parse
 

@@ -1,4 +1,7 @@
-"""YAML for ``--config``, nested by one level: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``."""
+"""YAML for ``--config``, nested by one level: ``separator_conf: {base: 16}`` is ``--separator_conf base=16``.
+
+So is ``separator_conf: [base=16]``.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ def _as_yaml(value: Any) -> str:
 class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # configargparse has no types
     """Reads a YAML mapping; a nested mapping becomes a list of ``key=value`` strings, a list stays one.
 
-    Such strings begin with a space, which distinguishes them from those of the command line.
+    Such strings, and all of an option ``..._conf``, begin with a space, which distinguishes them from those of the
+    command line.
     """
 
     def get_syntax_description(self) -> str:
@@ -45,7 +49,11 @@ class NestedYAMLParser(configargparse.ConfigFileParser):  # type: ignore[misc]  
         """Return the options in a file that :func:`open_config` opened."""
         how = {"error": configargparse.ConfigFileParserException, "advice": "Expected are lines 'option: value'."}
         content = Record(parse_yaml(stream.read(), stream.name, **how) or {}, stream.name, **how)
-        return OrderedDict((str(key), _words(value)) for key, value in content.values.items() if value is not None)
+        if "config" in content.values:  # which configargparse would ignore
+            message = f"{stream.name}: 'config' cannot be set in a file; give --config on the command line"
+            raise configargparse.ConfigFileParserException(message)
+        words = ((str(key), _words(str(key), value)) for key, value in content.values.items() if value is not None)
+        return OrderedDict(words)
 
 
 def open_config(path: str) -> TextIO:
@@ -59,12 +67,13 @@ def open_config(path: str) -> TextIO:
     return stream
 
 
-def _words(value: Any) -> str | list[str]:
+def _words(option: str, value: Any) -> str | list[str]:
     """Return a YAML value as it would be written on the command line."""
     if isinstance(value, dict):
         return [f" {key}={_as_yaml(item)}" for key, item in value.items()]
     if isinstance(value, list):
-        return [str(item) for item in value]
+        space = " " if option.endswith("_conf") else ""
+        return [f"{space}{item}" for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -103,15 +112,25 @@ def joined_assignments(args: Namespace, option: str) -> dict[str, Any]:
     The parser has the file's only where the command line has none: one key there would drop all others.
 
     Raises:
-        ConfigError: as :func:`parse_assignments`.
+        ConfigError: as :func:`parse_assignments`, or the file has something else than assignments.
     """
-    in_file = _content(args.config).get(option)
-    return {**(in_file if isinstance(in_file, dict) else {}), **assignments(args, option)}
+    return {**_assignments_of(_content(args.config), option), **assignments(args, option)}
 
 
-def _content(config: str | None) -> dict[str, Any]:
+def _content(config: str | None) -> Record:
     """Return what a configuration file holds; nothing where there is none."""
-    return {} if config is None else read_yaml(config, error=ConfigError) or {}
+    content = {} if config is None else read_yaml(config, error=ConfigError)
+    return Record(content or {}, config, error=ConfigError)
+
+
+def _assignments_of(content: Record, option: str) -> dict[str, Any]:
+    """Return what a configuration file assigns with ``option``, a mapping or a list as on the command line."""
+    found = content.get(option)
+    if isinstance(found, list) and all(isinstance(item, str) for item in found):
+        return parse_assignments(found, option)
+    if not isinstance(found, dict | None):
+        content.reject(option, "names and values, or a list of KEY=VALUE")
+    return dict(found or {})
 
 
 def component_options(given: Sequence[str], name: str, kind: str, default: str, config: str | None) -> dict[str, Any]:
@@ -127,11 +146,10 @@ def component_options(given: Sequence[str], name: str, kind: str, default: str, 
         config: path of the YAML file, or None.
 
     Raises:
-        ConfigError: as :func:`parse_assignments`.
+        ConfigError: as :func:`joined_assignments`.
     """
-    content = _content(config)
-    option, options = f"{kind}_conf", Record(content, config, error=ConfigError)
-    in_file = dict(options.record(option).values) if option in options else {}
+    content, option = _content(config), f"{kind}_conf"
+    in_file = _assignments_of(content, option)
     given = [pair for pair in given if not pair.startswith(" ")]
     of_another = content.get(kind, default) != name
     if of_another and in_file:

@@ -70,6 +70,15 @@ class CommandParser(configargparse.ArgumentParser):  # type: ignore[misc]  # con
             hint = f" For the file, write {shown(os.path.join('.', word))}."
         self.error(f"no option {shown(name)}.{hint}")
 
+    def convert_item_to_command_line_arg(self, action: argparse.Action | None, key: str, value: Any) -> list[str]:
+        """Return the words for an option of a configuration file; exit where it takes one value and has several."""
+        takes_more = action is None or isinstance(action, argparse._AppendAction) or action.nargs in ("*", "+")
+        if isinstance(value, list) and not takes_more:
+            found = shown([word.strip() for word in value])
+            self.error(f"argument --{key}: {found} is a list or a mapping; expected a single value")
+        words: list[str] = super().convert_item_to_command_line_arg(action, key, value)
+        return words
+
     def _get_value(self, action: argparse.Action, text: str) -> Any:
         follows_sub_command = action.nargs == argparse.PARSER
         if not text.strip() and text != action.default and not follows_sub_command:

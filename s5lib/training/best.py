@@ -26,13 +26,16 @@ class BestWeights(lightning.Callback):
         folder: for the files, ``step_N.safetensors``.
         monitor: name of the validation's figure.  Larger is better, except for ``valid_loss``.
         keep: how many.
-        patience: validations in a row without a new best one after which the run ends; 0: never.
+        patience: validations in a row without a new best one after which the run ends; 0: never.  They are counted anew
+            from where a run that ended so is extended.
     """
 
     def __init__(self, folder: Path, monitor: str, keep: int, patience: int = 0):
         self.folder, self.monitor, self.keep, self.patience = Path(folder), monitor, keep, patience
         self.values: dict[int, float] = {}  # of all validations, by their step
         self._resumable: set[str] = set()  # files that the state on the disk counts on
+        self._max_steps = 0  # of the run; more where it is extended
+        self._patient_from = 0  # step from which the patience counts
 
     @property
     def kept(self) -> list[tuple[float, str]]:
@@ -50,11 +53,25 @@ class BestWeights(lightning.Callback):
 
     def state_dict(self):
         self._resumable = {name for _, name in self.kept}
-        return {"values": [[step, value] for step, value in self.values.items()]}
+        return {
+            "values": [[step, value] for step, value in self.values.items()],
+            "max_steps": self._max_steps,
+            "patient_from": self._patient_from,
+        }
 
     def load_state_dict(self, state):
         self.values = {int(step): value for step, value in state["values"]}
+        # A state of an earlier version has neither.
+        self._max_steps, self._patient_from = state.get("max_steps", 0), state.get("patient_from", 0)
         self._resumable = {name for _, name in self.kept}
+
+    def on_train_start(self, trainer, pl_module):
+        if self._in_vain >= self.patience > 0:
+            if trainer.max_steps > self._max_steps:
+                self._patient_from = trainer.global_step
+            else:  # it ended between its last validation and the final model
+                trainer.should_stop = True
+        self._max_steps = trainer.max_steps
 
     def on_validation_end(self, trainer, pl_module):
         value = trainer.callback_metrics.get(self.monitor)
@@ -72,17 +89,22 @@ class BestWeights(lightning.Callback):
                     save_file(separate(pl_module.model.state_dict()), temporary)
             # What was dropped since the last state was saved stays: a run that resumes there still counts on it.
             self._remove_all_but(kept | self._resumable)
-        since = [s for s in self.values if s > self._ranked()[0]]
-        if self.patience and len(since) >= self.patience:
+        if self._in_vain >= self.patience > 0:
             log.info(
                 "stopped early after step %d: the last %d validations were not better than step %d's %s %.3f",
                 step,
-                len(since),
-                self._ranked()[0],
+                self._in_vain,
+                self.best_step,
                 self.monitor,
-                self.values[self._ranked()[0]],
+                self.values[self.best_step],
             )
             trainer.should_stop = True
+
+    @property
+    def _in_vain(self) -> int:
+        """The last validations in a row without a new best one."""
+        since = max(self.best_step or 0, self._patient_from)
+        return sum(step > since for step in self.values)
 
     def _remove_all_but(self, names: set[str]) -> None:
         for path in self.folder.glob("step_*.safetensors"):

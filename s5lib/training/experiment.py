@@ -17,6 +17,7 @@ from s5lib.errors import CheckpointError, ConfigError, DataError, S5Error
 from s5lib.models.checkpoint import read_header
 from s5lib.provenance import Fingerprint, folder_lock, move, write_text
 from s5lib.provenance.fingerprint import Change
+from s5lib.training.history import read_history
 from s5lib.untrusted import yaml_record
 from s5lib.version import __version__
 
@@ -116,17 +117,20 @@ class Experiment:
             raise
 
     def _extend(self, longer: Change, state: Path) -> None:
+        before = longer.before
         if self.model_file.exists():
+            rows = read_history(state.with_name("history.jsonl"))
+            before = rows[-1]["step"] if rows else before  # fewer, if it stopped early: a run ends with a validation
             if not state.exists():
                 raise ConfigError(
-                    f"{self.folder} finished after {longer.before} steps, and {state}, from which it could continue to "
+                    f"{self.folder} finished after {before} steps, and {state}, from which it could continue to "
                     f"{longer.now}, is missing. --init {self.model_file} starts another run from its weights."
                 )
-            move(self.model_file, self.folder / f"model_{longer.before}_steps.safetensors", durable=True)
+            move(self.model_file, self.folder / f"model_{before}_steps.safetensors", durable=True)
         log.info(
             "%s: extended from %s to %s steps; the learning rate follows the schedule of the latter",
             self.folder,
-            longer.before,
+            before,
             longer.now,
         )
 

@@ -87,13 +87,13 @@ class ResumePoint(lightning.Callback):
     Args:
         path: of the file.
         interval: steps between two saves.
-        valid_interval: steps between two validations.
+        valid_interval: steps between two validations; the last step is validated, too.
         max_steps: of the run.
     """
 
     def __init__(self, path: Path, interval: int, valid_interval: int, max_steps: int):
         self.path, self.interval = Path(path), interval
-        self.valid_interval, self.max_steps = min(valid_interval, max_steps), max_steps
+        self.valid_interval, self.max_steps = valid_interval, max_steps
         self._signal: int | None = None
         self._previous: dict[int, Any] = {}
         self._step = 0  # the last that was done
@@ -150,13 +150,14 @@ class ResumePoint(lightning.Callback):
         if trainer.global_step == self._step:
             return  # gradients are being accumulated
         self._step = trainer.global_step
-        self._due = self._step % self.valid_interval == 0
+        self._due = self._last or self._step % self.valid_interval == 0
         self._loops = trainer.fit_loop.state_dict()
         self._between = True
-        if self._last and self._due:
-            return  # Lightning does not go on from a state without a step to come; it is saved after the validation
+        if self._last:
+            trainer.val_check_batch = 1  # so that Lightning validates now, whatever the interval
+            return  # it does not go on from a state without a step to come; that is saved after the validation
         stop = self._stop(trainer)
-        if stop or self._last or self._step % self.interval == 0:
+        if stop or self._step % self.interval == 0:
             self.save(trainer)
         if stop:
             raise Stopped(self._signal)
@@ -170,7 +171,7 @@ class ResumePoint(lightning.Callback):
 
     def on_validation_end(self, trainer, pl_module):
         self._due = False
-        if self._last:
+        if self._last or trainer.should_stop:  # a run that stopped early can be extended, too
             self.save(trainer)
             if self._stop(trainer):
                 raise Stopped(self._signal)

@@ -48,7 +48,7 @@ class TrainSettings:
     precision: Literal["float32", "bfloat16"] = "float32"
     """arithmetic of the forward pass; losses are computed in float32"""
     valid_interval: int = 1000
-    """steps between two validations"""
+    """steps between two validations; the last step is validated, too"""
     monitor: str = "auto"
     """validation metric that selects the best checkpoints: source_accuracy or mixture_accuracy of a tagger,
     pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: the first of source_accuracy,
@@ -56,7 +56,8 @@ class TrainSettings:
     keep_best: int = 1
     """number of best checkpoints to keep, and to average into the final model"""
     early_stopping: int = 0
-    """stop after this many validations in a row without improvement; 0: never"""
+    """stop after this many validations in a row without improvement; 0: never; counted anew from where a run that
+    stopped so is extended"""
     keep_models: int = 0
     """number of models to keep from the whole run, equally spaced, in the folder ``steps``; 0: none"""
     save_interval: int = 1000

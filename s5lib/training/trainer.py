@@ -52,7 +52,7 @@ def make_trainer(
         precision="bf16-mixed" if settings.precision == "bfloat16" else "32-true",
         max_steps=settings.max_steps,
         max_epochs=-1,
-        val_check_interval=min(settings.valid_interval, settings.max_steps) * settings.accumulate,  # counts batches
+        val_check_interval=settings.valid_interval * settings.accumulate,  # counts batches
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         gradient_clip_val=settings.clip or None,

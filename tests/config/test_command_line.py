@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from s5lib.bin import main as module
 from s5lib.bin.main import COMMANDS, build_parser, main
 from s5lib.bin.shared_options import device
-from s5lib.config.command_line import joined_assignments, parse_assignments
+from s5lib.config.command_line import component_options, joined_assignments, parse_assignments
 from s5lib.errors import ConfigError, DataError
 
 NUMBERS = ["", " ", "nan", "inf", "1e999", "-1", "0", "0.5", "x", "9" * 5000, "0x10", "--"]
@@ -92,6 +92,7 @@ def test_options_of_a_configuration_file(tmp_path, capsys):
         "- 1": [str(file), "list"],
         "a: [": [str(file), "YAML"],
         "seed: ''": ["--seed", "empty"],
+        "config: other.yaml": [str(file), "'config' cannot be set"],
     }.items():
         file.write_text(content)
         with pytest.raises(SystemExit):
@@ -142,10 +143,59 @@ def test_assignments_join_those_of_the_file(tmp_path, words, wanted):
     parser = build_parser("train")
     assert joined_assignments(parser.parse_args([*line, "--config", str(file)]), "scenes_conf") == wanted
     assert joined_assignments(parser.parse_args(line), "scenes_conf") == parse_assignments(words)
-    file.write_text(f"scenes_conf: [{', '.join(words)}]\n")  # as the parser takes it, too
-    assert joined_assignments(parser.parse_args([*line, "--config", str(file)]), "scenes_conf") == parse_assignments(
-        words
-    )
+    file.write_text("scenes_conf: [duration=1.0, rotate=true]\n")
+    assert joined_assignments(parser.parse_args([*line, "--config", str(file)]), "scenes_conf") == wanted
+
+
+@pytest.mark.parametrize(
+    "words, wanted",
+    [
+        ("", {"n_fft": 256, "base": 8}),
+        ("--separator_conf base=16", {"n_fft": 256, "base": 16}),
+        ("--separator demo", {}),
+        ("--separator demo --separator_conf base=8", {"base": 8}),
+    ],
+)
+def test_a_list_of_assignments_belongs_to_the_files_component(tmp_path, words, wanted):
+    file = tmp_path / "separator.yaml"
+    file.write_text("separator_conf: [n_fft=256, base=8]\n")
+    line = ["separator", "--data_dir", "x", "--expdir", "x", "--config", str(file), *words.split()]
+    assert component_conf(build_parser("train").parse_args(line)) == wanted
+
+
+def component_conf(args):
+    return component_options(args.separator_conf, args.separator, "separator", "resunetk", args.config)
+
+
+@pytest.mark.parametrize("option", ["scenes_conf", "separator_conf"])
+@pytest.mark.parametrize("value", ["duration=1", "3", "[{a: b=c}]", "[duration]"])
+def test_what_is_no_assignment_in_a_file_is_refused(tmp_path, option, value):
+    file = tmp_path / "separator.yaml"
+    file.write_text(f"{option}: {value}\n")
+    line = ["separator", "--data_dir", "x", "--expdir", "x", f"--{option}=duration=2.0", "--config", str(file)]
+    args = build_parser("train").parse_args(line)
+    with pytest.raises(ConfigError, match=f"{option}.* expected .*KEY=VALUE"):
+        joined_assignments(args, option) if option == "scenes_conf" else component_conf(args)
+
+
+@pytest.mark.parametrize("option", ["seed", "num_nodes", "max_steps"])
+def test_numbers_that_are_whole_are_integers(tmp_path, option):
+    file = tmp_path / "separator.yaml"
+    for text in ("1e3", "1000.0", "1000"):
+        file.write_text(f"{option}: {text}\n")
+        line = ["separator", "--data_dir", "x", "--expdir", "x"]
+        for more in (["--config", str(file)], [f"--{option}", text]):
+            assert getattr(build_parser("train").parse_args([*line, *more]), option) == 1000
+
+
+@pytest.mark.parametrize("line", ["batch_size: [2]", "aligner: [pi, ca]", "lr: {head: 1}", "precision: []"])
+def test_a_list_for_a_single_value_is_refused(tmp_path, capsys, line):
+    file = tmp_path / "train.yaml"
+    file.write_text(line)
+    with pytest.raises(SystemExit):
+        main(["train", "separator", "--data_dir", "x", "--expdir", "x", "--config", str(file)])
+    printed = capsys.readouterr().err
+    assert f"--{line.partition(':')[0]}: " in printed and "expected a single value" in printed
 
 
 def test_gpus_that_are_not_there(monkeypatch):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_runs import assert_same, command
+from tiny_runs import assert_same, command, history
 
 from s5lib.bin.main import main
 from s5lib.training.resume import ResumePoint, resume_step
@@ -67,6 +67,48 @@ def test_stopped_between_accumulated_parts(tiny_data, tmp_path, monkeypatch):
     assert resume_step(tmp_path / "cut/train/resume.ckpt") == 3
     assert main(command("tagger", tiny_data, tmp_path / "cut", **options, batch_size=4)) == 0
     assert_same(tmp_path / "whole", tmp_path / "cut")
+
+
+def fail_at(monkeypatch, hook, number):
+    """Raise an error where a callback's hook is called for the given time, after the other callbacks' hooks."""
+    calls, usual = [0], getattr(ResumePoint, hook)
+
+    def failing(self, *arguments, **options):
+        calls[0] += 1
+        if calls[0] == number:
+            raise OSError("no more")
+        return usual(self, *arguments, **options)
+
+    monkeypatch.setattr(ResumePoint, hook, failing)
+
+
+@pytest.mark.parametrize("more", [{}, {"accumulate": 2, "batch_size": 4}])
+def test_the_last_step_is_validated_whatever_the_interval(tiny_data, tmp_path, monkeypatch, more):
+    """Once, also if the run is stopped before, amid or after that validation, or fails before its state is saved."""
+    options = {"max_steps": 5, "valid_interval": 3, "save_interval": 2, **more}
+    arguments = command("tagger", tiny_data, tmp_path / "whole", **options)
+    assert main(arguments) == 0
+    assert [row["step"] for row in history(tmp_path / "whole")] == [3, 5]
+    batches = 5 * options.get("accumulate", 1)
+    stops = [(stop_at, "on_train_batch_start", batches, 5), (fail_at, "on_validation_end", 2, 4)]
+    stops += [(stop_at, "on_validation_batch_end", 4, 5)] if not more else []  # of three each
+    for way, hook, number, step in stops:
+        folder = tmp_path / f"{hook}{number}"
+        arguments = command("tagger", tiny_data, folder, **options)
+        with monkeypatch.context() as patched:
+            way(patched, hook, number)
+            try:
+                assert main(arguments) == 1
+            except SystemExit:
+                assert way == stop_at
+        assert resume_step(folder / "train/resume.ckpt") == step
+        assert main(arguments) == 0
+        assert_same(tmp_path / "whole", folder)
+
+
+def test_without_an_interval_that_short_the_last_step_is_the_model(tiny_data, tmp_path):
+    assert main(command("tagger", tiny_data, tmp_path, max_steps=3, valid_interval=1000)) == 0
+    assert [row["step"] for row in history(tmp_path)] == [3]
 
 
 def test_killed_process_goes_on_and_a_second_one_is_refused(tiny_data, tmp_path, capfd):
