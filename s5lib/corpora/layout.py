@@ -120,12 +120,20 @@ def data_directory_from_metadata(
         audio_dir: gets ``soundscape/``, ``oracle_target/`` and ``metadata/``.
         preset: of the renderer.
         progress: wraps the list of files; ``tqdm``, for one.
+
+    Raises:
+        DataError: two scenes have one name; as :func:`s5lib.scenes.corpus.metadata_files` and the renderer.
     """
-    root = find_root(data_root)
+    root, files = find_root(data_root), metadata_files(data_root, name)
+    names = {path.stem: path for path in files}
+    for path in files:
+        if names[path.stem] != path:
+            raise DataError(f"{path} and {names[path.stem]}: two scenes of one name; rename one.")
     renderer, folder, asked = Renderer(root, preset), SceneFolder(audio_dir), {"metadata": name, "preset": preset}
     with folder_lock(audio_dir):
         stamps = folder.claim(asked)
-        for path in progress(metadata_files(data_root, name)):
+        folder.keep_only(names)
+        for path in progress(files):
             metadata = read_metadata(path)
             description = parse_metadata(metadata, root)
             try:

@@ -26,7 +26,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.parallel import over_processes
 from s5lib.provenance import Fingerprint, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, synthesize
-from s5lib.scenes.corpus import metadata_files
+from s5lib.scenes.corpus import find_root, metadata_files
 from s5lib.untrusted import json_record, shown
 
 __all__ = ["Preparation", "prepare"]
@@ -154,7 +154,7 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
     problem = problem_of(made, earlier["files"])
     if not problem:
         description = CorpusDescription.read(request.data_dir)
-        problem = stamps.difference(_used(request, description.root))
+        problem = stamps.difference(_used(request, _asked_root(request, description.root)))
         if not problem and with_statistics and description.statistics is None:
             return "its training mixtures were not measured: goes on"
     if problem:
@@ -162,6 +162,14 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
     if stamps.is_changed:  # touched or copied, with the same content
         stamps.write(request.data_dir / STAMP_FILE)
     return ""
+
+
+def _asked_root(request: Preparation, root: str) -> str:
+    """Return the corpus that is asked for: ``root``, which was used, unless ``data_root`` is another folder."""
+    if request.data_root is None or request.corpus == "mini":
+        return root
+    asked = find_root(request.data_root)
+    return root if asked.resolve() == Path(root).resolve() else str(asked.absolute())
 
 
 def _made(data_dir: Path) -> dict[str, dict]:

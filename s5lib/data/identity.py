@@ -14,6 +14,7 @@ from s5lib.audio import find_audio_files, split_entry
 from s5lib.data.directory import DataDirectory
 from s5lib.errors import DataError
 from s5lib.provenance import Stamps
+from s5lib.scenes.corpus import metadata_files
 from s5lib.untrusted import to_json
 
 __all__ = ["STAMP_FILE", "corpus_digest", "corpus_files", "read_stamps", "recordings_digest"]
@@ -30,8 +31,11 @@ def read_stamps(data_dir: str | os.PathLike[str]) -> Stamps:
 def corpus_files(root: str | os.PathLike[str], split: str) -> list[str]:
     """Return the files of a corpus that scenes of a split are made from, or that it has rendered."""
     folders = [Path(root, kind, split) for kind in _KINDS]
-    found = (find_audio_files(folder, also=(".sofa", ".json")).files for folder in folders if folder.is_dir())
-    return [os.fspath(path) for files in found for path in files]
+    found = [find_audio_files(folder, also=(".sofa", ".json")).files for folder in folders if folder.is_dir()]
+    index = Path(root, "metadata", f"{split}.json")
+    if index.is_file():  # it may list some scenes of the folder, and others
+        found.append([index, *metadata_files(root, split)])
+    return list(dict.fromkeys(os.fspath(path) for files in found for path in files))
 
 
 def corpus_digest(root: str | os.PathLike[str], split: str, stamps: Stamps) -> str:

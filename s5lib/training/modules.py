@@ -97,9 +97,7 @@ class _Training(lightning.LightningModule):
     def configure_optimizers(self):
         s = self.settings
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        # It pairs weights and gradients by their places in memory; in mixed precision, Lightning could not clip.
-        fused = s.precision == "float32" and all(p.is_contiguous() for p in trained)
-        optimizer = torch.optim.AdamW(trained, lr=s.lr, weight_decay=s.weight_decay, amsgrad=s.amsgrad, fused=fused)
+        optimizer = torch.optim.AdamW(trained, lr=s.lr, weight_decay=s.weight_decay, amsgrad=s.amsgrad)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._lr_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "lr"}}
 

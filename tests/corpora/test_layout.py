@@ -116,6 +116,16 @@ def test_sets_of_metadata_are_rendered(corpus_with_metadata, tmp_path):
     assert before == [(tmp_path / f"audio/soundscape/v_{index}.wav").stat().st_mtime_ns for index in range(2)]
 
 
+def test_two_scenes_of_one_name(corpus_with_metadata, tmp_path):
+    folder = corpus_with_metadata / "dev_set/metadata"
+    (folder / "more").mkdir()
+    (folder / "valid/v_1.json").rename(folder / "more/v_0.json")
+    rows = [{"metadata_path": "valid/v_0.json"}, {"metadata_path": "more/v_0.json"}]
+    (folder / "valid.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match=r"valid/v_0.json and .*more/v_0.json: two scenes of one name"):
+        data_directory_from_metadata(corpus_with_metadata, "valid", tmp_path / "data", tmp_path / "audio")
+
+
 def test_bad_lists_of_metadata(corpus_with_metadata):
     folder = corpus_with_metadata / "dev_set/metadata"
     with pytest.raises(DataError, match="no scenes of 'vaild'.*Did you mean 'valid'"):

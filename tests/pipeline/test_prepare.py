@@ -149,6 +149,45 @@ def test_another_corpus_is_another_result(own, tmp_path_factory, capsys, change)
     assert content(folder / "dump") == content(fresh / "dump")
 
 
+def test_another_data_root_is_another_corpus(own, tmp_path_factory, capsys):
+    root, folder = own
+    for name, dog in (("copy", True), ("other", False)):
+        shutil.copytree(root, folder / name)
+        if not dog:
+            for path in (folder / name).glob("dev_set/sound_event/*/Dog"):
+                shutil.rmtree(path)
+        capsys.readouterr()
+        assert prepare(folder / name, folder) == 0
+        assert "finished already:" not in capsys.readouterr().out
+        description = CorpusDescription.read(folder / "data")
+        assert Path(description.root) == folder / name / "dev_set" and ("Dog" in description.labels) == dog
+        assert prepare(folder / name, folder) == 0 and "finished already:" in capsys.readouterr().out
+    fresh = tmp_path_factory.mktemp("fresh")
+    assert prepare(folder / "other", fresh) == 0
+    assert content(folder / "dump") == content(fresh / "dump")
+    assert prepare(folder / "nowhere", folder) == 1 and "nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["remove", "index", "shorter index"])
+def test_scenes_of_the_corpus_that_go_or_come(own, tmp_path_factory, capsys, change):
+    root, folder = own
+    metadata = root / "dev_set/metadata"
+    (metadata / "valid").mkdir(parents=True)
+    for index in range(3):
+        shutil.copy(folder / f"dump/valid/metadata/valid_{index:05d}.json", metadata / f"valid/scene_{index}.json")
+    rows = [{"metadata_path": f"valid/scene_{index}.json"} for index in range(3)]
+    if change == "shorter index":
+        (metadata / "valid.json").write_text(json.dumps(rows))
+    places = tmp_path_factory.mktemp("places")
+    assert prepare(root, places) == 0 and len(DataDirectory.read(places / "data/valid")) == 3
+    if change == "remove":
+        (metadata / "valid/scene_1.json").unlink()
+    else:
+        (metadata / "valid.json").write_text(json.dumps(rows[::2]))
+    assert prepare(root, places) == 0
+    assert [recording.id for recording in DataDirectory.read(places / "data/valid")] == ["scene_0", "scene_2"]
+
+
 def test_a_touched_corpus_and_a_moved_folder_are_the_same(own, capsys):
     root, folder = own
     for path in (root / "dev_set/noise").rglob("*.wav"):

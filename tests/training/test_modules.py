@@ -6,10 +6,7 @@ from safetensors.torch import load_file
 from tiny_runs import command, history
 
 from s5lib.bin.main import main
-from s5lib.interfaces import ModelConfig, Separator
 from s5lib.models.resunetk import ResUNetK
-from s5lib.training.modules import SeparatorTraining
-from s5lib.training.settings import TrainSettings
 
 
 def test_a_validation_runs_the_model_once_for_each_batch(tiny_data, tmp_path, monkeypatch):
@@ -24,19 +21,6 @@ def test_a_validation_runs_the_model_once_for_each_batch(tiny_data, tmp_path, mo
     options = {"max_steps": 2, "valid_interval": 1, "tensorboard_scenes": 3}
     assert main(command("separator", tiny_data, tmp_path, **options)) == 0
     assert batches == 2 * [2, 2, 1] and len(history(tmp_path)) == 2
-
-
-def test_weights_may_lie_in_memory_in_any_order():
-    class Strided(Separator):
-        def __init__(self):
-            super().__init__(ModelConfig(num_classes=2))
-            self.weight = torch.nn.Parameter(torch.ones(3, 8)[:, ::2])
-
-    module = SeparatorTraining(Strided(), TrainSettings(lr=0.1, warmup_steps=0, amsgrad=False))
-    optimizer = module.configure_optimizers()["optimizer"]
-    (module.model.weight * torch.tensor([1.0, -1.0, 1.0, -1.0])).sum().backward()
-    optimizer.step()  # the first step's size is the learning rate, whatever the gradient's
-    torch.testing.assert_close(module.model.weight.detach(), torch.tensor([0.9, 1.1, 0.9, 1.1]).expand(3, 4))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
