@@ -102,8 +102,8 @@ def fix_data_directory(path: str | os.PathLike[str], classes: Iterable[str] | No
         What was changed, a sentence each; empty if nothing.
 
     Raises:
-        DataError: one ID has two different values, nothing usable would be left, or a recording may be all right but
-            cannot be read here and now; nothing was changed.
+        DataError: one ID has two different values, there are references without ``labels``, nothing usable would be
+            left, or a recording may be all right but cannot be read here and now; nothing was changed.
     """
     path = Path(path)
     if not (path / "wav.scp").is_file():
@@ -116,6 +116,11 @@ def fix_data_directory(path: str | os.PathLike[str], classes: Iterable[str] | No
         for name in ("wav.scp", "labels", *(f"src{slot}.scp" for slot in slots))
         if os.path.lexists(path / name)
     }
+    if "labels" not in tables and any(tables[f"src{slot}.scp"] for slot in slots):  # lost; the recordings are all right
+        raise DataError(
+            f"{path}: src{slots[0]}.scp is there without 'labels'; nothing was changed. Restore 'labels', or remove "
+            "srcN.scp if the labels are not known."
+        )
     recordings = []
     for key, wav in sorted(tables["wav.scp"].items()):
         labels = split_labels(tables["labels"][key]) if key in tables.get("labels", {}) else None

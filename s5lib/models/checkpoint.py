@@ -61,7 +61,8 @@ def save_checkpoint(
             :class:`s5lib.data.statistics.MixtureStatistics` gives them; either may be missing.
 
     Raises:
-        CheckpointError: the number of ``labels`` differs from the number of classes, or the file cannot be written.
+        CheckpointError: the number of ``labels`` differs from the number of classes, :func:`read_header` would refuse
+            the header, as with a label twice, or the file cannot be written.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
     config: Any = model.config
@@ -77,10 +78,11 @@ def save_checkpoint(
         "labels": list(labels),
         "trained_on": dict(trained_on or {}),
     }
-    path = Path(path)
+    path, text = Path(path), to_json(header)
+    _checked_header(text, path)  # or an older file would give way to one that nobody can read
     try:
         with atomic_write(path) as temporary:
-            save_file(separate(model.state_dict()), temporary, metadata={"s5lib": to_json(header)})
+            save_file(separate(model.state_dict()), temporary, metadata={"s5lib": text})
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror or error}.") from error
 

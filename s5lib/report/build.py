@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from s5lib.data.directory import DataDirectory
@@ -41,7 +41,7 @@ def write_report(
         title: of the page; None: from the names of the experiments.
 
     Raises:
-        DataError: nothing was found, or what was found is damaged.
+        DataError: nothing was found, what was found is damaged, or ``data_dir`` is not what was scored.
         ConfigError: ``audio`` is another word, or ``out`` cannot be written.
     """
     check_audio(audio)
@@ -60,7 +60,7 @@ def _render(
         experiments=experiments,
         systems=systems,
         several=len(systems) > 1,
-        same=len({frozenset(scene.id for scene in system.summary.recordings) for system in systems}) < 2,
+        same=len({frozenset((name, *sorted(of)) for name, of in _labels(system).items()) for system in systems}) < 2,
         views=views,
         figures=views.COLUMNS,
         separation_oracle=all(system.has_oracle for system in systems),
@@ -86,19 +86,50 @@ def _listening(
                 "--scenes needs the test set's data directory: give --data_dir DIR, such as data/mini/test."
             )
         return [], "the test set's data directory was not found: give it by --data_dir"
-    data = DataDirectory.read(place)
-    log.info("found %s (%d recordings with references)", place, len(data))
     chosen = choose_scenes(systems[0].summary.recordings, scenes)
-    shown = [system for system in systems if _holds(system, chosen)]
-    silent = [system.name for system in systems if system not in shown]
-    missing = f"there are no outputs of {', '.join(silent)} for these scenes" if silent else ""
-    return [listening_scene(name, reason, data, shown, audio) for name, reason in chosen.items()], missing
+    recordings = {recording.id: recording for recording in DataDirectory.read(place)}
+    log.info("found %s (%d recordings with references)", place, len(recordings))
+    there = {name: recording.labels or () for name, recording in recordings.items()}
+    if wrong := _misfit(systems[0], there, chosen):
+        message = f"{place} is not what was scored: {wrong}"
+        if data_dir or scenes:
+            raise DataError(f"{message}. Name the right one by --data_dir, or run 's5lib score' again.")
+        return [], f"{message}; name the right one by --data_dir"
+    shown: list[System] = []
+    silent: dict[str, list[str]] = {}  # by the reason
+    for system in systems:
+        if system.made_again:
+            reason = "the outputs of {} were made again after scoring: run s5lib score"
+        elif _misfit(system, there, chosen):
+            reason = "the scores of {} are of another test set"
+        elif not (system.outputs and all(record_path(system.outputs, name).is_file() for name in chosen)):
+            reason = "there are no outputs of {} for these scenes"
+        else:
+            shown.append(system)
+            continue
+        silent.setdefault(reason, []).append(system.name)
+    missing = "; ".join(reason.format(", ".join(names)) for reason, names in silent.items())
+    return [listening_scene(recordings[name], reason, shown, audio) for name, reason in chosen.items()], missing
 
 
-def _holds(system: System, names: Iterable[str]) -> bool:
-    return system.infer_dir is not None and any(
-        all(record_path(system.infer_dir / kind, name).is_file() for name in names) for kind in ("predicted", "oracle")
-    )
+def _labels(system: System) -> dict[str, tuple[str, ...]]:
+    """Return the labels of the references that were scored, by recording: drawn test sets all have the same IDs."""
+    return {scores.id: scores.labels for scores in system.summary.recordings}
+
+
+def _misfit(system: System, there: Mapping[str, tuple[str, ...]], names: Collection[str]) -> str:
+    """Return where a data directory, its labels by recording, differs from what was scored; nothing if it does not.
+
+    Recordings that it lacks matter only among ``names``, which are to be heard.
+    """
+    for name, labels in _labels(system).items():
+        if name not in there and name in names:
+            return f"it has no recording {name}"
+        if there.get(name, labels) != labels:
+            return (
+                f"{name} has {', '.join(there[name]) or 'no source'}, but had {', '.join(labels) or 'none'} when scored"
+            )
+    return ""
 
 
 def _data_directory(experiments: Sequence[Experiment]) -> Path | None:

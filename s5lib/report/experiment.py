@@ -6,21 +6,22 @@ The layout is the recipe's::
     EXPDIR/RESULTS*.jsonl, infer*/SET/{predicted,oracle}/NAME.json
 
 A system is one ``RESULTS*.jsonl``; its outputs are those of the ``infer*`` with the same ending, and its models those
-whose digest stands in the outputs' JSON.
+whose digest stands in the outputs' JSON.  Outputs of another system than the scores are not used.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from s5lib.errors import DataError, nearest
-from s5lib.evaluation import Summary, read_results
+from s5lib.evaluation import RecordingScores, Summary, read_results
 from s5lib.provenance.digest import file_digest
 from s5lib.report.charts import rounded
-from s5lib.systems.outputs import read_record
+from s5lib.systems.records import check_one_system, read_record, record_path, system_digest
 from s5lib.untrusted import Record, is_number, parse_json, read_bytes, yaml_record
 from s5lib.untrusted.documents import LINES_BYTES
 
@@ -64,10 +65,12 @@ class System:
     results: Path
     summary: Summary
     """Its scores."""
-    infer_dir: Path | None
-    """With ``predicted`` and ``oracle``; None where there are no outputs."""
+    outputs: Path | None
+    """``predicted`` or, if such labels were not scored, ``oracle``; None where there are no outputs of the scores."""
     made_by: dict = field(default_factory=dict)
     """How its outputs were made, as they say; empty if they do not."""
+    made_again: bool = False
+    """Whether there are outputs, but another system has made them than what was scored."""
 
     @property
     def has_oracle(self) -> bool:
@@ -184,20 +187,32 @@ def _system(results: Path, experiment: str, several: bool) -> System:
     suffix = results.stem.removeprefix("RESULTS")
     variant = suffix.strip("_")
     name = f"{experiment}: {variant}" if several and variant else variant or experiment
-    infer = results.parent / f"infer{suffix}"
+    summary = Summary(read_results(results))
+    outputs = _outputs(results.parent / f"infer{suffix}", summary.recordings)
+    made_by, made_again = _made_by(outputs, summary.recordings) if outputs else ({}, False)
+    return System(name, results, summary, None if made_again else outputs, made_by, made_again)
+
+
+def _outputs(infer: Path, scored: Sequence[RecordingScores]) -> Path | None:
+    """Return the folder of the outputs that were scored, those of predicted labels first."""
     sets = [path for path in sorted(infer.glob("*")) if (path / "predicted").is_dir() or (path / "oracle").is_dir()]
     folder = next((path for path in sets if path.name == "test"), sets[0] if len(sets) == 1 else None)
-    return System(name, results, Summary(read_results(results)), folder, _made_by(folder))
+    kinds = [kind for kind in ("predicted", "oracle") if any(getattr(recording, kind) for recording in scored)]
+    return next((folder / kind for kind in kinds if (folder / kind).is_dir()), None) if folder else None
 
 
-def _made_by(folder: Path | None) -> dict:
-    """Return ``made_by`` of the first recording's JSON; with predicted labels it names the tagger, too."""
-    for kind in ("predicted", "oracle"):
-        for path in sorted((folder / kind).glob("*.json"))[:1] if folder else ():
-            try:
-                made_by = read_record(path).get("made_by")
-            except DataError:
-                continue
-            if isinstance(made_by, dict):
-                return made_by
-    return {}
+def _made_by(outputs: Path, scored: Sequence[RecordingScores]) -> tuple[dict, bool]:
+    """Return what made the outputs, as they say, and whether it is another system than what was scored."""
+    records = {}
+    for recording in scored:
+        path = record_path(outputs, recording.id)
+        with contextlib.suppress(DataError):  # missing or damaged, which matters only where it is to be heard
+            records[path] = read_record(path)
+    system = scored[0].system  # of all, as the file was read
+    try:
+        made_by = check_one_system(records)
+        if made_by and system not in (None, system_digest(made_by)):
+            return {}, True
+        return made_by or {}, False
+    except DataError:  # of several systems, as scores of one never are
+        return {}, system is not None

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from s5lib.audio import data_uri, read_audio
-from s5lib.data.directory import DataDirectory
+from s5lib.data.directory import Recording
 from s5lib.errors import DataError
 from s5lib.evaluation import RecordingScores, scene_set
 from s5lib.metrics import SceneScore
@@ -109,31 +109,30 @@ class _Output:
 
 
 def _read_output(system: System, name: str, num_samples: int) -> _Output:
-    if system.infer_dir is None:
+    if system.outputs is None:
         return _Output(system.name, "", [], np.zeros((0, num_samples), np.float32), None)
-    kind = "predicted" if (system.infer_dir / "predicted").is_dir() else "oracle"
+    kind = system.outputs.name
     scores = (getattr(r, kind) for r in system.summary.recordings if r.id == name)
-    labels, waveforms = read_sources(system.infer_dir / kind, name, num_samples)
+    labels, waveforms = read_sources(system.outputs, name, num_samples)
     metric = "CA-PI-SDRi" if kind == "predicted" else "PI-SDRi"
     return _Output(system.name, metric, labels, waveforms, next(scores, None))
 
 
-def listening_scene(
-    name: str, reason: str, data: DataDirectory, systems: Sequence[System], audio: str = "mp3"
-) -> ListeningScene:
+def listening_scene(recording: Recording, reason: str, systems: Sequence[System], audio: str = "mp3") -> ListeningScene:
     """Read the waveforms of a scene and turn them into clips, all with the same gain.
 
+    Args:
+        recording: with the references that the systems were scored with.
+        reason: why it is shown.
+        systems: with outputs.
+        audio: ``mp3``, ``flac`` or ``none``.
+
     Raises:
-        DataError: the scene is not in ``data``, or a file is missing or damaged.
+        DataError: a file is missing or damaged.
     """
-    recording = next((item for item in data if item.id == name), None)
-    if recording is None:
-        raise DataError(
-            f"{data.path} has no recording {name}, so it is not what was scored; name the right one by --data_dir."
-        )
     mixture, rate = read_audio(recording.mixture)
     references = [read_audio(path)[0][0] for path in recording.sources]
-    outputs = [_read_output(system, name, mixture.shape[1]) for system in systems]
+    outputs = [_read_output(system, recording.id, mixture.shape[1]) for system in systems]
     length = min(mixture.shape[1], int(LONGEST * rate))
     everything = [mixture[0], *references, *(wave for output in outputs for wave in output.waveforms)]
     clip, gain = clips_of([wave[:length] for wave in everything], rate, audio)
@@ -148,7 +147,7 @@ def listening_scene(
     whole = f" of {mixture.shape[1] / rate:.4g} s" if length < mixture.shape[1] else ""
     there = ", ".join(labels)
     return ListeningScene(
-        name,
+        recording.id,
         reason,
         f"{there or 'no target source'}; {length / rate:.3g} s{whole}; played {louder(gain)}",
         there or "nothing",

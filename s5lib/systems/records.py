@@ -277,5 +277,10 @@ def system_digest(made_by: Mapping[str, Any]) -> str:
 
     The format of the files and whether there is a remainder do not matter.
     """
-    parts = {key: value for key, value in identity(made_by).items() if key not in ("format", "remainder")}
+    parts = {
+        key: value
+        for key, value in identity(made_by).items()
+        if key not in ("format", "remainder")
+        and (key not in _EARLIER or value != _EARLIER[key])  # so that results stay the same as settings are added
+    }
     return hashlib.sha256(to_json(parts, sort_keys=True, default=str).encode()).hexdigest()

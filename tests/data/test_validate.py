@@ -105,6 +105,14 @@ def test_what_is_not_mended(folder):
         fix_data_directory(folder)
 
 
+def test_fix_drops_nothing_for_lack_of_the_file_labels(folder):
+    (folder / "labels").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(DataError, match=r"src1.scp is there without 'labels'; nothing was changed. Restore 'labels'"):
+        fix_data_directory(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_command_with_the_labels_of_a_corpus(folder, small_corpus, capsys):
     assert main(["validate", str(folder), "--data_root", str(small_corpus), "--headers_only"]) == 0
     (folder / "labels").write_text("a Dog\nb Dog\nc Cat\n")

@@ -73,6 +73,14 @@ def test_labels_must_be_as_many_as_classes(separator, tmp_path):
         save_checkpoint(tmp_path / "a.safetensors", separator, **ORIGIN, labels=["a", "b", "c"])
 
 
+@pytest.mark.parametrize("labels", [["a", "a"], ["a", ""], ["a", "b\n"]])
+def test_labels_that_could_not_be_read_are_not_written(separator, saved, labels):
+    before = saved.read_bytes()
+    with pytest.raises(CheckpointError, match="labels"):
+        save_checkpoint(saved, separator, **ORIGIN, labels=labels)
+    assert saved.read_bytes() == before
+
+
 def test_all_differences_are_listed_and_the_model_is_left_alone(separator, saved):
     other = ResUNetK(ResUNetKConfig(**{**SIZES, "channels": (4, 6, 8), "num_classes": 3}))
     before = output_of_weights(other)

@@ -13,6 +13,7 @@ import pytest
 from pages import read_page
 from report_experiment import EVIL
 
+from s5lib.errors import DataError
 from s5lib.report import write_report
 
 
@@ -266,6 +267,93 @@ def test_what_is_lacking_is_said(experiments, tmp_path, spoil, sentences):
     text = read_page(write_report([folder], tmp_path / "out.html", audio="none").read_text()).text
     for sentence in sentences:
         assert sentence in text
+
+
+def section_of(page, name):
+    return next(s for s in page.all("section") if s.attributes["id"] == name)
+
+
+def change_records(folder, change):
+    """Change what the outputs of predicted labels say that made them."""
+    for path in (folder / "infer/test/predicted").glob("*.json"):
+        record = json.loads(path.read_text())
+        change(record["made_by"])
+        path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("again", ["all", "some"])
+def test_outputs_of_another_system_than_the_scores_are_not_used(experiments, tmp_path, again):
+    shutil.copytree(experiments, tmp_path / "root")
+    folder = tmp_path / "root/exp/mini"
+    for path in sorted((folder / "infer/test/predicted").glob("*.json"))[None if again == "all" else 4 :]:
+        path.write_bytes((folder / "infer_pi/test/predicted" / path.name).read_bytes())
+    page = read_page(write_report([folder], tmp_path / "out.html", audio="none").read_text())
+    listening = section_of(page, "listening")
+    assert "Left out: the outputs of mini were made again after scoring: run s5lib score." in listening.text
+    assert {clip.all("strong")[0].text for clip in listening.all("div", class_="clip")} >= {"pi"}
+    assert "mini" not in {clip.all("strong")[0].text for clip in listening.all("div", class_="clip")}
+    made = section_of(page, "made")
+    assert "Unknown: the outputs were made again after scoring: run s5lib score" in made.text
+    assert [d.all("summary")[0].text.split(";")[0] for d in made.all("details")] == [
+        "tagger m2d tagger",
+        "separator resunetk separator_pi",
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_outputs_that_may_be_those_that_were_scored_are_used(experiments, tmp_path, known):
+    """The format does not matter, and older scores do not say whose they are."""
+    shutil.copytree(experiments, tmp_path / "root")
+    folder = tmp_path / "root/exp/mini"
+    if known:
+        change_records(folder, lambda made_by: made_by.update(s5lib="0.2.0", format="flac"))
+    else:
+        change_records(folder, lambda made_by: made_by.update(window_seconds=1.5))
+        without_system(folder / "RESULTS.jsonl")
+    page = read_page(write_report([folder], tmp_path / "out.html", audio="none").read_text())
+    assert "made again" not in page.text and "Left out" not in section_of(page, "listening").text
+
+
+def other_scenes(data):
+    """Give the IDs of a test set to other scenes: those of the same ID have other labels."""
+    for file in data.glob("*"):
+        text = file.read_text()
+        for old, new in (("one ", "OLD "), ("pair ", "one "), ("OLD ", "pair ")):
+            text = re.sub(f"^{old}", new, text, flags=re.MULTILINE)
+        file.write_text("".join(sorted(text.splitlines(keepends=True))))
+    src2 = (data / "src2.scp").read_text()
+    assert "\none " in f"\n{src2}" and "\npair " not in f"\n{src2}"
+
+
+def test_another_test_set_of_the_same_ids_is_not_paired_with_the_scores(experiments, tmp_path):
+    shutil.copytree(experiments, tmp_path / "root")
+    root, out = tmp_path / "root", tmp_path / "out.html"
+    other_scenes(root / "data/mini/test")
+    message = "is not what was scored: one has Dog, Dog, but had Dog when scored"
+    for options in ({"data_dir": root / "data/mini/test"}, {"scenes": ["three"]}):
+        with pytest.raises(DataError, match=message):
+            write_report([root / "exp/mini"], out, audio="none", **options)
+    listening = section_of(read_page(write_report([root / "exp/mini"], out, audio="none").read_text()), "listening")
+    assert message in listening.text and not listening.all("div", class_="clip")
+
+
+def test_systems_of_two_test_sets_of_the_same_ids(experiments, tmp_path):
+    shutil.copytree(experiments, tmp_path / "root")
+    root = tmp_path / "root"
+    results = root / "exp/other/RESULTS.jsonl"
+    results.write_text(results.read_text().replace('"Bell"', '"Rain"'))
+    page = read_page(write_report([root / "exp/mini", root / "exp/other"], tmp_path / "out.html").read_text())
+    assert "These systems were not all scored on the same mixtures" in page.text
+    listening = section_of(page, "listening")
+    assert "Left out: the scores of other are of another test set." in listening.text
+    names = {clip.all("strong")[0].text for clip in listening.all("div", class_="clip")}
+    assert {"mini", "mini: pi"} <= names and "other" not in names
+
+
+def without_system(path):
+    """Make scores of an earlier version."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "system"}) + "\n" for row in rows))
 
 
 def first_only(path):
