@@ -115,9 +115,10 @@ class Stamps:
         rows = ([name, *self._stamps[name].as_json()] for name in sorted(self._stamps))
         write_text(path, "".join(f"{to_json(row)}\n" for row in rows))
 
-    def of(self, paths: Iterable[str]) -> Stamps:
-        """Return what is known of files, by their absolute paths."""
-        return Stamps({path: self._stamps[path] for path in paths if path in self._stamps})
+    def of(self, paths: Iterable[str | os.PathLike[str]]) -> Stamps:
+        """Return what is known of files."""
+        wanted = set(map(os.path.abspath, paths))
+        return Stamps({path: stamp for path, stamp in self._stamps.items() if path in wanted})
 
     def __getitem__(self, path: str | os.PathLike[str]) -> str:
         """Return the SHA-256 of a file.

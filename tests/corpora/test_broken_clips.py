@@ -180,6 +180,46 @@ def test_all_classes_are_interference(folder):
     assert "no class is left" in line
 
 
+@pytest.mark.parametrize("inside", [None, "Radio", "."])
+def test_interference_without_a_usable_clip(folder, tmp_path, inside):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    others = tmp_path / "others"
+    others.mkdir()
+    if inside:
+        clip(others / inside / "a.wav", 1, peak=0.0)
+        clip(others / inside / "b.wav", 2, peak=0.01)
+    (line,) = refused(folder, interference=str(others))[1:]
+    why = f"none of 2 clips of {'others' if inside == '.' else inside} can be used (1 peak below 0.02, 1 silent)"
+    assert (why if inside else f"{others}: no recordings") in line and "--interference" in line
+
+
+def test_classes_of_interference_without_a_usable_clip(folder):
+    for label in ("Bell", "Dog", "Radio"):
+        good(folder, label)
+    for take in range(3):
+        clip(folder / f"Radio/{take}.wav", take, peak=0.0)
+    (line,) = refused(folder, interference="Radio")[1:]
+    assert "--interference: none of 3 clips of Radio can be used (3 silent)" in line
+
+
+def test_loose_interference_beside_a_folder_of_the_same_label(folder, tmp_path):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    others = tmp_path / "Radio"
+    clip(others / "Radio/0.wav", 1)
+    clip(others / "1.wav", 2)
+    (line,) = refused(folder, interference=str(others))[1:]
+    assert f"recordings lie directly in {others}" in line and "1.wav" in line
+
+
+def test_interference_of_no_name(folder):
+    good(folder, "Bell")
+    good(folder, "Dog")
+    (line,) = refused(folder, interference="")[1:]
+    assert "--interference ''" in line
+
+
 def test_recordings_beside_the_folders_and_empty_folders(folder):
     good(folder, "Bell")
     good(folder, "Dog")

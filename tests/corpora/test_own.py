@@ -1,5 +1,6 @@
 """Corpora from folders of clips: what is used, the sets, rooms and noise, and what a second call redoes."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +20,12 @@ from small_corpus import write_wav
 
 from s5lib.bin.main import main
 from s5lib.corpora.own import NewCorpus, build
+from s5lib.corpora.own.find import safe_name
 from s5lib.corpora.own.judge import judge
 from s5lib.corpora.own.noise import diffuse, lasting
 from s5lib.corpora.own.split import SPLITS, assign, quotas
 from s5lib.errors import DataError
-from s5lib.provenance import file_digest
+from s5lib.provenance import digest, file_digest
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer
 from s5lib.scenes.sofa import open_room, read_responses
 
@@ -176,6 +179,75 @@ def test_only_what_changed_is_redone(clips, tmp_path, caplog):
     shutil.rmtree(clips / "Whistle")
     build(request)
     assert not list(root.rglob("Whistle"))
+
+
+def test_sources_stay_in_their_sets_whatever_is_added_beside_them(clips, tmp_path):
+    (clips / "Bell/1.wav").rename(clips / "Bell/1.WAV")  # Bell/1.wav to earlier versions
+    request = small(clips, tmp_path / "out")
+    before = sources_of(build(request))
+    for label in ("Bell", "Dog"):
+        for take in range(5):
+            soundfile.write(clips / label / f"{take}.flac", sound([*label.encode(), take, 1]), RATE)
+    after = sources_of(build(request))
+    for name, split in before.items():
+        beside = {"Bell/1.wav": "Bell/1.WAV.wav"}.get(name, f"{name}.wav")
+        assert after[name if name.startswith("Tap") else beside] == split
+    assert len(after) == 25
+    for take in range(5):
+        (clips / f"Bell/{take}.flac").unlink()
+        soundfile.write(clips / f"Tap/{take}.flac", soundfile.read(clips / f"Tap/{take}.wav")[0], RATE)
+        (clips / f"Tap/{take}.wav").unlink()
+    last = sources_of(build(request))
+    assert {name: last[name] for name in before if not name.startswith("Dog")} == {
+        name: split for name, split in before.items() if not name.startswith("Dog")
+    }
+
+
+def test_records_of_earlier_versions_keep_their_sets(clips, tmp_path):
+    soundfile.write(clips / "Bell/0.flac", sound(1), RATE)
+    soundfile.write(clips / "Bell/9.flac", sound(2), RATE)
+    odd = "odd\x07 one"
+    write_wav(clips / f"Bell/{odd}.wav", sound(3), rate=RATE)
+    write_wav(clips / "Bell/anna/9.wav", sound(4), rate=RATE)
+    request = small(clips, tmp_path / "out")
+    build(request)
+    path = tmp_path / "out/new_corpus.json"
+    record = json.loads(path.read_text())
+    # Sources were named after targets: with their endings only where stems were the same.
+    names = ["0.wav.wav", "0.flac.wav", *(f"{take}.wav" for take in range(1, 5)), "9.wav"]
+    names += [f"{safe_name(odd)}.wav", "anna"]
+    wanted = {f"Bell/{name}": SPLITS[number % 3] for number, name in enumerate(names)}
+    others = {key: split for key, split in record["splits"]["sound_event"].items() if not key.startswith("Bell/")}
+    record["splits"]["sound_event"] = others | wanted
+    path.write_text(json.dumps(record))
+    found = sources_of(build(request))
+    wanted["Bell/anna/9.wav"] = wanted.pop("Bell/anna")
+    assert {name: split for name, split in found.items() if name.startswith("Bell")} == wanted
+
+
+def test_relative_folders_are_not_read_again(clips, tmp_path, monkeypatch):
+    write_wav(clips / "Bell/silent.wav", np.zeros(RATE), rate=RATE)  # left out, but known, too
+    monkeypatch.chdir(tmp_path)
+    request = small(Path("clips"), Path("out"))
+    build(request)
+    read = []
+    monkeypatch.setattr(digest, "file_digest", lambda path: read.append(path) or file_digest(path))
+    build(request)
+    assert not [path for path in read if path.startswith(str(clips))]
+
+
+@pytest.mark.parametrize("given", [".", "../others"])
+def test_loose_interference_is_a_class_of_the_folders_name(clips, tmp_path, monkeypatch, given):
+    make_clips(tmp_path, ("others",))
+    monkeypatch.chdir(tmp_path / "others")
+    root = build(small(clips, tmp_path / "out", interference=given))
+    assert sorted(sources_of(root, "interference")) == [f"others/{take}.wav" for take in range(5)]
+
+
+def test_interference_in_decomposed_unicode(tmp_path):
+    clips = make_clips(tmp_path / "clips", ("Bell", "Dog", "T\u00fcr"))
+    root = build(small(clips, tmp_path / "out", interference="Tu\u0308r"))
+    assert len(sources_of(root, "interference")) == 5
 
 
 def test_damaged_files_are_made_again(clips, tmp_path):

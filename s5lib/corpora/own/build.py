@@ -115,6 +115,8 @@ def _build(request: NewCorpus, record: CorpusRecord, nj: int, progress: Progress
     record.clips = {clip.shown: record.stamps[clip.path] for clip in chosen.used}
     record.clips_folder = os.fspath(request.clips.absolute())
     record.splits = {**splits, **surroundings.splits}
+    inputs = {path for job in jobs for path in job.inputs}
+    record.stamps = record.stamps.of(inputs | {str(clip.path) for clip in judged})  # those left out are judged again
     _run(request, record, jobs, nj, progress)
     report = report_text(request, used, chosen, splits, jobs, surroundings.notes)
     write_text(request.out / "REPORT.md", report)
@@ -169,8 +171,6 @@ def _run(request: NewCorpus, record: CorpusRecord, jobs: list[Job], nj: int, pro
     for job in jobs:
         made_from[job.output] = job.made_from([record.stamps[path] for path in job.inputs], request.seed)
     todo = [job for job in jobs if not record.is_finished(job.output, made_from[job.output])]
-    inputs = {path for job in jobs for path in job.inputs}
-    record.stamps = record.stamps.of(inputs)
     stale = record.outputs.keys() - made_from.keys()
     _announce(request, todo, len(jobs), nj)
     root = request.out / "dev_set"

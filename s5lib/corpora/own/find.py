@@ -12,7 +12,7 @@ from pathlib import Path
 from s5lib.audio import FoundAudio, find_audio_files, is_hidden
 from s5lib.untrusted import is_file_name, printable, shown
 
-__all__ = ["Clips", "FoundClip", "find_clips", "safe_name"]
+__all__ = ["Clips", "FoundClip", "find_clips", "label_of", "safe_name"]
 
 LONGEST_LABEL = 80  # bytes: it becomes a part of file names
 UNREADABLE = "unreadable"  # as find_audio_files begins this reason
@@ -25,7 +25,7 @@ class FoundClip:
     path: Path
     label: str
     source: str
-    """What must not be in two sets: the sub-folder of the label's folder, or the file itself."""
+    """What must not be in two sets: the sub-folder of the label's folder, or the file itself, with its ending."""
     target: str
     """``LABEL/[SOURCE/...]NAME.wav`` in the corpus."""
     shown: str
@@ -67,8 +67,10 @@ def find_clips(folder: Path, own_label: bool = False) -> Clips:
         parts = path.relative_to(folder).parts
         groups[parts[0] if len(parts) > 1 else ""].append(path)
     loose = groups.pop("", [])
-    if loose and own_label:
-        groups[folder.name] += loose
+    roots = {name: folder / name for name in groups}
+    own = os.path.basename(os.path.abspath(folder))  # "." has no name
+    if loose and own_label and own not in groups:
+        groups[own], roots[own] = loose, folder
     elif loose:
         clips.problems.append(
             f"recordings lie directly in {folder}, {len(loose)} of them, such as {shown(loose[0].name)}: move each "
@@ -78,8 +80,7 @@ def find_clips(folder: Path, own_label: bool = False) -> Clips:
         if not any(name in path.relative_to(folder).parts[:1] for path in found.skipped.get(_denied(found), [])):
             clips.problems.append(_nothing_in(folder, name))
     for name, label in _labels(clips, sorted(groups)).items():
-        root = folder if name == folder.name and name not in entries else folder / name
-        clips.clips += _clips_of(label, root, groups[name], folder)
+        clips.clips += _clips_of(label, roots[name], groups[name], folder)
     return clips
 
 
@@ -106,12 +107,17 @@ def _note_skipped(clips: Clips, found: FoundAudio) -> None:
             clips.notes.append(f"skipped, {reason}: {names}")
 
 
+def label_of(name: str) -> str:
+    """Return a folder's label: composed, as macOS decomposes, and without white space, not held by data directories."""
+    return unicodedata.normalize("NFC", "_".join(name.split()))
+
+
 def _labels(clips: Clips, names: list[str]) -> dict[str, str]:
-    """Return the label of each folder whose name can be one: without white space, which data directories can't hold."""
+    """Return the label of each folder whose name can be one."""
     labels: dict[str, str] = {}
     taken: dict[str, str] = {}
     for name in names:
-        label = unicodedata.normalize("NFC", "_".join(name.split()))
+        label = label_of(name)
         encoded = label.encode("utf-8", "surrogateescape")
         if not is_file_name(label) or printable(label, keep="") != label or set(label) & set(",\\"):
             clips.problems.append(
@@ -141,7 +147,7 @@ def _clips_of(label: str, root: Path, paths: list[Path], folder: Path) -> list[F
         for path in same:  # take.wav and take.flac keep their endings
             parts = path.relative_to(root).parts
             name = [safe_name(part) for part in parts[:-1]] + [safe_name(parts[-1] if len(same) > 1 else path.stem)]
-            source = name[0] if len(name) > 1 else f"{name[0]}.wav"
+            source = safe_name(parts[0])  # whatever lies beside it, or new files would move old ones to other sets
             relative = printable(os.fspath(path.relative_to(folder)), keep="")
             result.append(FoundClip(path, label, source, f"{label}/{'/'.join(name)}.wav", relative))
     return sorted(result, key=lambda clip: clip.path)

@@ -34,7 +34,7 @@ class Job:
     size: int
     """Bytes that it will have, about."""
     inputs: tuple[str, ...] = ()
-    """Absolute paths."""
+    """Paths."""
     options: dict[str, Any] = field(default_factory=dict)
 
     def made_from(self, digests: list[str], seed: int) -> str:

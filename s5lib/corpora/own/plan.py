@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from s5lib.corpora.clips import RATE
-from s5lib.corpora.own.find import Clips, FoundClip, find_clips
+from s5lib.corpora.own.find import Clips, FoundClip, find_clips, label_of, safe_name
 from s5lib.corpora.own.jobs import Job
 from s5lib.corpora.own.judge import Judgement
 from s5lib.corpora.own.noise import PIECE_SECONDS, NoisePiece, find_noise
@@ -60,11 +60,11 @@ def find_sounds(request: NewCorpus) -> Sounds:
     clips = find_clips(request.clips)
     if request.interference is None:
         return Sounds(clips)
-    wanted = {"_".join(name.split()) for name in request.interference.split(",")}
+    wanted = {label_of(name) for name in request.interference.split(",")}
     if wanted <= set(clips.labels):
         return Sounds(clips, wanted)
     folder = Path(request.interference)
-    if not folder.is_dir():
+    if not request.interference or not folder.is_dir():  # Path("") is the working folder
         unknown = min(wanted - set(clips.labels))
         clips.problems.append(
             f"--interference {shown(unknown)}: neither a class of {request.clips} nor a folder. "
@@ -72,6 +72,8 @@ def find_sounds(request: NewCorpus) -> Sounds:
         )
         return Sounds(clips)
     others = find_clips(folder, own_label=True)
+    if not others.clips and not others.problems:
+        others.problems.append(f"--interference {folder}: no recordings there. Add some, or leave the option out.")
     for label in set(others.labels) & set(clips.labels):
         others.problems.append(f"{label}: a class, and interference in {folder} as well. Remove one of the two.")
     both = Clips(clips.folder, clips.clips + others.clips, clips.problems + others.problems, clips.notes + others.notes)
@@ -106,8 +108,21 @@ def split_sounds(clips: list[FoundClip], interference: set[str], known: Mapping[
     splits: dict[str, dict[str, str]] = {"sound_event": {}, "interference": {}}
     for label in sorted({clip.label for clip in clips}):
         kind = "interference" if label in interference else "sound_event"
-        splits[kind] |= assign({source_name(clip) for clip in clips if clip.label == label}, known.get(kind, {}))
+        found = {source_name(clip): _known_set(clip, known.get(kind, {})) for clip in clips if clip.label == label}
+        splits[kind] |= assign(found, found)
     return splits
+
+
+def _known_set(clip: FoundClip, known: Mapping[str, str]) -> str:
+    """Return the set that a clip's source was in; empty if it is new.
+
+    Early records name a file a.flac a.wav or, beside another a.*, a.flac.wav.  Thus a clip that is converted to
+    another format stays in its set, too.
+    """
+    names = [clip.source, f"{clip.source}.wav"]
+    if clip.source == safe_name(clip.path.name):  # no sub-folder
+        names.append(f"{safe_name(clip.path.stem)}.wav")
+    return next((known[key] for name in names if (key := f"{clip.label}/{name}") in known), "")
 
 
 def source_name(clip: FoundClip) -> str:

@@ -110,6 +110,14 @@ def _problems(clips: Clips, chosen: Selection, targets: set[str]) -> list[str]:
     for reason, left in chosen.left_out.items():
         for clip in left:
             reasons[clip.label][_short(reason)] += 1
+    interference = found.keys() - targets
+    if interference and not interference & sources.keys():
+        counts = sum((reasons[label] for label in interference), Counter())
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+        problems.append(
+            f"--interference: none of {pluralize(counts.total(), 'clip')} of {', '.join(sorted(interference))} can be "
+            f"used ({why}). Add clips, or leave the option out."
+        )
     for label in sorted(targets):
         if len(sources.get(label, ())) >= LEAST_SOURCES:
             continue
