@@ -14,7 +14,7 @@ from s5lib.models.checkpoint import model_header, read_header
 from s5lib.systems import training_data
 from s5lib.systems.outputs import read_sources
 
-from .test_own_recordings import RATE, listed, record, save_models
+from .recordings import RATE, listed, record, save_models
 
 STATISTICS = {
     "level_dbfs": -40.0,
