@@ -225,4 +225,4 @@ def test_validation_recording_that_has_gone(tiny_data, tmp_path, monkeypatch, ca
     assert resume_step(tmp_path / "train/resume.ckpt") == 2
     monkeypatch.undo()
     assert main(command("tagger", tiny_data, tmp_path, max_steps=3, save_interval=100, valid_interval=2)) == 0
-    assert [json.loads(line)["step"] for line in (tmp_path / "train/history.jsonl").read_text().splitlines()] == [2]
+    assert [json.loads(line)["step"] for line in (tmp_path / "train/history.jsonl").read_text().splitlines()] == [2, 3]
