@@ -1,4 +1,5 @@
 import pytest
+from own_clips import make_clips
 
 from s5lib.corpora.own import plan, rooms
 from s5lib.corpora.own.split import SPLITS
@@ -11,3 +12,8 @@ def small_surroundings():
         patch.setattr(rooms, "POSITIONS", 8)
         patch.setattr(plan, "NOISES", dict.fromkeys(SPLITS, 2))
         yield
+
+
+@pytest.fixture
+def clips(tmp_path):
+    return make_clips(tmp_path / "clips")
