@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation.pictures import draw_comparison
     from s5lib.evaluation.results import options_note
-    from s5lib.evaluation.runs import compare_runs, options_of, read_runs
+    from s5lib.evaluation.runs import compare_runs, read_runs, scored_with
     from s5lib.provenance import require_replaceable, write_text
 
     files: dict[str, list[Path]] = {}
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     runs = read_runs(files)
     comparisons = compare_runs(runs, args.figures)
     table = "\n".join(comparison.table() for comparison in comparisons)
-    note = "".join(f"\n{text}\n" for text in (args.note, options_note(options_of(runs))) if text)
+    note = "".join(f"\n{text}\n" for text in (args.note, options_note(scored_with(runs))) if text)
     draw_comparison(comparisons, picture)
     write_text(out, f"# {args.title}\n\n{table}{note}")
     print(f"{table}\nwritten to {out} and {picture}")

@@ -17,7 +17,7 @@ from s5lib.evaluation.figures import FIGURES
 from s5lib.evaluation.markdown import table
 from s5lib.evaluation.recording_scores import MetricOptions
 from s5lib.evaluation.results import options_note
-from s5lib.evaluation.runs import SETS, figure_of, options_of, read_runs
+from s5lib.evaluation.runs import SETS, figure_of, read_runs, scored_with
 from s5lib.untrusted import as_markdown
 
 __all__ = ["Plane", "Point", "metric_planes", "plane_table"]
@@ -93,7 +93,7 @@ def metric_planes(systems: Sequence[tuple[str, str, Path, Path]]) -> list[Plane]
             elif kind == "both":
                 raise DataError(f"{files[0]} has no scores of predicted labels, or {files[1]} none of oracle labels.")
         if len(points) == len(systems):
-            planes.append(Plane(kind, tuple(points), options_of(read)))
+            planes.append(Plane(kind, tuple(points), scored_with(read)))
     return planes
 
 

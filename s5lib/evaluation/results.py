@@ -136,7 +136,7 @@ def options_note(options: MetricOptions) -> str:
 
 
 def read_results(path: Path) -> tuple[RecordingScores, ...]:
-    """Read a ``RESULTS.jsonl``.
+    """Read a ``RESULTS.jsonl``, at least one recording's scores, all of one system and with the same options.
 
     Raises:
         DataError: the file cannot be read or holds no scores, or a line is damaged or repeats a recording.

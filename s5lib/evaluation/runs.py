@@ -18,7 +18,7 @@ from s5lib.evaluation.recording_scores import MetricOptions
 from s5lib.evaluation.results import read_results
 from s5lib.untrusted import as_markdown
 
-__all__ = ["COMPARED", "SETS", "RunComparison", "compare_runs", "figure_of", "options_of", "read_runs"]
+__all__ = ["COMPARED", "SETS", "RunComparison", "compare_runs", "figure_of", "read_runs", "scored_with"]
 
 SETS = ("DupSet", "NoDupSet", "both")
 """Scenes with several sources of one class, scenes of distinct classes, and both together; scenes without a target are
@@ -88,10 +88,10 @@ def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
     return runs
 
 
-def options_of(runs: Mapping[str, Sequence[Summary]]) -> MetricOptions:
+def scored_with(runs: Mapping[str, Sequence[Summary]]) -> MetricOptions:
     """Return the options with which all that :func:`read_runs` has read was scored."""
-    recordings = [recording for each in runs.values() for run in each for recording in run.recordings]
-    return recordings[0].options if recordings else MetricOptions()
+    recordings = (recording for each in runs.values() for run in each for recording in run.recordings)
+    return next((recording.options for recording in recordings), MetricOptions())
 
 
 def figure_of(run: Summary, figure: Figure, kind: str) -> float | None:

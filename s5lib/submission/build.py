@@ -50,10 +50,10 @@ def build_package(name: str, infer_dir: Path, scores: Path, out: Path, rules: Ru
             "Suzuki_NTT_task4_1."
         )
     infer_dir = infer_dir / "predicted" if (infer_dir / "predicted").is_dir() else infer_dir
-    records = {key: read_record(record_path(infer_dir, key)) for key in sorted(rules.soundscapes or {})}
-    if rules.recordings:
-        for key in records:
-            check_made_from(record_path(infer_dir, key), rules.recordings[key])
+    records = {}
+    for key in sorted(rules.soundscapes or {}):
+        path = record_path(infer_dir, key)
+        records[key] = check_made_from(path, rules.recordings[key]) if rules.recordings else read_record(path)
     if not records:
         raise DataError("there are no recordings: a package needs at least one.")
     made_by = _one_system({record_path(infer_dir, key): record for key, record in records.items()})
@@ -154,19 +154,20 @@ def _development(scores: Path, made_by: dict) -> dict[str, Any]:
     """
     if not scores.exists():
         raise DataError(f"--scores {scores}: no such file. Run the scoring stage first (run.sh --stage 5).")
+    results = read_results(scores)
+    if results[0].system not in (None, system_digest(made_by)):
+        raise DataError(
+            f"--scores {scores}: of another system, or with other settings, than what made the estimates. Run "
+            "'s5lib infer --data_dir' on both sets with the same models and options, then 's5lib score' again."
+        )
+    if results[0].options.penalty_fn or results[0].options.penalty_fp:
+        raise DataError(f"--scores {scores}: with penalties. Run 's5lib score' without: the challenge has none.")
     details: list[dict[str, Any]] = []
     total = ScoreTotal()
-    for recording in read_results(scores):
+    for recording in results:
         score = recording.predicted
         if score is None:
             raise DataError(f"--scores {scores}: {recording.id} has no scores with predicted labels.")
-        if recording.system not in (None, system_digest(made_by)):
-            raise DataError(
-                f"--scores {scores}: of another system, or with other settings, than what made the estimates. Run "
-                "'s5lib infer --data_dir' on both sets with the same models and options, then 's5lib score' again."
-            )
-        if recording.options.penalty_fn or recording.options.penalty_fp:
-            raise DataError(f"--scores {scores}: with penalties. Run 's5lib score' without: the challenge has none.")
         sources = [{"label": pair.reference_label, "SDRi": pair.sdri} for pair in score.pairs]
         counts = {"tp": score.tp, "fn": score.fn, "fp": score.fp}
         details.append({"soundscape": recording.id, "CAPI-SDRi": score.value, **counts, "sources": sources})

@@ -15,7 +15,7 @@ import torch
 from s5lib.audio.bandwidth import BandwidthMeter
 from s5lib.systems.base import System
 from s5lib.systems.source import Source
-from s5lib.systems.spatial_filter import has_directions
+from s5lib.systems.spatial_filter import directional_channels
 
 __all__ = ["RecordingCheck"]
 
@@ -49,7 +49,7 @@ class RecordingCheck:
         self._probabilities += [source.probability for source in sources]
         self._counts.append(len(sources))
         if sources and self._system.spatial_filter and self._system.num_channels > 1:
-            self._filtered.append(has_directions(torch.from_numpy(mixture)))
+            self._filtered.append(bool(directional_channels(torch.from_numpy(mixture)).any()))
 
     def warnings(self, level_dbfs: float | None) -> list[str]:
         """Return in words what is unlike the training.

@@ -229,20 +229,20 @@ def check_one_system(records: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any
     Raises:
         DataError: two were made by different models or with different settings.
     """
-    made_by = {path: record["made_by"] for path, record in records.items() if isinstance(record.get("made_by"), dict)}
-    if not made_by:
+    saying = [path for path, record in records.items() if isinstance(record.get("made_by"), dict)]
+    systems = {path: identity(records[path]["made_by"]) for path in saying}
+    if not systems:
         return None
-    first, known = next((path, identity(found)) for path, found in made_by.items())
-    for path, found in made_by.items():
-        here = identity(found)
+    first = next(iter(systems))
+    for path, system in systems.items():
         given = "given" in (records[first].get("labels"), records[path].get("labels"))
-        for key in sorted((known.keys() | here.keys()) - (OF_LABELS if given else set())):
-            if known.get(key) != here.get(key):
+        for key in sorted((systems[first].keys() | system.keys()) - (OF_LABELS if given else set())):
+            if systems[first].get(key) != system.get(key):
                 raise DataError(
                     f"{first} and {path} were made by different systems: the {key.replace('_', ' ')} differs. Run the "
                     "inference stage again, for all kinds of labels."
                 )
-    return dict(made_by[first])
+    return dict(records[first]["made_by"])
 
 
 _EARLIER = {

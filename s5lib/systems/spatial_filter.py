@@ -23,7 +23,7 @@ from s5lib.models.mixture import audible_channels, level
 from s5lib.systems.waveform_check import check_rate
 from s5lib.untrusted import shown
 
-__all__ = ["has_directions", "share_of", "spatially_filtered", "stft_options"]
+__all__ = ["directional_channels", "share_of", "spatially_filtered", "stft_options"]
 
 _WINDOW_SECONDS = 0.256  # long against the rooms' early reflections, which the weights then cover
 _SHARPNESS = 12  # exponent of the masks: only bins that a source has nearly to itself, or nearly lacks, count
@@ -60,9 +60,10 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
     if estimates.shape[1] != mixture.shape[1]:
         raise DataError(f"the estimates have {estimates.shape[1]} samples, the mixture has {mixture.shape[1]}.")
     options = stft_options(_WINDOW_SECONDS, check_rate(sample_rate), mixture.device)
-    if not has_directions(mixture) or not len(estimates):
+    kept = directional_channels(mixture)
+    if not kept.any() or not len(estimates):
         return estimates
-    channels = mixture[audible_channels(mixture[None])[0]]
+    channels = mixture[kept]
     gain = level(mixture[None])[0]
     spectra = torch.stft(
         torch.cat([channels, estimates]) / gain, pad_mode="constant", return_complex=True, **options
@@ -73,10 +74,10 @@ def spatially_filtered(mixture: Tensor, estimates: Tensor, sample_rate: int) -> 
     return (0.5 * (estimates + output)).to(estimates.dtype)
 
 
-def has_directions(mixture: Tensor) -> bool:
-    """Return whether ``mixture [M, T]`` has a second channel above -60 dB of the first, without which none is heard."""
+def directional_channels(mixture: Tensor) -> Tensor:
+    """Return ``[M]``, which channels of ``mixture [M, T]`` tell directions: the audible ones, none without a second."""
     kept = audible_channels(mixture[None])[0]
-    return bool(kept[0] and kept.sum() > 1)
+    return kept & kept[0] & (kept.sum() > 1)
 
 
 def stft_options(seconds: float, sample_rate: int, device: torch.device | None = None) -> dict[str, Any]:
