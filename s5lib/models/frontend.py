@@ -156,6 +156,7 @@ class LogMel(nn.Module):
         """Yield :meth:`forward`'s result in parts of at most so many frames, which take less memory."""
         for spectrum in self.fourier.in_parts(waveform, frames):
             with torch.autocast(waveform.device.type, enabled=False):
-                power = torch.view_as_real(spectrum).square().sum(-1)
-                log_mel = torch.log(power @ self.bank + self.floor).transpose(-1, -2)
+                squares = torch.view_as_real(spectrum).square().flatten(-2)  # real and imaginary in turns
+                energies = squares @ self.bank.repeat_interleave(2, 0)
+                log_mel = torch.log(energies + self.floor).transpose(-1, -2)
             yield log_mel
