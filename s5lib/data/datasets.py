@@ -4,7 +4,7 @@ An item is a dict, and :func:`collate` makes the batch of it (B batch, M channel
 
 ======== ================= ===========================================================
 mixture  float32 [B, M, T]
-sources  float32 [B, K, T] dry targets in channel 0; zeros in silent slots
+sources  float32 [B, K, T] dry targets in channel 0; zeros in silent slots; left out where they are not asked for
 labels   int64 [B, K]      class index; -1 in silent slots, which come last
 query    float32 [B, K, C] one-hot rows; zeros in silent slots
 id       list of B strings
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from s5lib.audio import read_audio
 from s5lib.data.directory import DataDirectory, Recording
@@ -36,17 +36,24 @@ __all__ = ["DrawnScenes", "MetadataScenes", "RecordedScenes", "collate", "label_
 
 
 def scene_item(
-    name: str, mixture: np.ndarray, sources: np.ndarray, labels: Sequence[str], classes: Sequence[str], num_sources: int
+    name: str,
+    mixture: np.ndarray,
+    sources: np.ndarray | None,
+    labels: Sequence[str],
+    classes: Sequence[str],
+    num_sources: int,
 ) -> dict:
-    """Make an item of a scene; ``mixture [M, T]``, ``sources [k, T]`` with k labels (or none: ``[0, T]``), k <= K.
+    """Make an item of a scene; ``mixture [M, T]``, ``sources [k, T]`` with k labels or none at all (``[0, T]``), k <= K.
 
     Raises:
         DataError: an unknown label, or more targets than slots.
     """
-    slots = np.zeros((num_sources, mixture.shape[-1]), np.float32)
-    item = label_item(name, labels, classes, num_sources)
-    slots[: len(sources)] = sources
-    return {**item, "mixture": torch.from_numpy(mixture), "sources": torch.from_numpy(slots)}
+    item = {**label_item(name, labels, classes, num_sources), "mixture": torch.from_numpy(mixture)}
+    if sources is not None:
+        slots = np.zeros((num_sources, mixture.shape[-1]), np.float32)
+        slots[: len(sources)] = sources
+        item["sources"] = torch.from_numpy(slots)
+    return item
 
 
 def label_item(name: str, labels: Sequence[str], classes: Sequence[str], num_sources: int) -> dict:
@@ -79,7 +86,7 @@ class DrawnScenes(Dataset):
         seed: not negative.
         size: number of scenes of an epoch.
         start: index of the first one.
-        sources: render the dry targets; without them ``sources`` is zeros, which is enough for a tagger, and faster.
+        sources: render the dry targets; a tagger needs none, and without them items have no ``sources``.
         num_channels: how many channels of the mixtures to keep, from the first; None: all.
         preset: of the renderer.
         memory_limit: bytes of the caches, in each process.
@@ -121,10 +128,9 @@ class DrawnScenes(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         scene = self.renderer(self.describe(index), sources=self.sources)
-        mixture = scene.mixture[: self.num_channels]
-        return scene_item(
-            self.name(index), mixture, scene.sources, scene.labels, self.corpus.labels, self.settings.max_targets
-        )
+        mixture, sources = scene.mixture[: self.num_channels], scene.sources if self.sources else None
+        name, classes, num_sources = self.name(index), self.corpus.labels, self.settings.max_targets
+        return scene_item(name, mixture, sources, scene.labels, classes, num_sources)
 
 
 class MetadataScenes(Dataset):
@@ -230,10 +236,10 @@ def collate(items: Sequence[dict]) -> dict:
     if len(channels) > 1:
         (first, one), (second, other) = list(channels.items())[:2]
         raise DataError(f"{one} has {first} channels, {other} has {second}; scenes of a batch need the same number.")
-    batch: dict = {"id": [item["id"] for item in items]}
     longest = max(item["mixture"].shape[-1] for item in items)
-    for key in ("mixture", "sources"):
-        batch[key] = torch.stack([functional.pad(item[key], (0, longest - item[key].shape[-1])) for item in items])
-    for key in ("labels", "query"):
-        batch[key] = torch.stack([item[key] for item in items])
-    return batch
+    return default_collate([_lengthened(item, longest) for item in items])
+
+
+def _lengthened(item: dict, length: int) -> dict:
+    short = (name for name in ("mixture", "sources") if name in item and item[name].shape[-1] < length)
+    return {**item, **{name: functional.pad(item[name], (0, length - item[name].shape[-1])) for name in short}}

@@ -50,8 +50,7 @@ def rendered(batch: dict) -> dict:
     """Return ``batch`` with mixtures and sources, made on the device of its parts; one that has no parts as it is."""
     if "parts" not in batch:
         return batch
-    mixture, sources = render_batch(batch["parts"])
-    if not sources.shape[1]:  # not asked for
-        sources = mixture.new_zeros(1).expand(*batch["labels"].shape, mixture.shape[-1])
     others = {name: value for name, value in batch.items() if name not in ("parts", "num_channels")}
-    return {**others, "mixture": mixture[:, : batch["num_channels"]], "sources": sources}
+    mixture, sources = render_batch(batch["parts"])
+    asked = {"sources": sources} if sources.shape[1] else {}
+    return {**others, "mixture": mixture[:, : batch["num_channels"]], **asked}
