@@ -43,7 +43,9 @@ def scene_item(
     classes: Sequence[str],
     num_sources: int,
 ) -> dict:
-    """Make an item of a scene; ``mixture [M, T]``, ``sources [k, T]`` with k labels or none at all (``[0, T]``), k <= K.
+    """Make an item of a scene: ``mixture [M, T]``, k <= K labels, and their ``sources [k, T]``.
+
+    With ``[0, T]``, the item's sources are zeros; with None, it has none.
 
     Raises:
         DataError: an unknown label, or more targets than slots.
