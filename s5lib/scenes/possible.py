@@ -51,7 +51,7 @@ class Possible:
             )
         if settings.rotate and corpus.num_channels != 4:
             raise DataError(
-                f"{corpus.root}: {corpus.num_channels} channels; rotate needs the 4 of first-order Ambisonics."
+                f"{corpus.root}: {corpus.num_channels} channels; rotate needs the 4 of first-order Ambisonics. Choose rotate=false."
             )
         if settings.interferences[0] and not corpus.interferences:
             raise DataError(
