@@ -51,7 +51,8 @@ class Possible:
             )
         if settings.rotate and corpus.num_channels != 4:
             raise DataError(
-                f"{corpus.root}: {corpus.num_channels} channels; rotate needs the 4 of first-order Ambisonics. Choose rotate=false."
+                f"{corpus.root}: {corpus.num_channels} channels; rotate=true needs the 4 of first-order Ambisonics. "
+                "Choose rotate=false (--scenes_conf)."
             )
         if settings.interferences[0] and not corpus.interferences:
             raise DataError(
