@@ -16,14 +16,7 @@ from typing import TypeVar
 
 from s5lib.errors import ConfigError, DataError
 
-__all__ = [
-    "available_cores",
-    "check_shared_memory",
-    "import_early",
-    "over_dask",
-    "over_processes",
-    "rest_while_waiting",
-]
+__all__ = ["available_cores", "check_shared_memory", "import_early", "over_dask", "over_processes"]
 
 DASK_TIMEOUT = "10s"
 """How long a scheduler may take to answer."""
@@ -56,15 +49,6 @@ def available_cores() -> int:
     if asked.isdecimal() and int(asked):
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def rest_while_waiting() -> None:
-    """Let the threads of an operation sleep until the others are done, where by default they hold their cores.
-
-    For a process that other busy ones share its cores with, as those that mix a training's scenes.  OpenMP reads this
-    once: call it before torch is imported.  A user's own ``OMP_WAIT_POLICY`` stays.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def import_early(*modules: str) -> None:

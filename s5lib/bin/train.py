@@ -22,7 +22,6 @@ from s5lib.config.argument_types import positive_int, process_count, typed
 from s5lib.config.command_line import assignments, component_options, joined_assignments
 from s5lib.config.options import options_of
 from s5lib.errors import ConfigError
-from s5lib.parallel import rest_while_waiting
 from s5lib.training.run import LOGGERS
 from s5lib.training.settings import TrainSettings
 
@@ -96,7 +95,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    rest_while_waiting()  # for those who mix the next scenes
     from s5lib.models import keep_freed_memory
     from s5lib.training.fit import fit
     from s5lib.training.run import Run

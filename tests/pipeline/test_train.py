@@ -242,14 +242,3 @@ def test_a_step_stays_in_its_folder(prepared, configs, tmp_path, name, capsys):
     assert main(train_command("tagger", prepared, tmp_path, tmp_path / "a/b/exp")) == 1
     assert "--steps" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["tagger.yaml"]
-
-
-@pytest.mark.parametrize("chosen", [None, "ACTIVE"])
-def test_threads_that_wait_leave_their_cores_to_others(tmp_path, chosen):
-    asked = {"OMP_WAIT_POLICY": chosen} if chosen else {}
-    free = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    command = [sys.executable, "-m", "s5lib.bin.main", "train", "tagger", "--data_dir", "none", "--expdir", "none"]
-    environment = {**free, **asked, "OMP_DISPLAY_ENV": "TRUE"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    policies = re.findall("OMP_WAIT_POLICY = '(.*)'", done.stderr)
-    assert policies and set(policies) == {chosen or "PASSIVE"}
