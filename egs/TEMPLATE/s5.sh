@@ -81,7 +81,7 @@ models:
   --tagger_config FILE     (conf/CORPUS/tagger.yaml if it exists, else conf/mini/tagger.yaml)
   --tagger NAME            tagger to use instead of the configuration's
   --tagger_conf K=V ...    its options
-  --tagger_cache N         while its backbone is frozen, compute the features of N mixtures once and train on them
+  --tagger_cache N         where its features do not train, compute those of N mixtures once and train on them
   --tagger_model FILE      a trained tagger for stage 4, instead of stage 2
   --separator_config FILE  (conf/CORPUS/separator.yaml if it exists, else conf/mini/separator.yaml)
   --separator NAME         separator to use instead of the configuration's

@@ -57,26 +57,40 @@ class ResNetTagger(Tagger):
         Raises:
             DataError: see :func:`s5lib.models.checks.check_mixture`.
         """
-        check_mixture(mixture, self.config)
-        if self.config.normalize_level:
+        return self.classify(self.features(mixture))
+
+    def features(self, mixture: Tensor) -> Tensor:
+        """Map ``mixture [B, M, T]`` to log-mel energies ``[B, used_channels, frames, n_mels]``; nothing here trains.
+
+        Those of missing channels are minus infinity, if the model can do without.
+        """
+        config = self.config
+        check_mixture(mixture, config)
+        if config.normalize_level:
             mixture = mixture / level(mixture)
-        x = self.blocks(self._spectrogram(mixture[:, : self.config.used_channels]))
+        missing = config.used_channels - mixture.shape[1]
+        channels = F.pad(mixture[:, : config.used_channels], (0, 0, 0, max(0, missing)))
+        energies = self.log_mel(channels).transpose(-1, -2)
+        if not config.channel_dropout:
+            return energies
+        return energies.masked_fill(~audible_channels(channels)[..., None, None], -torch.inf)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map the output of :meth:`features` to ``logits [B, K, C + 1]``.
+
+        This is where training mixtures lose channels, so that cached features are those of all channels.
+        """
+        heard = features.isfinite()
+        x = self.norm(features.masked_fill(~heard, 0.0))
+        if self.config.channel_dropout:
+            if self.training:
+                kept = draw_channels(len(x), self.config, x.device)[:, : self.config.used_channels]
+                heard = heard & kept[..., None, None]
+            x = x * heard
+        x = F.pad(x, (0, 0, 0, -x.shape[2] % 2 ** len(self.config.widths)))  # a block takes pairs of frames
+        x = self.blocks(x.contiguous(memory_format=torch.channels_last))
         x = x.mean(-1) + x.amax(-1)
         return self.head(torch.cat([x.mean(-1), x.amax(-1)], 1))
-
-    def _spectrogram(self, channels: Tensor) -> Tensor:
-        """Map ``[B, M, T]`` to normalised energies ``[B, used_channels, frames, n_mels]``; missing channels are 0."""
-        config = self.config
-        channels = F.pad(channels, (0, 0, 0, config.used_channels - channels.shape[1]))
-        x = self.norm(self.log_mel(channels).transpose(-1, -2))
-        if config.channel_dropout:
-            if self.training:
-                kept = draw_channels(len(x), config, x.device)[:, : config.used_channels]
-            else:
-                kept = audible_channels(channels)
-            x = x * kept[..., None, None]
-        x = F.pad(x, (0, 0, 0, -x.shape[2] % 2 ** len(config.widths)))  # a block takes pairs of frames
-        return x.contiguous(memory_format=torch.channels_last)
 
 
 class ResidualBlock(nn.Module):

@@ -1,4 +1,4 @@
-"""Training data of a tagger with a frozen backbone: features, computed once, instead of scenes."""
+"""Training data of a tagger with fixed features: these, computed once, instead of scenes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch import nn
 from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.data.identity import read_stamps
 from s5lib.errors import ConfigError
-from s5lib.plugins.component import Component
 from s5lib.training.data import TrainingData
 from s5lib.training.features import (
     FeatureShards,
@@ -26,32 +25,26 @@ from s5lib.training.features import (
 from s5lib.training.resume import Stopped
 from s5lib.training.settings import TrainSettings
 
-__all__ = ["CachedData", "require_features"]
+__all__ = ["CachedData", "require_tagger"]
 
 log = logging.getLogger(__name__)
 
 
-def require_features(kind: str, component: Component) -> None:
-    """Reject a cache for a model that does not separate features and classification.
+def require_tagger(kind: str) -> None:
+    """Reject a cache for a model that is no tagger.
 
     Raises:
-        ConfigError: ``component`` is no tagger, or has no ``features`` and ``classify``.
+        ConfigError: ``kind`` is another.
     """
     if kind != "tagger":
-        raise ConfigError(
-            f"--tagger_cache is for taggers, whose backbone may be frozen; a {kind.replace('_', ' ')} has none."
-        )
-    if not has_features(component.load()):
-        raise ConfigError(
-            f"--tagger_cache: {component} lacks features(mixture) and classify(features), which together are its "
-            "forward(mixture). Leave out --tagger_cache, or add both methods."
-        )
+        raise ConfigError(f"--tagger_cache is for taggers, whose features may be fixed; this is a {kind}.")
 
 
 class CachedData(TrainingData):
     """Like :class:`TrainingData`, from the features of ``settings.tagger_cache`` mixtures, visited in turn.
 
-    Where the features depend on what trains, scenes are drawn as without a cache, and the log says so.
+    Where the tagger has no features, or they depend on what trains, scenes are drawn as without a cache, and the log
+    says so.
 
     Args:
         folder: for the features; see :mod:`s5lib.training.features`.
@@ -76,6 +69,13 @@ class CachedData(TrainingData):
             return
         module: Any = trainer.lightning_module
         model: nn.Module = module.model
+        if not has_features(model):
+            log.warning(
+                "features are not cached: %s lacks features(mixture) and classify(features), which together are its "
+                "forward(mixture)",
+                type(model).__name__,
+            )
+            return
         device = trainer.strategy.root_device
         model.to(device)
         with torch.random.fork_rng(devices=[]):
@@ -111,7 +111,7 @@ class CachedData(TrainingData):
         self.train, self.valid, self.filled = kept["train"], kept["valid"], True
         seen = s.batch_size * s.max_steps / pool
         log.info(
-            "trains on the features of %d mixtures, each seen %.3g times, in %s; the backbone does not run",
+            "trains on the features of %d mixtures, each seen %.3g times, in %s",
             pool,
             seen,
             self.folder,

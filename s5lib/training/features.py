@@ -1,10 +1,10 @@
-"""Cached features: a frozen backbone always computes the same ones for a mixture, so they are computed once.
+"""Cached features: what does not train always computes the same ones for a mixture, so they are computed once.
 
 For a pool of training mixtures and for the validation set, what the head sees is stored in shards, ``.npy`` files of
 structured arrays that are mapped into memory and not read as a whole::
 
     FOLDER/key.json              what the features are a function of: backbone, precision, corpus, scenes, seed
-    FOLDER/00000.npy ...         labels [K] int64 and features [F] float32 of 256 mixtures each, in order
+    FOLDER/00000.npy ...         labels [K] int64 and features float32 of 256 mixtures each, in order
 
 Shards are complete or missing, so that an interrupted run resumes with the next one.  Shards with another key are
 deleted, and the log says what changed.  A larger pool keeps a smaller one's shards.
@@ -95,7 +95,7 @@ def recordings_key(scenes: RecordedScenes, stamps: Stamps) -> dict:
 class FeatureScenes(Dataset):
     """Scenes as their features; item i is scene ``i % size`` of the pool.
 
-    A batch is a dict: ``features`` float32 [B, F], ``labels`` int64 [B, K] with -1 in silent slots, ``id`` list of B.
+    A batch is a dict: ``features`` float32 [B, ...], ``labels`` int64 [B, K] with -1 in silent slots, ``id`` list of B.
     """
 
     def __init__(self, shards: Sequence[np.ndarray], name: str):

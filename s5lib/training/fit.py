@@ -19,7 +19,7 @@ from s5lib.plugins import check_capabilities, find
 from s5lib.plugins.component import Component
 from s5lib.provenance.files import atomic_write, no_empty_folders
 from s5lib.scenes import Corpus, DrawSettings
-from s5lib.training.cached_data import require_features
+from s5lib.training.cached_data import require_tagger
 from s5lib.training.error_messages import in_plain_words
 from s5lib.training.experiment import Experiment
 from s5lib.training.log_file import log_file
@@ -92,7 +92,7 @@ def check_run(run: Run) -> CheckedRun:
     )
     component = find(run.kind, run.component)
     if any(step.tagger_cache for step in settings.values()):
-        require_features(run.kind, component)
+        require_tagger(run.kind)
     options = _with_sizes(run, component, corpus)
     component.configure(**options)  # a wrong option is reported before a folder is made for it
     return CheckedRun(run, processes, corpus, settings, scenes, component, options)

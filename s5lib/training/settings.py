@@ -37,8 +37,8 @@ class TrainSettings:
     layers: str = "all"
     """trainable layers: all, or a choice that the model names, such as head or last2 of m2d"""
     tagger_cache: int = 0
-    """for a tagger with a frozen backbone: number of mixtures whose features are computed once and then reused in turn;
-    0: every mixture is new"""
+    """for a tagger whose features do not train, of a frozen backbone or log-mel energies: number of mixtures whose
+    features are computed once and then reused in turn; 0: every mixture is new"""
     aligner: str = "ca_pi"
     """pairs estimates and references in the loss: ca_pi, ca, pi or a plugin's; default for joint models: pi"""
     average: Literal["active", "slots"] = "active"

@@ -7,6 +7,7 @@ from s5lib.errors import ConfigError, DataError
 from s5lib.losses import PITCrossEntropy
 from s5lib.models.configs import ResNetConfig
 from s5lib.models.resnet import ResidualBlock, ResNetTagger
+from s5lib.training.features import features_are_fixed
 
 SMALL = dict(num_classes=3, num_sources=2, sample_rate=8000, n_fft=256, hop_length=128, n_mels=16, widths=(4, 8))
 
@@ -33,6 +34,18 @@ def test_missing_channels_count_as_nothing():
     assert one.isfinite().all() and not torch.allclose(one, model(mixture))
     with pytest.raises(DataError, match="channels"):
         small().eval()(mixture[:, :1])
+
+
+@pytest.mark.parametrize("given", [1, 2, 4])
+def test_features_are_fixed_whatever_trains_and_hold_all_that_is_heard(given):
+    model, mixture = small(channel_dropout=0.5, dropout=0.0), torch.randn(2, 4, 3000)
+    assert features_are_fixed(model, mixture)
+    features = model.eval().features(mixture[:, :given])
+    assert features.isfinite().flatten(2).all(-1).tolist() == [[channel < given for channel in range(4)]] * 2
+    assert torch.equal(model.classify(features), model(mixture[:, :given]))
+    silent = mixture.clone()
+    silent[:, given:] = 0
+    assert torch.equal(model.features(silent), features)
 
 
 def test_input_channels_are_the_only_ones_heard():
