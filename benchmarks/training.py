@@ -2,8 +2,8 @@
 
 The recipe's own models and scenes (``egs/dcase26_s5/conf/mini``), without validation.  Printed are
 
-* the tagger's first step, the head on a frozen backbone: seconds per epoch with the features of a pool computed once
-  (``--tagger_cache``) and without, and what the pool costs before;
+* the tagger's seconds per epoch with the features of a pool computed once (``--tagger_cache``) and without, and what
+  the pool costs before;
 * steps per second of tagger and separator, and the share of a step that mixing takes, in the training process itself;
 * the share of time spent waiting for data with 0, 1 and 2 mixing processes.
 
@@ -48,7 +48,7 @@ class Clock:
         return {"seconds": seconds / (self.steps - self.skipped), "waiting": self.waited / seconds}
 
 
-def one_row(kind: str, layers: str, cache: int, workers: int, steps: int, data_dir: Path) -> dict:
+def one_row(kind: str, cache: int, workers: int, steps: int, data_dir: Path) -> dict:
     """Train some steps and return seconds per step, the share of waiting, mixtures per step and the pool's seconds."""
     import lightning
     import torch
@@ -74,7 +74,6 @@ def one_row(kind: str, layers: str, cache: int, workers: int, steps: int, data_d
     settings = TrainSettings(
         batch_size=config["batch_size"],
         max_steps=steps,
-        layers=layers,
         num_workers=workers,
         tagger_cache=cache,
         amsgrad=False,
@@ -119,7 +118,7 @@ def main():
     parser.add_argument(
         "--data_dir", type=Path, default="egs/dcase26_s5/data/mini", help="what the data stage has written"
     )
-    parser.add_argument("--pool", type=int, default=1024, help="mixtures of an epoch of the tagger's head")
+    parser.add_argument("--pool", type=int, default=1024, help="mixtures of an epoch of the tagger")
     parser.add_argument("--steps", type=int, default=16, help="of each row")
     parser.add_argument(
         "--parts", nargs="+", choices=["cache", "steps", "workers"], default=["cache", "steps", "workers"]
@@ -127,28 +126,26 @@ def main():
     parser.add_argument("--row", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.row:
-        kind, layers, *numbers = args.row.split(",")
-        print(json.dumps(one_row(kind, layers, *map(int, numbers), args.data_dir)))
+        kind, *numbers = args.row.split(",")
+        print(json.dumps(one_row(kind, *map(int, numbers), args.data_dir)))
         return
 
-    def row(kind, layers="all", cache=0, workers=0, steps=args.steps):
-        return in_new_process(
-            __file__, [f"--row={kind},{layers},{cache},{workers},{steps}", f"--data_dir={args.data_dir}"]
-        )
+    def row(kind, cache=0, workers=0, steps=args.steps):
+        return in_new_process(__file__, [f"--row={kind},{cache},{workers},{steps}", f"--data_dir={args.data_dir}"])
 
     if "cache" in args.parts:
-        plain, cached = row("tagger", "head"), row("tagger", "head", cache=args.pool, steps=4 * args.pool // 16)
+        plain, cached = row("tagger"), row("tagger", cache=args.pool, steps=4 * args.pool // 32)
         epochs = [result["seconds"] * args.pool / result["batch"] for result in (plain, cached)]
-        print(f"head of the tagger, an epoch of {args.pool} mixtures, processor time")
+        print(f"the tagger, an epoch of {args.pool} mixtures, processor time")
         print(f"  without a cache   {epochs[0]:8.2f} s")
         print(f"  from features     {epochs[1]:8.2f} s   {epochs[0] / epochs[1]:.0f} times as fast")
         print(f"  the features      {cached['pool_seconds']:8.2f} s   once\n")
     if "steps" in args.parts:
         print("a step, mixing in the training process, processor time")
-        for kind, layers in (("tagger", "head"), ("tagger", "all"), ("separator", "all")):
-            result = row(kind, layers)
+        for kind in ("tagger", "separator"):
+            result = row(kind)
             print(
-                f"  {kind:<10} layers {layers:<5} {1 / result['seconds']:6.2f} steps/s of {result['batch']} mixtures, "
+                f"  {kind:<10} {1 / result['seconds']:6.2f} steps/s of {result['batch']} mixtures, "
                 f"{result['waiting']:.0%} of it mixing"
             )
         print()
