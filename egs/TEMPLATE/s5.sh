@@ -81,7 +81,8 @@ models:
   --tagger_config FILE     (conf/CORPUS/tagger.yaml if it exists, else conf/mini/tagger.yaml)
   --tagger NAME            tagger to use instead of the configuration's
   --tagger_conf K=V ...    its options
-  --tagger_cache N         where its features do not train, compute those of N mixtures once and train on them
+  --tagger_cache N         where its features do not train, compute those of N mixtures once and train on them;
+                           0: draw new mixtures for each step
   --tagger_model FILE      a trained tagger for stage 4, instead of stage 2
   --separator_config FILE  (conf/CORPUS/separator.yaml if it exists, else conf/mini/separator.yaml)
   --separator NAME         separator to use instead of the configuration's
@@ -137,8 +138,8 @@ check_integer stop_stage 1 "${last_stage}"
     usage_error "nothing to do: --stage ${stage} is after --stop_stage ${stop_stage}."
 check_integer seed 0
 check_ngpu
-for name in num_nodes tagger_cache test_scenes valid_scenes num_rooms rounds; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
-[[ -z ${zero_target} ]] || check_integer zero_target 0
+for name in num_nodes test_scenes valid_scenes num_rooms rounds; do [[ -z ${!name} ]] || check_integer "${name}" 1; done
+for name in tagger_cache zero_target; do [[ -z ${!name} ]] || check_integer "${name}" 0; done
 [[ -z ${duration} || ${duration} =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--duration is in seconds, not '${duration}'."
 workers=() # of the training; without --nj, the configuration's
 if [[ -n ${nj} ]]; then check_integer nj 1 && workers=(--nj "${nj}"); else nj=$(nproc); fi
