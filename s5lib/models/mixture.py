@@ -59,7 +59,7 @@ def audible_channels(mixture: Tensor) -> Tensor:
     The sides of a recording whose left and right are the same are silent, but for the rounding of a lossy format.
     """
     norm = torch.linalg.vector_norm(mixture, dim=-1, dtype=torch.float64)
-    return norm > 1e-3 * norm[:, :1]
+    return ~(norm <= 1e-3 * norm[:, :1])  # what is no number is heard, and seen in the output
 
 
 def draw_channels(batch: int, config: InputConfig, device: torch.device) -> Tensor:

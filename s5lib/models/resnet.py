@@ -80,7 +80,7 @@ class ResNetTagger(Tagger):
 
         This is where training mixtures lose channels, so that cached features are those of all channels.
         """
-        heard = features.isfinite()
+        heard = ~features.isneginf()
         x = self.norm(features.masked_fill(~heard, 0.0))
         if self.config.channel_dropout:
             if self.training:

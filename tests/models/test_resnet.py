@@ -48,6 +48,12 @@ def test_features_are_fixed_whatever_trains_and_hold_all_that_is_heard(given):
     assert torch.equal(model.features(silent), features)
 
 
+def test_what_is_no_number_is_not_taken_for_a_missing_channel():
+    mixture = torch.randn(1, 4, 3000)
+    mixture[0, 1, 100] = torch.nan
+    assert small(channel_dropout=0.5).eval()(mixture).isnan().any()
+
+
 def test_input_channels_are_the_only_ones_heard():
     model, mixture = small(input_channels=1).eval(), torch.randn(1, 4, 3000)
     assert torch.equal(model(mixture), model(torch.cat([mixture[:, :1], torch.randn(1, 3, 3000)], 1)))
