@@ -134,7 +134,8 @@ def main():
         return in_new_process(__file__, [f"--row={kind},{cache},{workers},{steps}", f"--data_dir={args.data_dir}"])
 
     if "cache" in args.parts:
-        plain, cached = row("tagger"), row("tagger", cache=args.pool, steps=4 * args.pool // 32)
+        plain = row("tagger")
+        cached = row("tagger", cache=args.pool, steps=4 * args.pool // plain["batch"])
         epochs = [result["seconds"] * args.pool / result["batch"] for result in (plain, cached)]
         print(f"the tagger, an epoch of {args.pool} mixtures, processor time")
         print(f"  without a cache   {epochs[0]:8.2f} s")

@@ -68,8 +68,8 @@ class ResNetTagger(Tagger):
         check_mixture(mixture, config)
         if config.normalize_level:
             mixture = mixture / level(mixture)
-        missing = config.used_channels - mixture.shape[1]
-        channels = F.pad(mixture[:, : config.used_channels], (0, 0, 0, max(0, missing)))
+        channels = mixture[:, : config.used_channels]
+        channels = F.pad(channels, (0, 0, 0, config.used_channels - channels.shape[1]))
         energies = self.log_mel(channels).transpose(-1, -2)
         if not config.channel_dropout:
             return energies
@@ -80,13 +80,13 @@ class ResNetTagger(Tagger):
 
         This is where training mixtures lose channels, so that cached features are those of all channels.
         """
-        heard = ~features.isneginf()
-        x = self.norm(features.masked_fill(~heard, 0.0))
+        missing = features[..., :1, :1].isneginf()
+        x = self.norm(features.masked_fill(missing, 0.0))
         if self.config.channel_dropout:
             if self.training:
                 kept = draw_channels(len(x), self.config, x.device)[:, : self.config.used_channels]
-                heard = heard & kept[..., None, None]
-            x = x * heard
+                missing = missing | ~kept[..., None, None]
+            x = x * ~missing
         x = F.pad(x, (0, 0, 0, -x.shape[2] % 2 ** len(self.config.widths)))  # a block takes pairs of frames
         x = self.blocks(x.contiguous(memory_format=torch.channels_last))
         x = x.mean(-1) + x.amax(-1)

@@ -110,12 +110,7 @@ class CachedData(TrainingData):
             kept[name] = shards.scenes(count, prefix)
         self.train, self.valid, self.filled = kept["train"], kept["valid"], True
         seen = s.batch_size * s.max_steps / pool
-        log.info(
-            "trains on the features of %d mixtures, each seen %.3g times, in %s",
-            pool,
-            seen,
-            self.folder,
-        )
+        log.info("trains on the features of %d mixtures, each seen %.3g times, in %s", pool, seen, self.folder)
 
     def _keys(self, model: nn.Module) -> dict[str, dict[str, Any]]:
         """Return what the features of both sets are a function of."""
