@@ -98,6 +98,7 @@ def _add_common_arguments(parser: argparse.ArgumentParser, experiment: str) -> N
         "--seeds", nargs=number, action=_Distinct, type=seed, default=seeds, metavar="N", help=f"({shown})"
     )
     _add_assignments(parser, "train_conf", "training options instead of the configuration's: max_steps=500")
+    _add_assignments(parser, "scenes_conf", "how training scenes are drawn: rotate=false")
     parser.add_argument(
         "--jobs", type=process_count, metavar="N", help="runs at a time (with GPUs 1, else 1 per core, <= 4)"
     )
@@ -143,17 +144,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _train_options(args: argparse.Namespace) -> list[str]:
-    """Return ``--train_conf`` as options of `s5lib train`, which override those before them.
+    """Return ``--train_conf`` and ``--scenes_conf`` as options of `s5lib train`, which override those before them.
 
     Raises:
-        ConfigError: one is no training option, is the experiment's own, or has a value that it cannot have.
+        ConfigError: one is no such option, is the experiment's own, or has a value that it cannot have.
     """
-    given = dict(pair.split("=", 1) for pair in args.train_conf)
+    from s5lib.scenes import DrawSettings
+
+    given, scenes = (dict(pair.split("=", 1) for pair in pairs) for pairs in (args.train_conf, args.scenes_conf))
     for name, option in {"seed": "--seeds", **OWN_OPTIONS.get(args.experiment, {})}.items():
         if name in given:
             raise ConfigError(f"--train_conf cannot set {name!r}, which the experiment does: use {option}.")
     TrainSettings(**fill(given, options_of(TrainSettings), "--train_conf"))  # now, not in each run
-    return [word for name, value in given.items() for word in (f"--{name}", value)]
+    fill(scenes, options_of(DrawSettings), "--scenes_conf")
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    return words + [word for name, value in scenes.items() for word in ("--scenes_conf", f"{name}={value}")]
 
 
 def _prepare(args: argparse.Namespace, recipe: Recipe, common: Common, cores: int) -> Command:

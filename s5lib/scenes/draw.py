@@ -8,6 +8,7 @@ different SOURCE folders and at least ``min_angle`` apart.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ class SceneDrawer:
     """
 
     def __init__(self, corpus: Corpus, settings: DrawSettings):
+        if settings.rotate == "auto":
+            settings = replace(settings, rotate=corpus.num_channels == 4)
         self.corpus, self.settings = corpus, settings
         self._possible = Possible(corpus, settings)
         self._starts: dict[Path, np.ndarray] = {}

@@ -49,10 +49,10 @@ class Possible:
                 f"{longest.path.parent}: no noise recording lasts {settings.duration:g} s; the longest, "
                 f"{longest.path.name}, has {longest.info.duration:.2f} s. Give longer noise or a shorter duration."
             )
-        if settings.rotate and corpus.num_channels != 4:
+        if settings.rotate is True and corpus.num_channels != 4:
             raise DataError(
                 f"{corpus.root}: {corpus.num_channels} channels; rotate=true needs the 4 of first-order Ambisonics. "
-                "Choose rotate=false (--scenes_conf)."
+                "Choose rotate=auto or rotate=false (--scenes_conf)."
             )
         if settings.interferences[0] and not corpus.interferences:
             raise DataError(

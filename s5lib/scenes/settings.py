@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from s5lib.errors import ConfigError, nearest
 
@@ -49,8 +49,9 @@ class DrawSettings:
     """Level of the noise, dB relative to full scale."""
     direct_range_ms: tuple[float, float] = (6.0, 50.0)
     """What belongs to the direct path, before and after the peak of the impulse response."""
-    rotate: bool = False
-    """Turn the sound field about the vertical axis and mirror it, at random; first-order Ambisonics alone."""
+    rotate: bool | Literal["auto"] = False
+    """Turn the sound field about the vertical axis and mirror it, at random; first-order Ambisonics alone.  auto: where
+    a corpus has four channels, which are taken for it."""
     speed: tuple[float, float] = (1.0, 1.0)
     """Slowest and fastest that a sound is played, its pitch changing with it."""
     filter_db: float = 0.0
@@ -121,7 +122,7 @@ class DrawSettings:
     @property
     def augments(self) -> bool:
         """Whether drawn scenes are varied by :mod:`s5lib.scenes.augment`."""
-        return self.rotate or self.speed != (1.0, 1.0) or self.filter_db > 0 or self.repeat_probability > 0
+        return bool(self.rotate) or self.speed != (1.0, 1.0) or self.filter_db > 0 or self.repeat_probability > 0
 
     @property
     def event_limit(self) -> float:

@@ -50,11 +50,13 @@ def printed_commands(capsys, *words: str) -> list[list[str]]:
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_commands_fit_together(experiment, capsys):
     seeds = [] if experiment == "plane" else ["--seeds", "3", "4"]
-    commands = printed_commands(capsys, experiment, *seeds, "--train_conf", "max_steps=5", "lr=1e-3")
+    given = ["--train_conf", "max_steps=5", "lr=1e-3", "--scenes_conf", "rotate=no"]
+    commands = printed_commands(capsys, experiment, *seeds, *given)
     recipe_models = {str(RECIPE / f"exp/mini/{kind}/model.safetensors") for kind in ("tagger", "separator")}
     assert_fit_together(commands, recipe_models)
     trained = [command for command in commands if command[0] == "train"]
-    assert all(command[-4:] == ["--max_steps", "5", "--lr", "1e-3"] for command in trained)
+    own = ["--max_steps", "5", "--lr", "1e-3", "--scenes_conf", "rotate=no"]
+    assert all(command[-6:] == own for command in trained)
     if seeds:
         assert {value(command, "--seed") for command in trained} == {"3", "4"}
 
@@ -219,6 +221,8 @@ def test_wrong_usage(line, words, capsys):
         ("systems --train_conf max_step=5", "'max_step' 'max_steps'"),
         ("losses --train_conf max_steps=few", "'max_steps' 'few' integer"),
         ("losses --train_conf max_steps=0", "--max_steps 1"),
+        ("plane --scenes_conf rotated=no", "'rotated' 'rotate'"),
+        ("systems --scenes_conf rotate=around", "'rotate' 'around' auto"),
     ],
 )
 def test_training_options_that_would_change_what_is_compared_or_cannot_be(line, words, capsys):

@@ -44,6 +44,16 @@ def test_everything_is_varied_and_fits(scenes):
     assert len({scene.rotation for scene in scenes}) == len(scenes)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+def test_fields_that_can_be_turned_are(corpus, channels, monkeypatch):
+    monkeypatch.setattr(Corpus, "num_channels", channels)
+    scene = SceneDrawer(corpus, replace(PLAIN, rotate="auto"))(0, 0)
+    assert (scene.rotation is not None) == (channels == 4)
+    if channels != 4:
+        with pytest.raises(DataError, match=f"{channels} channels; rotate=true needs the 4"):
+            SceneDrawer(corpus, replace(PLAIN, rotate=True))
+
+
 def test_the_scene_beneath_is_the_same(corpus, scenes):
     plain = SceneDrawer(corpus, PLAIN)
     for index, scene in enumerate(scenes):
