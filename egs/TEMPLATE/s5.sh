@@ -190,6 +190,8 @@ fi
     refuse "--tagger_model is used instead of training one." tagger tagger_conf tagger_config tagger_cache
 [[ -z ${separator_model} ]] ||
     refuse "--separator_model is used instead of training one." separator separator_conf separator_config aligner
+[[ -z ${tagger_model} || -z ${separator_model} ]] ||
+    refuse "with --tagger_model and --separator_model, nothing is trained." train_conf scenes_conf
 [[ ${system} == iterative ]] || refuse "it needs --system iterative." rounds
 
 # --- paths --------------------------------------------------------------------------------------------------------

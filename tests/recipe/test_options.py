@@ -43,6 +43,8 @@ WRONG = {
     "--separator_model x --separator_conf a=1": "--separator_conf --separator_model",
     "--separator_model x --separator_config y": "--separator_config --separator_model",
     "--separator_model x --aligner pi": "--aligner --separator_model",
+    "--tagger_model x --separator_model y --train_conf max_steps=5": "--train_conf trained",
+    "--tagger_model x --separator_model y --scenes_conf rotate=no": "--scenes_conf trained",
     "stage": "'stage'",
 }
 
