@@ -200,11 +200,13 @@ if [[ -n ${clips} ]]; then
 else
     refuse "it needs --clips." rooms num_rooms noise interference
 fi
-if [[ -n ${interference} && -d ${called_from}/${interference} ]]; then interference=$(absolute "${interference}" "${called_from}"); fi
 for name in data_root clips rooms noise data_config datadir dumpdir expdir eval_set tagger_config tagger_model separator_config separator_model \
     joint_model_config; do
     [[ -z ${!name} ]] || printf -v "${name}" '%s' "$(absolute "${!name}" "${called_from}")"
 done
+if [[ -n ${interference} && -d ${called_from}/${interference} && ! -d ${clips}/${interference} ]]; then # no class
+    interference=$(absolute "${interference}" "${called_from}")
+fi
 for i in "${!plugin[@]}"; do
     [[ ${plugin[i]} != *.py ]] || plugin[i]=$(absolute "${plugin[i]}" "${called_from}")
 done

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,12 @@ def test_loose_interference_is_a_class_of_the_folders_name(clips, tmp_path, monk
     monkeypatch.chdir(tmp_path / "others")
     root = build(small(clips, tmp_path / "out", interference=given))
     assert sorted(sources_of(root, "interference")) == [f"others/{take}.wav" for take in range(5)]
+
+
+def test_a_class_is_no_folder_where_the_clips_are(clips, tmp_path, monkeypatch):
+    monkeypatch.chdir(clips)
+    root = build(small(Path(), tmp_path / "out", interference="Radio"))
+    assert {name.split("/")[0] for name in sources_of(root, "interference")} == {"Radio"}
 
 
 def test_interference_in_decomposed_unicode(tmp_path):

@@ -74,6 +74,8 @@ def test_clips_become_the_corpus(bench):
     (bench.place / "radio").mkdir()
     new, _ = bench.printed("--corpus kitchen --clips clips --interference radio --stop_stage 1")
     assert value(new, "--interference") == f"{place}/radio" and "--noise_seconds" not in new
+    new, _ = bench.printed("--corpus kitchen --clips . --interference radio --stop_stage 1")
+    assert value(new, "--interference") == "radio"
     new, _ = bench.printed("--corpus kitchen --clips clips --stop_stage 1")
     assert "--interference" not in new
     for wrong in ("--clips clips", "--corpus dcase26 --clips clips", "--corpus k --noise street --data_root d"):

@@ -66,9 +66,8 @@ def build(request: NewCorpus, nj: int = 1, progress: Progress | None = None) -> 
 
 def _check_places(request: NewCorpus) -> None:
     """Raise DataError where a folder is given for two things that would mix: what is read, and what is written."""
-    interference = Path(request.interference) if request.interference else None
     given = {"": request.clips, "--rooms ": request.rooms, "--noise ": request.noise}
-    given["--interference "] = interference if interference is not None and interference.is_dir() else None
+    given["--interference "] = _interference_folder(request)
     for option, folder in given.items():
         if folder is not None and _overlap(folder, request.out):
             raise DataError(
@@ -84,6 +83,14 @@ def _check_places(request: NewCorpus) -> None:
             f"--interference {folder} and {request.clips} must not contain each other. For classes of {request.clips}, "
             "give their names: --interference LABEL,LABEL."
         )
+
+
+def _interference_folder(request: NewCorpus) -> Path | None:
+    """Return the folder of interference, None without one; a name of one of the clips' folders means the class."""
+    name = request.interference
+    if not name or (name == Path(name).name and (request.clips / name).is_dir()):
+        return None
+    return Path(name) if Path(name).is_dir() else None
 
 
 def _overlap(one: Path, other: Path) -> bool:
