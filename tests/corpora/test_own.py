@@ -112,8 +112,8 @@ def test_loose_interference_is_a_class_of_the_folders_name(clips, tmp_path, monk
 
 def test_a_class_is_no_folder_where_the_clips_are(clips, tmp_path, monkeypatch):
     monkeypatch.chdir(clips)
-    root = build(small(Path(), tmp_path / "out", interference="Radio"))
-    assert {name.split("/")[0] for name in sources_of(root, "interference")} == {"Radio"}
+    root = build(small(Path(), tmp_path / "out", interference="Tap"))
+    assert {name.split("/")[0] for name in sources_of(root, "interference")} == {"Tap"}
 
 
 def test_interference_in_decomposed_unicode(tmp_path):
