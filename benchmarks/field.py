@@ -1,4 +1,4 @@
-"""Recordings in the field: ``python benchmarks/field.py --models exp/mini --data_dir data/mini/test``.
+"""Recordings in the field: ``python benchmarks/field.py --models EXPDIR --data_dir DATA_DIR``.
 
 Scores a test set at gains from -40 to +40 dB, and with fewer channels: W alone, and stereo (two coincident cardioids,
 left and right).  For each set of models, one table for all scenes and one for each kind: DupSet (several sources of a

@@ -3,7 +3,7 @@
   s5lib sweep losses    --recipe egs/dcase26_s5      # Fig. 4: the losses ca_pi, ca and pi
   s5lib sweep taggers   --recipe egs/dcase26_s5      # Table 1: one channel and four
   s5lib sweep plane     --recipe egs/dcase26_s5      # Fig. 5: many systems by accuracy and separation
-  s5lib sweep systems   --recipe egs/dcase26_s5      # asked once, filtered, repeatedly, for one label at a time, joint
+  s5lib sweep systems   --recipe egs/dcase26_s5      # single pass, filtered, iterative, one label at a time, joint
 
 's5lib sweep EXPERIMENT --help' lists an experiment's options.  The training time is estimated by trials first.  The
 same command resumes a sweep.  If a run fails, the others continue; the exit status is then 1.
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     losses = commands.add_parser("losses", help="the separator with several losses (Fig. 4)")
     taggers = commands.add_parser("taggers", help="the tagger with one channel and with four (Table 1)")
     plane = commands.add_parser("plane", help="many systems by accuracy, separation and CA-PI-SDRi (Fig. 5)")
-    systems = commands.add_parser("systems", help="asked once, filtered, asked repeatedly, one label at a time, joint")
+    systems = commands.add_parser("systems", help="single pass, filtered, iterative, one label at a time, joint")
     names = ["ca_pi", "ca", "pi"]
     losses.add_argument(
         "--aligners", nargs="+", action=_Distinct, default=names, metavar="NAME", help="to compare (ca_pi ca pi)"

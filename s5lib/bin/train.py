@@ -88,7 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option in options_of(TrainSettings):
         names = [f"--{option.name}", *(["--nj"] if option.name == "num_workers" else [])]
         choices = get_args(option.annotation)  # of a Literal
-        metavar = f"{{{','.join(choices)}}}" if choices else option.type.split(" ")[0].upper()
+        shown = ("true", "false") if option.annotation is bool else choices
+        metavar = f"{{{','.join(shown)}}}" if shown else option.type.split(" ")[0].upper()
         text = f"{option.help} (default: {option.default})"
         convert: Callable[[str], Any] = str if choices else typed(option.annotation)
         group.add_argument(*names, type=convert, choices=choices or None, metavar=metavar, help=text)

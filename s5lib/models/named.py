@@ -129,7 +129,7 @@ def _retrieved(url: str, known_hash: str | None, folder: Path) -> str:
     try:
         path: str = pooch.retrieve(url, known_hash, path=folder, progressbar=False)
     except (OSError, ValueError) as error:  # of requests, and of a wrong checksum
-        raise DataError(f"{url}: {error}. Is the network reachable?") from error
+        raise DataError(f"{url}: {error}. Is the network reachable? Or put the files from it into {folder}.") from error
     return path
 
 

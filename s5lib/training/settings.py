@@ -51,8 +51,8 @@ class TrainSettings:
     """steps between two validations; the last step is validated, too"""
     monitor: str = "auto"
     """validation metric that selects the best checkpoints: source_accuracy or mixture_accuracy of a tagger,
-    pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: the first of source_accuracy,
-    ca_pi_sdri and pi_sdri that there is"""
+    pi_sdri of a separator, these and ca_pi_sdri of a joint model, or valid_loss; auto: source_accuracy of a tagger,
+    pi_sdri of a separator, ca_pi_sdri of a joint model"""
     keep_best: int = 1
     """number of best checkpoints to keep, and to average into the final model"""
     early_stopping: int = 0

@@ -29,7 +29,7 @@ ELSEWHERE = {"metric.md", "models.md", "own_sounds.md", "plugins.md"}  # tests o
 PAGES = sorted(path for path in (ROOT / "doc").glob("*.md") if path.name not in ELSEWHERE)
 PAGES.append(ROOT / "CONTRIBUTING.md")
 BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(sh|bash|python)\n(.*?)```\n", re.DOTALL)
-OTHERS = {".", "cd", "pip", "pre-commit", "python3", "sbatch", "srun", "tensorboard", "torchrun"}  # not ours
+OTHERS = {".", "pip", "pre-commit", "python3", "sbatch", "srun", "tensorboard", "torchrun"}  # not ours
 OTHERS |= {"lint-imports", "mypy", "pytest", "ruff"}
 
 
@@ -52,9 +52,8 @@ def household(corpus_with_test, prepared, trained, trained_joint, tmp_path_facto
     data = ["--data_dir", str(prepared / "data/test")]
     assert main(infer_command(prepared, trained, exp / "infer/test")) == 0
     assert main(["score", *data, "--infer_dir", str(exp / "infer/test"), "--out", str(exp / "RESULTS.md")]) == 0
-    for place in (home / "data", recipe / "data"):
-        place.mkdir()
-        (place / "mini").symlink_to(prepared / "data")
+    (recipe / "data").mkdir()
+    (recipe / "data/mini").symlink_to(prepared / "data")
     shutil.copytree(prepared / "data/test", home / "data/test")  # a guide mends it
     (home / "corpus").symlink_to(corpus_with_test)
     (home / "recordings").mkdir()
@@ -70,8 +69,6 @@ def household(corpus_with_test, prepared, trained, trained_joint, tmp_path_facto
         "field_recordings/b.wav",
     ):
         soundfile.write(home / name, 0.1 * noise.standard_normal((8000, 4)), 8000)
-    for name in ("conf", "exp"):
-        (home / name).symlink_to(recipe / name)
     return home
 
 
@@ -86,8 +83,11 @@ def home(household, tmp_path, monkeypatch):
 
 
 def commands(text: str) -> list[list[str]]:
-    """Return the words of each command of a shell block."""
-    lines = text.replace("\\\n", " ").splitlines()
+    """Return the words of each command of a shell block, with the values of its variables."""
+    variable = re.compile(r"^([a-z]+)=(\S+)\n", re.MULTILINE)
+    for name, value in variable.findall(text):
+        text = text.replace(f"${name}", value)
+    lines = variable.sub("", text).replace("\\\n", " ").splitlines()
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
 
@@ -95,7 +95,9 @@ def run_command(words: list[str], home: Path, shown: bool) -> None:
     while re.match(r"[A-Z_]+=", words[0]):
         words = words[1:]
     program = words[0]
-    if program == "s5lib":
+    if program == "cd":
+        os.chdir(words[1])
+    elif program == "s5lib":
         if shown:
             assert words[1] in COMMANDS
             build_parser(words[1]).parse_args(words[2:])
@@ -120,6 +122,7 @@ def run_page(page: Path, home: Path) -> None:
     for how, language, text in blocks:
         text = re.sub(r"/data/dcase26(t4)?", str(home / "corpus"), text).replace("~/", f"{home}/")
         if language != "python":
+            os.chdir(home)
             for words in commands(text):
                 run_command(words, home, how == "shown")
         elif ">>>" in text:
