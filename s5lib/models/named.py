@@ -129,7 +129,8 @@ def _retrieved(url: str, known_hash: str | None, folder: Path) -> str:
     try:
         path: str = pooch.retrieve(url, known_hash, path=folder, progressbar=False)
     except (OSError, ValueError) as error:  # of requests, and of a wrong checksum
-        raise DataError(f"{url}: {error}. Is the network reachable? Or put the files from it into {folder}.") from error
+        instead = f"Without it, put the files of {folder.name}.zip into {folder}."
+        raise DataError(f"{url}: {error}. Is the network reachable? {instead}") from error
     return path
 
 

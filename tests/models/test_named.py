@@ -94,7 +94,7 @@ def test_archive_without_the_models(server, content):
 
 def test_server_that_has_nothing(server):
     server.files.clear()
-    with pytest.raises(DataError, match="Is the network reachable"):
+    with pytest.raises(DataError, match=r"Is the network reachable\? Without it, put the files of .*\.zip into"):
         fetch_models("test")
 
 
