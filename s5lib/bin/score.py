@@ -74,10 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from s5lib.evaluation import MetricOptions, comparison_text, list_outputs, read_results, score_listed, write_results
+    from s5lib.evaluation.comparable import check_comparable
     from s5lib.evaluation.estimate_files import known_labels
     from s5lib.evaluation.exports import plain_summary, write_csv
     from s5lib.evaluation.scoring import check_outputs
-    from s5lib.evaluation.significance_text import check_comparable, with_other
+    from s5lib.evaluation.significance_text import with_other
     from s5lib.provenance import require_replaceable
     from s5lib.untrusted import to_json
 
@@ -95,13 +96,12 @@ def run(args: argparse.Namespace) -> None:
     needed = args.estimates or args.compare
     used = {label for recording in recordings for label in recording.labels or ()}
     labels = known_labels(source, args.class_labels, used) if needed else None
-    system = None
     if args.estimates:
         oracle = args.oracle_estimates and Path(args.oracle_estimates)
         outputs = list_outputs(Path(args.estimates), names, labels, oracle)
     else:
         outputs = list_outputs(Path(args.infer_dir), names)
-        system = check_outputs(Path(args.infer_dir), recordings)
+    system = check_outputs(Path(args.infer_dir or args.estimates), recordings)
     systems = str(args.infer_dir or args.estimates), str(args.compare)
     # the other system is read first: errors in it must not come after all the work
     others: Sequence[RecordingScores] = ()
@@ -137,7 +137,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("--oracle_estimates goes with --estimates; of an --infer_dir it is the folder oracle/ in it.")
     if args.csv and Path(args.csv).suffix != ".csv":
         raise ConfigError(f"--csv is {args.csv}; choose a name in .csv.")
-    if Path(args.out).suffix == ".jsonl":
+    if Path(args.out).suffix != ".md":
         raise ConfigError(f"--out is {args.out}; the table goes there, the .jsonl beside it: choose a name in .md.")
 
 

@@ -17,7 +17,7 @@ from s5lib.audio import find_audio_files
 from s5lib.data import CorpusDescription
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.corpus import class_labels
-from s5lib.systems.records import file_label, read_record, record_path
+from s5lib.systems.records import file_label, gain_of, read_record, record_path
 
 __all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
 
@@ -76,11 +76,11 @@ def split_name(stem: str, names: Iterable[str], labels: Iterable[str]) -> tuple[
 def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) -> dict[str, list[EstimateFile]]:
     """Return the estimates of each of ``names`` in a folder, in the order of their numbers.
 
-    Hidden files, files that are not recordings and remainders are skipped.
+    Hidden files, files that are not recordings and remainders are skipped.  Records of ``s5lib infer`` give the gains.
 
     Raises:
         DataError: there is no folder or no recording in it, or a file belongs to no mixture, has an unknown label or
-            the number of another file.
+            the number of another file, or is lossy.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of estimates.")
@@ -99,11 +99,13 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
             name, index, label = split_name(os.path.splitext(file)[0], known, labels)
         except DataError as error:
             raise DataError(f"{folder / file}: {error}") from None
+        if file.lower().endswith(".mp3"):
+            raise DataError(f"{folder / file}: MP3 is lossy, which costs dB. Write WAV or FLAC files to score.")
         if index in found[name]:
             raise DataError(
                 f"{folder / file}: number {index} of {name!r} a second time, beside {found[name][index].path.name}."
             )
-        found[name][index] = EstimateFile(label, folder / file)
+        found[name][index] = EstimateFile(label, folder / file, gain_of(record_path(folder, name), file))
     return {name: [sources[index] for index in sorted(sources)] for name, sources in found.items()}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from s5lib.errors import ConfigError, DataError, nearest
+from s5lib.evaluation.comparable import check_same_set
 from s5lib.evaluation.figures import FIGURES, Figure, Summary
 from s5lib.evaluation.markdown import table
 from s5lib.evaluation.recording_scores import MetricOptions
@@ -69,20 +70,12 @@ def read_runs(files: Mapping[str, Sequence[Path]]) -> dict[str, list[Summary]]:
         DataError: a file is missing or damaged, or two files have different scenes or options.
     """
     runs: dict[str, list[Summary]] = {}
-    known = None
+    first = None
     for name, paths in files.items():
         for path in paths:
             results = read_results(path)
-            scenes = {(result.id, result.labels) for result in results}
-            options = results[0].options
-            known = known or (path, scenes, options)
-            if scenes != known[1]:
-                raise DataError(
-                    f"{path} has {len(scenes)} scenes and {known[0]} has {len(known[1])}, {len(scenes & known[1])} in "
-                    "common; compare runs on one test set."
-                )
-            if options != known[2]:
-                raise DataError(f"{path} was scored with {options}, {known[0]} with {known[2]}; use the same options.")
+            first = first or (path, results)
+            check_same_set(first[1], results, (first[0], path))
             summary = Summary([result for result in results if result.labels], resamples=0)
             runs.setdefault(name, []).append(summary)
     return runs

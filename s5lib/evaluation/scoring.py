@@ -113,10 +113,13 @@ def score_listed(
     ``system`` is noted in each: the digest of what made the outputs, see :func:`check_outputs`.
 
     Raises:
-        DataError: a recording has no references, or a file is missing or does not match its mixture.
+        DataError: a recording has no references, the estimates for oracle labels have others, or a file is missing or
+            does not match its mixture.
     """
     for recording in recordings:
-        reference_labels(recording)
+        labels = reference_labels(recording)
+        if "oracle" in outputs:
+            _check_oracle(recording.id, labels, outputs["oracle"][recording.id])
     jobs = [(recording, {kind: of[recording.id] for kind, of in outputs.items()}) for recording in recordings]
     clipped = []
     # threads suffice: reading and inner products take the time, and both release the interpreter lock
@@ -134,6 +137,15 @@ def score_listed(
             "%s. Write float files, or scale the estimates down before rounding.",
             len(clipped),
             clipped[0],
+        )
+
+
+def _check_oracle(name: str, labels: list[str], listed: list[EstimateFile]) -> None:
+    found = sorted(file.label for file in listed)
+    if found != sorted(labels):
+        raise DataError(
+            f"{name}: the estimates for oracle labels are of {', '.join(found) or 'nothing'}; the references are of "
+            f"{', '.join(sorted(labels)) or 'nothing'}."
         )
 
 

@@ -7,48 +7,17 @@ from dataclasses import replace
 
 from s5lib.errors import DataError
 from s5lib.evaluation.aggregate import scene_set
+from s5lib.evaluation.comparable import check_same_set
 from s5lib.evaluation.figures import FIGURES, paired
 from s5lib.evaluation.markdown import table
 from s5lib.evaluation.paired_tests import PairedComparison, compare
-from s5lib.evaluation.recording_scores import MetricOptions, RecordingScores
+from s5lib.evaluation.recording_scores import RecordingScores
 from s5lib.metrics import SceneScore
 from s5lib.untrusted import as_markdown
 
-__all__ = ["check_comparable", "comparison_text", "describe", "with_other"]
+__all__ = ["comparison_text", "describe", "with_other"]
 
 _LEVEL = 0.05
-
-
-def check_comparable(
-    labels: Mapping[str, Sequence[str]],
-    options: MetricOptions,
-    other: Sequence[RecordingScores],
-    names: tuple[str, str],
-) -> None:
-    """Check that another system was scored on the same recordings with the same options.
-
-    Args:
-        labels: of the references, by recording.
-        options: of the first system's scores.
-        other: the other system's scores.
-        names: of the two, for messages.
-
-    Raises:
-        DataError: it was not.
-    """
-    apart = sorted(labels.keys() ^ {scores.id for scores in other})
-    if apart:
-        raise DataError(
-            f"{names[0]} and {names[1]} were not scored on the same recordings: {len(apart)} are only in one, "
-            f"such as {apart[0]}."
-        )
-    for scores in other:
-        if scores.options != options:
-            raise DataError(
-                f"{names[1]} was scored with {scores.options}, {names[0]} with {options}; use the same options."
-            )
-        if sorted(scores.labels) != sorted(labels[scores.id]):
-            raise DataError(f"{scores.id} has other references in {names[1]}: compare systems on one test set.")
 
 
 def comparison_text(first: Sequence[RecordingScores], other: Sequence[RecordingScores], names: tuple[str, str]) -> str:
@@ -59,9 +28,9 @@ def comparison_text(first: Sequence[RecordingScores], other: Sequence[RecordingS
         names: of the two.
 
     Raises:
-        DataError: see :func:`check_comparable`, or the two have no scores of the same kind.
+        DataError: see :func:`check_same_set`, or the two have no scores of the same kind.
     """
-    check_comparable({scores.id: scores.labels for scores in first}, first[0].options, other, names)
+    check_same_set(first, other, names)
     others = {scores.id: scores for scores in other}
     other = [others[scores.id] for scores in first]
     names = as_markdown(names[0]), as_markdown(names[1])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from s5lib.config.options import Option, fill, options_of
@@ -45,6 +47,21 @@ class Component:
         if self.namespace == "s5lib":
             return f"{self.kind} {self.spec.name}"
         return f"{self.kind} {self.full_name} ({self.origin})"
+
+    def code_digest(self) -> str:
+        """Return the SHA-256 of the source of the module or package that it is in; empty for a built-in.
+
+        A version does not tell the states of a file, nor of a package installed in editable mode.
+        """
+        if self.namespace == "s5lib":
+            return ""
+        module = importlib.import_module(self.spec.target.partition(".")[0].partition(":")[0])
+        folders = [Path(folder) for folder in getattr(module, "__path__", ())]
+        files = [file for folder in folders for file in folder.rglob("*.py")] or [Path(str(module.__file__))]
+        digest = hashlib.sha256()
+        for file in sorted(files):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
 
     def config_class(self) -> type | None:
         """Return the dataclass of the options; None for an aligner that has none.  Imports no torch.

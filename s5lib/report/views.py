@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from s5lib.errors import DataError
 from s5lib.evaluation import FIGURES, Estimate, Figure, compare, difference_of_means, scene_set
+from s5lib.evaluation.comparable import check_same_set
 from s5lib.evaluation.figures import Group, paired
 from s5lib.evaluation.results import MAIN_FIGURES
-from s5lib.evaluation.significance_text import check_comparable, describe
+from s5lib.evaluation.significance_text import describe
 from s5lib.metrics import SceneScore
 from s5lib.report.charts import PlanePoint, bars, boxes, plane, shade, shown, signed, strip
 from s5lib.report.confusion import confusion
@@ -96,9 +97,8 @@ def _difference(first: System, other: System) -> dict[str, Any]:
     view: dict[str, Any]
     recordings = first.summary.recordings
     view = {"title": f"{other.name} minus {first.name}", "picture": None, "sentences": [], "missing": ""}
-    labels = {recording.id: recording.labels for recording in recordings}
     try:
-        check_comparable(labels, recordings[0].options, other.summary.recordings, (first.name, other.name))
+        check_same_set(recordings, other.summary.recordings, (first.name, other.name))
     except DataError as error:
         return view | {"missing": str(error)}
     by_id = {recording.id: recording for recording in other.summary.recordings}

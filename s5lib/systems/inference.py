@@ -22,6 +22,7 @@ from s5lib.audio import ChannelLayout, split_entry
 from s5lib.data import DataDirectory
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.models.checkpoint import model_header
+from s5lib.plugins import find, register_plugin
 from s5lib.provenance import (
     FileStamp,
     Fingerprint,
@@ -69,7 +70,7 @@ def infer_data_directory(
     """
     data = DataDirectory.of(data_dir)
     tasks = []
-    for kind in kinds:
+    for kind in dict.fromkeys(kinds):
         if kind not in ("predicted", "oracle"):
             raise ConfigError(f"--labels {kind!r}: with --data_dir expected 'predicted', 'oracle' or both.")
         for recording in data:
@@ -146,6 +147,8 @@ def _infer(
     system = _checked(system, {task.labels is None for task in tasks})
     if threshold is not None and not (system.get("tagger") or system.get("joint_model")):
         raise ConfigError("--threshold applies to predicted labels, but labels are given: leave it out.")
+    for plugin in plugins:
+        register_plugin(plugin)
     models = _models(system)
     headers = [model_header(model["file"]) for model in models.values()]
     if window_seconds is None:  # a corpus's scenes are scored in one piece
@@ -159,7 +162,7 @@ def _infer(
         "remainder": remainder,
         "match_level": data is None,
     }
-    _check_labels(tasks, data, headers[-1]["labels"])
+    _check_labels(tasks, data, headers[-1])
     folders = {task.folder for task in tasks}
     with no_empty_folders(out, *folders), contextlib.ExitStack() as held:
         try:
@@ -169,7 +172,7 @@ def _infer(
         _refuse_other_system(out, system["system"])
         for folder in folders:
             remove_scratch(folder, everybody=True)
-        todo = _unfinished(tasks, made_by, out)
+        todo = _unfinished(tasks, made_by, out, data is not None)
         if not todo:
             return
         keywords = tuple({**system, "device": device}.items())
@@ -242,12 +245,24 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
 
 
 def _models(system: dict) -> dict[str, dict[str, str]]:
-    """Return the file and the digest of each checkpoint, by its kind."""
+    """Return the file of each checkpoint, by its kind, and digests of what the model depends on."""
     return {
-        kind: {"file": os.path.abspath(system[kind]), "sha256": _digest(kind, system[kind])}
+        kind: {
+            "file": os.path.abspath(system[kind]),
+            "sha256": _digest(kind, system[kind]),
+            **_code(kind, model_header(system[kind])),
+        }
         for kind in _CHECKPOINTS
         if system.get(kind)
     }
+
+
+def _code(kind: str, header: dict[str, Any]) -> dict[str, str]:
+    """Return the digest of a plugin's source, on which a model depends as on its weights; nothing for a built-in."""
+    if header.get("distribution", "s5lib") == "s5lib":
+        return {}
+    component = find(kind, header["name"], distribution=header["distribution"], version=header["version"])
+    return {"code": component.code_digest()}
 
 
 def _made_by(system: dict, models: dict, window_seconds: float, layout: ChannelLayout) -> dict[str, Any]:
@@ -272,10 +287,15 @@ def _made_by(system: dict, models: dict, window_seconds: float, layout: ChannelL
     }
 
 
-def _check_labels(tasks: Sequence[Task], data: DataDirectory | None, known: Sequence[str]) -> None:
-    """Refuse labels that the models do not know, before anything is written."""
+def _check_labels(tasks: Sequence[Task], data: DataDirectory | None, header: dict[str, Any]) -> None:
+    """Refuse labels that the models do not know, and more than they have slots, before anything is written."""
+    known = header["labels"]
     if data is not None:
         data.check_labels(known)
+    slots = header.get("config", {}).get("num_sources")  # official checkpoints say it by their weights alone
+    for task in tasks:
+        if slots and task.labels and len(task.labels) > slots:
+            raise ConfigError(f"{task.name} has {len(task.labels)} labels; the separator has {slots} slots.")
     for label in {label for task in tasks for label in task.labels or ()} - set(known):
         raise ConfigError(f"label {shown(label)} is unknown to the models. {nearest(label, known)}")
 
@@ -295,7 +315,17 @@ def _refuse_other_system(out: Path, system: str) -> None:
         )
 
 
-def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
+def _refuse_other_recording(path: Path, record: dict[str, Any], stamp: FileStamp | None, task: Task) -> None:
+    """Raise ConfigError where a result is of another recording of that name, which is still there."""
+    other, _ = split_entry(str(record.get("recording")))
+    if stamp is not None and os.path.isfile(other) and FileStamp.of(other, stamp).sha256 == stamp.sha256:
+        raise ConfigError(
+            f"{path} has the sources of {other}, not of {task.path}: choose another --out, or separate both at once, "
+            "which keeps them apart."
+        )
+
+
+def _unfinished(tasks: list[Task], made_by: dict, out: Path, of_data: bool) -> list[Task]:
     """Return the tasks whose results are missing, damaged, or made from something else or by something else."""
     todo, reasons = [], set()
     wanted = Fingerprint(identity(made_by))
@@ -325,7 +355,9 @@ def _unfinished(tasks: list[Task], made_by: dict, out: Path) -> list[Task]:
         if known is None or stamp.sha256 != known.sha256 or not str(record.get("recording")).endswith(offset):
             changes.add("recording")
         if changes:
-            todo.append(replace(task, is_stale=True))
+            if "recording" in changes and not of_data:
+                _refuse_other_recording(path, record, known, task)
+            todo.append(replace(task, is_stale="recording" in changes))
             reasons |= changes
         elif problem := problem_of(path, record.get("files") or {}):
             todo.append(task)

@@ -15,7 +15,7 @@ from typing import Any
 
 from s5lib.audio import split_entry
 from s5lib.errors import DataError, nearest
-from s5lib.provenance import FileStamp, file_digest, remove
+from s5lib.provenance import FileStamp, file_digest, problem_of, remove
 from s5lib.untrusted import json_record, open_regular, read_json, to_json
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "discard",
     "file_label",
     "file_stem",
+    "gain_of",
     "identity",
     "owned_files",
     "read_record",
@@ -97,6 +98,19 @@ def read_record(path: Path) -> dict[str, Any]:
         for entry in record.records("sources")
     ]
     return {**record.values, "sources": sources, "gain": record.number("gain", 1.0, above=1e-30, most=1)}
+
+
+def gain_of(path: Path, file: str) -> float:
+    """Return the gain of a file if the record at ``path`` is s5lib's own and lists it, else 1.
+
+    Raises:
+        DataError: the record is damaged.
+    """
+    try:
+        listed = owned_files(path)
+    except DataError:
+        return 1.0
+    return float(read_record(path)["gain"]) if file in listed else 1.0
 
 
 def owned_files(path: Path) -> set[str]:
@@ -189,7 +203,8 @@ def check_made_from(
         references: labels that the models must know, where the record lists those that they do.
 
     Raises:
-        DataError: it was made from another recording or for other labels, or there is no result.
+        DataError: it was made from another recording or for other labels, a file of it is no longer as it was written,
+            or there is no result.
     """
     record = read_record(path)
     known = record.get("class_labels")
@@ -213,10 +228,12 @@ def check_made_from(
             f"{path} has sources of {', '.join(found) or 'nothing'}; the references now are of "
             f"{', '.join(sorted(labels)) or 'nothing'}. Run the inference stage again."
         )
+    if problem := problem_of(path, record.get("files") or {}):
+        raise DataError(f"{path}: {problem}. Run the inference stage again.")
     return record
 
 
-OF_LABELS = frozenset({"tagger", "calibration"})
+OF_LABELS = frozenset({"tagger", "tagger_code", "calibration"})
 """The parts of an :func:`identity` on which sources of given labels do not depend."""
 
 
@@ -263,7 +280,9 @@ def identity(made_by: Mapping[str, Any]) -> dict[str, Any]:
         DataError: it is not what inference writes.
     """
     try:
-        digests = {str(kind): str(model["sha256"]) for kind, model in made_by["models"].items()}
+        models = made_by["models"].items()
+        digests = {str(kind): str(model["sha256"]) for kind, model in models}
+        digests |= {f"{kind}_code": str(model["code"]) for kind, model in models if "code" in model}
     except (KeyError, TypeError, AttributeError):
         raise DataError("there is no record of the models. Run the inference stage again.") from None
     settings = {key: value for key, value in made_by.items() if key not in ("s5lib", "models", "compiled")}

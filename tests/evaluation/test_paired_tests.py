@@ -124,7 +124,7 @@ def test_text_of_two_systems():
         comparison_text(first[:1], other, ("new", "old"))
     with pytest.raises(DataError, match="use the same options"):
         comparison_text(first, systems([], [1, 1], options=MetricOptions("sdr"))[1], ("new", "old"))
-    with pytest.raises(DataError, match="b has other references"):
+    with pytest.raises(DataError, match="b has another mixture or other references in old"):
         comparison_text(first, [other[0], recording("b", ["Cat"], [1.0])], ("new", "old"))
     with pytest.raises(DataError, match="no scores of the same kind"):
         comparison_text(first, [recording(name, ["Dog"], oracle=[1.0]) for name in "ab"], ("new", "old"))

@@ -86,7 +86,7 @@ def test_other_scenes_are_refused(runs, tmp_path):
     lines = runs["x"][0].read_text().splitlines()
     other = tmp_path / "other.jsonl"
     other.write_text("\n".join(lines[:3]) + "\n")
-    with pytest.raises(DataError, match=r"other.jsonl has 3 scenes and .*x0.jsonl has 4, 3 in common"):
+    with pytest.raises(DataError, match=r"x0.jsonl and .*other.jsonl .* same recordings: 1 are only in one"):
         read_runs({**runs, "other": [other]})
 
 

@@ -138,6 +138,19 @@ def test_ceiling_and_threads(own, tmp_path):
     assert rows[0]["eval_2"]["oracle"]["value"] is None
 
 
+@pytest.mark.parametrize("missing", ["eval_3_0_Dog.wav", "eval_10_0_Door_bell.wav"])
+def test_a_ceiling_has_the_labels_of_the_references(own, tmp_path, capsys, missing):
+    shutil.copytree(own / "references/oracle_target", tmp_path / "oracle")
+    (tmp_path / "oracle" / missing).rename(tmp_path / "oracle/eval_2_0_Dog.wav")
+    assert score(own, "--oracle_estimates", tmp_path / "oracle")[0] == 1
+    assert "the estimates for oracle labels are of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["run.v1", "R", "R.jsonl", "R.csv"])
+def test_tables_are_in_markdown(own, capsys, name):
+    assert score(own, out=name)[0] == 1 and "choose a name in .md" in capsys.readouterr().err
+
+
 def test_sources_under_the_wrong_of_the_right_labels(own, tmp_path):
     """PI-SDRi with oracle labels does not see it, CA-PI-SDRi does."""
     shutil.copytree(own / "estimates", tmp_path / "oracle")
@@ -175,6 +188,7 @@ def spoil(name, samples=SAMPLES, rate=RATE, channels=1, value=0.1, subtype="FLOA
         (spoil("eval_11_0_Dog.wav"), "eval_11_0_Dog.wav: belongs to none of the 4 mixtures"),
         (spoil("eval_1_0_Dig.wav"), "1_0_Dig.wav: unknown label 'Dig'. Known: Dog, Door_bell. Did you mean 'Dog'?"),
         (spoil("eval_1_Dog.wav"), "expected NAME_I_LABEL"),
+        (spoil("eval_1_1_Dog.mp3", rate=16000, subtype=None), "eval_1_1_Dog.mp3: MP3 is lossy"),
         (
             lambda folder: (folder / "estimates/eval_1_0_Dog.wav").write_bytes(b"RIFF"),
             "eval_1_0_Dog.wav: not a recording",

@@ -100,6 +100,20 @@ def test_data_with_labels_that_the_models_do_not_know(prepared, trained, tmp_pat
     assert "'Owl'" in capsys.readouterr().err and not out.parent.exists()
 
 
+def test_more_labels_than_slots_are_named_before_anything_is_written(prepared, trained, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(prepared / "data/test", data)
+    name, known = DataDirectory.read(data).recordings[-1].id, json.loads((prepared / "data/corpus.json").read_text())
+    rows = [line for line in (data / "labels").read_text().splitlines() if line.split()[0] != name]
+    for references in data.glob("src*.scp"):
+        references.unlink()
+    (data / "labels").write_text("\n".join([*rows, f"{name} {' '.join([known['labels'][0]] * 4)}"]) + "\n")
+    command = infer_command(prepared, trained, tmp_path / "out")
+    command[command.index("--data_dir") + 1] = str(data)
+    assert main(command) == 1 and not (tmp_path / "out").exists()
+    assert f"{name} has 4 labels; the separator has 3 slots" in capsys.readouterr().err
+
+
 def test_references_with_labels_that_the_models_do_not_know(prepared, inferred, tmp_path, capsys):
     recordings = DataDirectory.read(prepared / "data/test").recordings
     foreign = DataDirectory.write(tmp_path / "d", [replace(r, labels=("Owl",) * len(r.labels)) for r in recordings])
@@ -138,10 +152,10 @@ def test_table_has_the_metrics_values_and_the_floors(prepared, inferred, tmp_pat
         (lambda folder: shutil.rmtree(folder), "run the inference stage first"),
         (lambda folder: next((folder / "oracle").glob("*.json")).unlink(), "is missing: test_0000"),
         (lambda folder: next((folder / "oracle").glob("*.json")).write_text("{"), "is damaged"),
-        (lambda folder: next((folder / "oracle").glob("*.wav")).write_bytes(b"RIFF"), "or damaged"),
+        (lambda folder: next((folder / "oracle").glob("*.wav")).write_bytes(b"RIFF"), "has 4 bytes, expected"),
         (
             lambda folder: soundfile.write(next((folder / "oracle").glob("*.wav")), np.zeros(10), 8000),
-            "expected 8000 samples",
+            "bytes, expected",
         ),
     ],
 )

@@ -81,6 +81,23 @@ class TestStale:
         (tmp_path / "in/a.wav").write_bytes(b"no sound")
         assert content(infer(path, status=1)) == {}
 
+    @pytest.mark.parametrize("more", [["--channels", "0,1,2"], ["--format", "mp3"]])
+    def test_options_that_fail_keep_the_result(self, infer, tmp_path, more):
+        path = record(tmp_path / "in/a.wav")
+        samples, _ = soundfile.read(path, dtype="float32")
+        soundfile.write(path, samples, 96000, subtype="FLOAT")  # a rate that MP3 has not
+        before = content(infer(path))
+        assert content(infer(path, more=more, status=1)) == before
+
+    def test_another_recording_of_the_same_name_does_not_replace_the_first_one(self, infer, tmp_path, capsys):
+        first, second = record(tmp_path / "day1/a.wav"), record(tmp_path / "day2/a.wav", seed=1)
+        before = content(infer(first))
+        assert content(infer(second, status=1)) == before
+        printed = capsys.readouterr().err
+        assert first in printed and second in printed and "--out" in printed
+        os.unlink(first)  # it is replaced, or was moved and changed
+        assert content(infer(second)) == content(infer(second, out="fresh"))
+
     def test_a_recording_that_is_gone_keeps_its_result(self, infer, tmp_path):
         path = record(tmp_path / "in/a.wav")
         before = content(infer(path))
@@ -142,7 +159,7 @@ class TestStale:
             folder = tmp_path / "data"
             folder.mkdir(exist_ok=True)
             mixture = record(tmp_path / "dump/m.wav", seed=seed)
-            reference = soundfile.read(mixture)[0][:, 0]
+            reference = soundfile.read(mixture)[0][:, :2].sum(1)
             soundfile.write(tmp_path / "dump/m_0_Dog.wav", reference, RATE, subtype="FLOAT")
             (folder / "wav.scp").write_text(f"m {mixture}\n")
             (folder / "labels").write_text("m Dog\n")
@@ -153,13 +170,22 @@ class TestStale:
         score += ["--out", str(tmp_path / "R.md")]
         data(seed=0)
         assert main([*infer, "predicted", "oracle"]) == 0 and main(score) == 0
+        shutil.copy(tmp_path / "R.jsonl", tmp_path / "before.jsonl")
         data(seed=1)
-        assert main(score) == 1
-        assert "m.json was made from another version" in capsys.readouterr().err
+        for option in ("--infer_dir", "--estimates"):
+            assert main([*score[:3], option, *score[4:]]) == 1
+            assert "m.json was made from another version" in capsys.readouterr().err
         assert main([*infer, "predicted", "oracle"]) == 0 and main(score) == 0
+        assert main([*score, "--compare", str(tmp_path / "before.jsonl")]) == 1
+        assert "m has another mixture or other references in" in capsys.readouterr().err
         (tmp_path / "data/labels").write_text("m Rain\n")
         assert main(score) == 1
         assert "the references now are of Rain" in capsys.readouterr().err
+        data(seed=1)
+        source = tmp_path / "exp/predicted/m_0_Dog.wav"
+        source.write_bytes(source.read_bytes()[:-4] + np.float32(0.5).tobytes())
+        assert main(score) == 1
+        assert "m.json: m_0_Dog.wav was changed" in capsys.readouterr().err
 
 
 class TestOthersFiles:

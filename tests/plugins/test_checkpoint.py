@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from s5lib import plugins
+from s5lib.bin.main import main
 from s5lib.errors import PluginError
 from s5lib.models import load_model, save_checkpoint
 from s5lib.plugins import registry
@@ -54,3 +57,29 @@ def test_it_says_what_to_unset_where_plugins_are_switched_off(checkpoint, monkey
     monkeypatch.setenv("S5LIB_DISABLE_PLUGIN_AUTOLOAD", "1")
     with pytest.raises(PluginError, match=r"gain comes from acme-gain 0.4, which S5LIB_DISABLE.* unset it"):
         load_model(checkpoint[0])
+
+
+def test_its_code_is_a_part_of_what_made_a_result(checkpoint, tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal((8000, 4)), 32000)
+    line = ["infer", str(tmp_path / "a.wav"), "--separator", str(checkpoint[0]), "--labels", "Cough", "--nj", "1"]
+    line += ["--out", str(tmp_path / "out")]
+    assert main(line) == 0 == main(line)
+    assert "1 of 1 recordings are finished already" in capsys.readouterr().out
+    with open(tmp_path / "site packages/model_of_it.py", "a") as code:
+        code.write("# another state\n")
+    assert main(line) == 0
+    assert "the separator code changed: 1 recordings" in capsys.readouterr().out
+
+
+def test_the_digest_of_code_is_that_of_all_files_of_a_package(install, tmp_path):
+    folder = install("acme-net", "def s5lib_separators(): return [ComponentSpec('net', 'acme_parts.net:Net')]")
+    (folder / "acme_parts/deep").mkdir(parents=True)
+    files = [folder / "acme_parts" / name for name in ("__init__.py", "net.py", "deep/__init__.py", "deep/layers.py")]
+    for file in files:
+        file.write_text("")
+    component = plugins.find("separator", "net")
+    digests = {component.code_digest()}
+    for file in files:
+        file.write_text("x = 1")
+        digests.add(component.code_digest())
+    assert len(digests) == 5 and plugins.find("separator", "resunetk").code_digest() == ""

@@ -183,6 +183,25 @@ def test_a_remainder_is_not_separated_again_and_goes_with_its_recording(tmp_path
     assert [file.label for file in estimates["a"]] == ["Dog", "Rain"] and estimates["b"] == []
 
 
+@given(level=st.floats(1e-4, 100.0), format=st.sampled_from(["float", "pcm24", "flac"]))
+def test_files_of_a_folder_have_the_gains_of_their_record(tmp_path_factory, level, format):
+    folder = tmp_path_factory.mktemp("estimates")
+    write_sources(str(folder), "a", two(level), RATE, format)
+    for file, source in zip(list_estimates(folder, ["a"], ["Dog", "Rain"])["a"], two(level), strict=True):
+        waveform = soundfile.read(file.path, dtype="float32")[0] / file.gain
+        np.testing.assert_allclose(waveform, source.waveform, rtol=1e-6, atol=3e-7 * max(1, 5 * level))
+
+
+def test_gains_of_others_files_are_one(tmp_path):
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}_0_Dog.wav", np.zeros(9), RATE)
+    (tmp_path / "a.json").write_text('{"gain": 0.5, "sources": [{"file": "a_0_Dog.wav", "label": "Dog"}]}')
+    write_sources(str(tmp_path), "b", [Source("Rain", 1.0, np.full(9, 5, np.float32))], RATE, "flac")
+    (tmp_path / "b_0_Dog.wav").rename(tmp_path / "b_7_Dog.wav")
+    found = list_estimates(tmp_path, ["a", "b"], ["Dog", "Rain"])
+    assert [file.gain for file in found["a"]] == [1.0] and found["b"][-1].gain == 1.0
+
+
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])
 def test_mp3_is_of_the_same_length_and_sounds_alike(tmp_path, rate):
     waves = tones(rate, rate)
