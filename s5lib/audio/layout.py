@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from s5lib.errors import ConfigError, DataError, nearest
 
-__all__ = ["CHANNEL_ORDERS", "NORMALISATIONS", "ChannelLayout"]
+__all__ = ["CHANNEL_ORDERS", "NORMALISATIONS", "ChannelLayout", "used_channels"]
 
 CHANNEL_ORDERS = ("WYZX", "WXYZ")
 """Orders of first-order Ambisonics: that of ACN, which the models have, and that of FuMa."""
@@ -109,7 +109,11 @@ class ChannelLayout:
         """
         samples = np.atleast_2d(np.asarray(waveform, np.float32))
         matrix, _ = self.matrix(len(samples))
-        return samples if matrix is None else matrix @ samples
+        if matrix is None:
+            return samples
+        used = used_channels(matrix)
+        mixed: np.ndarray = matrix[:, used] @ samples[used]
+        return mixed
 
     def _taken(self, num_channels: int) -> np.ndarray:
         if self.channels == "mean":
@@ -123,6 +127,11 @@ class ChannelLayout:
                 f"--channels asks for channel {max(numbers)}, but the recording has {num_channels}, counted from 0."
             )
         return everything[numbers]
+
+
+def used_channels(matrix: np.ndarray) -> np.ndarray:
+    """Return the columns of ``matrix`` that are not zero: what else a recording has, NaN included, has no effect."""
+    return np.flatnonzero(matrix.any(0))
 
 
 def _misfit(given: int, wanted: int) -> str:

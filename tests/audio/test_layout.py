@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -106,3 +108,26 @@ def test_a_file_is_read_through_its_layout(tmp_path):
         assert audio.num_channels == 1 and audio.info.channels == 4 and "W" in audio.note
     with pytest.raises(DataError, match="a.wav: the recording has 4"):
         open_audio(tmp_path / "a.wav", layout=ChannelLayout(2))
+
+
+@given(st.data(), st.integers(1, 6), st.sampled_from([np.nan, np.inf]))
+def test_only_channels_that_are_used_must_be_finite(data, count, value):
+    numbers = data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=4))
+    bad, sample = data.draw(st.integers(0, count - 1)), data.draw(st.integers(0, 99))
+    samples = np.random.default_rng(count).uniform(-1, 1, (count, 100)).astype(np.float32)
+    samples[bad, sample] = value
+    content, layout = io.BytesIO(), ChannelLayout(channels=tuple(numbers))
+    soundfile.write(content, samples.T, 8000, format="WAV", subtype="FLOAT")
+    with open_audio(content, layout=layout) as audio:
+        if bad in numbers:
+            with pytest.raises(DataError, match=f"channel {bad}, sample {sample} is not"):
+                audio.read()
+        else:
+            np.testing.assert_array_equal(audio.read(), samples[numbers])
+            np.testing.assert_array_equal(layout.apply(samples), samples[numbers])
+
+
+def test_w_is_heard_whatever_a_broken_side_holds():
+    samples = SCENE.copy()
+    samples[2] = np.nan
+    np.testing.assert_array_equal(ChannelLayout(1).apply(samples), SCENE[:1])
