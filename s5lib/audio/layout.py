@@ -136,8 +136,9 @@ def used_channels(matrix: np.ndarray) -> np.ndarray:
 
 def _misfit(given: int, wanted: int) -> str:
     some = ",".join(map(str, range(wanted)))
-    options = [f"--channels {some} takes these channels"] if given > wanted else []
-    options += ["--channels mean takes the mean of all"] if given > 1 and wanted in (1, 4) else []
+    options = [f"--channels {some} takes these channels"] if given > wanted > 1 else []
+    if given > 1 and wanted in (1, 4):
+        options += ["--channels N takes one, counted from 0", "--channels mean takes the mean of all"]
     ambisonics = " (first-order Ambisonics)" if wanted == 4 else ""
     advice = f" {'; '.join(options)}." if options else " Use other models or another recording."
     return (

@@ -79,11 +79,15 @@ def test_models_for_one_channel_hear_w_or_the_mean():
 
 @pytest.mark.parametrize(("wanted", "given"), [(1, 3), (1, 8), (4, 3), (4, 8), (4, 16), (2, 1), (2, 4)])
 def test_what_is_not_guessed_names_the_options(wanted, given):
-    with pytest.raises(DataError, match=f"has {given} channels?, the system needs {wanted}.*--channel_order"):
+    with pytest.raises(DataError, match=f"has {given} channels?, the system needs {wanted}.*--channel_order") as raised:
         ChannelLayout(wanted).matrix(given)
-    if given > wanted:
-        with pytest.raises(DataError, match=f"--channels {','.join(map(str, range(wanted)))} "):
-            ChannelLayout(wanted).matrix(given)
+    offered = {option.split()[0] for option in str(raised.value).split("--channels ")[1:]}
+    expected = {"N", "mean"} if given > 1 and wanted in (1, 4) else set()
+    assert offered == expected | ({",".join(map(str, range(wanted)))} if given > wanted > 1 else set())
+    chosen = {"N": (given - 1,), "mean": "mean"}
+    for option in offered:
+        channels = chosen.get(option) or tuple(map(int, option.split(",")))
+        assert len(ChannelLayout(wanted, channels).apply(np.ones((given, 5)))) == wanted
 
 
 def test_a_channel_that_is_not_there():
