@@ -89,6 +89,8 @@ class ChannelLayout:
                 taken, note = self._front(taken), f"{mean or 'the recording is '}heard as W, without directions"
                 if given == 2 and self.fewest == 1:
                     note = "the mean of 2 channels is heard as W, half of their difference as Y"
+            elif given == self.fewest == 1:
+                note = "the recording is heard as the first channel"
             else:
                 raise DataError(_misfit(given, wanted))
         matrix = None if np.array_equal(taken, np.eye(num_channels)) else taken.astype(np.float32)
@@ -139,9 +141,12 @@ def _misfit(given: int, wanted: int) -> str:
     options = [f"--channels {some} takes these channels"] if given > wanted > 1 else []
     if given > 1 and wanted in (1, 4):
         options += ["--channels N takes one, counted from 0", "--channels mean takes the mean of all"]
-    ambisonics = " (first-order Ambisonics)" if wanted == 4 else ""
+    needed = {
+        1: "1 (mono), 2 (stereo) or 4 (first-order Ambisonics)",
+        4: "4 (first-order Ambisonics), 2 (stereo) or 1 (mono)",
+    }
     advice = f" {'; '.join(options)}." if options else " Use other models or another recording."
     return (
-        f"the recording has {given} channel{'s' * (given != 1)}, the system needs {wanted}{ambisonics}.{advice}"
+        f"the recording has {given} channel{'s' * (given != 1)}, the system needs {needed.get(wanted, wanted)}.{advice}"
         " See also --channel_order and --normalisation."
     )

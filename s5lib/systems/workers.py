@@ -181,7 +181,6 @@ def separate(job: Job, task: Task) -> Outcome:
     try:
         stamp = _checked_stamp(task, job)
         with open_audio(task.path, system.sample_rate, system.layout(job.layout)) as recording:
-            system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task, stamp)
         summary = format_summary(printable(os.path.basename(task.path), keep=""), record)
         return Outcome(task, recording.duration, summary, tuple(record["warnings"]))

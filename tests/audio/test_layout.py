@@ -68,6 +68,11 @@ def test_mono_and_stereo_are_an_omnidirectional_signal(channels):
     assert "without directions" in note
 
 
+@pytest.mark.parametrize("wanted", [1, 2, 4, 6])
+def test_mono_is_left_as_it_is_for_models_that_accept_one_channel(wanted):
+    assert ChannelLayout(wanted, fewest=1).matrix(1)[0] is None
+
+
 def test_models_for_one_channel_hear_w_or_the_mean():
     np.testing.assert_array_equal(ChannelLayout(1).apply(SCENE), SCENE[:1])
     np.testing.assert_allclose(ChannelLayout(1).apply(SCENE[:2]), SCENE[:2].mean(0, keepdims=True), rtol=1e-6)

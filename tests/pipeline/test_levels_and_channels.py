@@ -146,6 +146,22 @@ def test_models_of_one_to_four_channels_hear_what_there_is(models, tmp_path, cap
     assert "heard as W" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("channels", [3, 5, 6, 8])
+def test_what_is_neither_mono_nor_stereo_nor_ambisonics_is_refused(models, tmp_path, capsys, channels):
+    """From Python as from the command line: models that accept one to four channels took three as W, Y and Z."""
+    samples = 0.1 * np.random.default_rng(1).standard_normal((6000, channels)).astype(np.float32)
+    path, system = write(tmp_path / "a.wav", samples), load(models["channels"])
+    with pytest.raises(DataError, match=f"has {channels} channels") as raised:
+        system(samples.T, RATE)
+    message, way_out = str(raised.value).split(" In Python: ")
+    assert main(["infer", path, *models["channels"], "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().out and "--channels N" in message
+    conversion = eval(way_out.removesuffix(".").replace("N", "2"), {"s5lib": s5lib, "waveform": samples.T})
+    assert main(["infer", path, *models["channels"], "--out", str(tmp_path / "out"), "--channels", "2"]) == 0
+    expected = [source.waveform for source in system(conversion, RATE)]
+    np.testing.assert_allclose(read_sources(tmp_path / "out", "a", 6000)[1], expected, atol=1e-6)
+
+
 def test_data_of_more_channels_than_the_models_have(tmp_path, scene):
     """Models that were trained on the first channel of a corpus hear that of its recordings."""
     mono = save_models(tmp_path, 1)
