@@ -171,6 +171,7 @@ class AudioReader:
             raise DataError(f"{name}: {error}") from None
         self._used = np.arange(self.info.channels) if mix is None else used_channels(mix)
         self._mix = None if mix is None else mix[:, self._used]
+        self._part_energy, self._decoded = np.zeros(len(self._used)), 0
         self._resampling = Resampling(self.info.sample_rate, sample_rate or self.info.sample_rate)
         self.sample_rate = sample_rate or self.info.sample_rate
         self.num_samples = self._resampling.length(self.info.frames)
@@ -190,6 +191,14 @@ class AudioReader:
     def duration(self) -> float:
         """In seconds."""
         return self.info.duration
+
+    @property
+    def part_power(self) -> float:
+        """Mean power of the loudest channel in the sum that is read as the first, with its weight there.
+
+        A sum far below it shows that channels cancel.  It is of what was read, without a constant; 0 if none are added.
+        """
+        return float(self._part_energy.max()) / max(1, self._decoded)
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return the samples ``[M, stop - start]`` float32; of a resampled recording what the whole has there.
@@ -244,6 +253,9 @@ class AudioReader:
                 "remove the recording."
             )
         if self._mix is not None:
+            if np.count_nonzero(self._mix[0]) > 1:
+                self._part_energy += len(samples) * samples.var(0, dtype=np.float64) * self._mix[0] ** 2
+                self._decoded += len(samples)
             mixed: np.ndarray = self._mix @ samples.T
             return mixed
         return np.ascontiguousarray(samples.T)

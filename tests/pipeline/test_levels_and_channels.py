@@ -113,6 +113,36 @@ def test_recordings_unlike_the_training_are_reported(models, tmp_path, capsys):
     assert len(listed(tmp_path / "scenes/predicted", "a")["warnings"]) == 2  # its level, too, which is left as it is
 
 
+def first_channel_warnings(options, tmp_path, samples, *more):
+    path = write(tmp_path / "a.wav", samples)
+    assert main(["infer", path, *options, "--out", str(tmp_path / "out"), *more]) == 0
+    return [
+        warning for warning in listed(tmp_path / "out", "a")["warnings"] if "below" in warning or "silent" in warning
+    ]
+
+
+@pytest.mark.parametrize("name", ["plain", "channels", "mono"])
+@pytest.mark.parametrize("rest", [0, 0.01])
+def test_channels_that_cancel_are_reported(models, tmp_path, scene, name, rest):
+    """No source was found in a stereo recording with one polarity inverted, and no warning said why."""
+    options = save_models(tmp_path, 1, TRAINED_ON) if name == "mono" else models[name]
+    left, other = scene[:, 0], scene[:, 1]
+    (warning,) = first_channel_warnings(options, tmp_path, np.stack([left, rest * other - left], 1))
+    assert "polarity" in warning and "--channels N" in warning and ("silent" in warning) is (rest == 0)
+    for right in (left, other, 0 * left):
+        assert first_channel_warnings(options, tmp_path, np.stack([left, right], 1)) == []
+    assert first_channel_warnings(options, tmp_path, np.stack([left, -left], 1), "--channels", "0") == []
+
+
+@pytest.mark.parametrize("name", ["plain", "channels"])
+def test_a_first_channel_that_is_dead_or_another_is_reported(models, tmp_path, scene, name):
+    for gain, words in ((0, "silent"), (1e-3, "60 dB below")):
+        (warning,) = first_channel_warnings(models[name], tmp_path, scene * [gain, 1, 1, 1])
+        assert words in warning and "--channel_order" in warning
+    for gains in ([1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]):
+        assert first_channel_warnings(models[name], tmp_path, scene * gains) == []
+
+
 def test_window_is_that_of_the_training_scenes(models, tmp_path):
     path = record(tmp_path / "a.wav", 4)
     for more, seconds in (([], 3), (["--window", "2"], 2)):
