@@ -24,6 +24,9 @@ _LEVEL_MARGIN, _INVARIANT_MARGIN = 6.0, 30.0  # dB beyond the training mixtures
 # dB of the first channel below the loudest: at most 0.6 in mixtures of mini, 4.8 in a plane wave (N3D).  Models of mini
 # lose 0.9 dB of CA-PI-SDRi where W is softer by 6 dB, 2.1 by 10 dB, and more than they gain by 20 dB.
 _FIRST_MARGIN = 6.0
+# dB of a constant offset below the loudest channel.  Scores begin to fall there: models of mini lose 0.05 dB of
+# CA-PI-SDRi if W alone has one, 0.13 if all channels do; with 26 dB 0.01 and 0.03, with 14 dB 0.2 and 0.4.
+_OFFSET_MARGIN = 20.0
 _CONSTANT = 1e-12  # of the power of a channel: what rounding leaves beside a constant
 _BANDWIDTH_SHARE = 0.7  # of the lowest bandwidth of the training mixtures
 _UNCERTAIN = 0.5  # mean probability; of 99 in 100 scenes of the mini test set it is above 0.59
@@ -69,7 +72,8 @@ class RecordingCheck:
             level_dbfs: of the reference channel as the models heard it; None: silence.
             part_power: :attr:`s5lib.audio.AudioReader.part_power` of the recording.
         """
-        found = [self._level(level_dbfs), self._first_channel(part_power), self._bandwidth(), self._directions()]
+        found = [self._level(level_dbfs), self._first_channel(part_power), self._offset()]
+        found += [self._bandwidth(), self._directions()]
         if self._predicted:
             found += [self._probability(), self._number()]
         return [warning for warning in found if warning]
@@ -87,7 +91,7 @@ class RecordingCheck:
         )
 
     def _first_channel(self, part_power: float) -> str:
-        power, mean = self.energy / max(1, self._count), self._sum / max(1, self._count)
+        power, mean = self._power_and_mean()
         heard = np.where(power - mean**2 > _CONSTANT * power, power - mean**2, 0.0)
         loudest = max(heard.max(), part_power)
         if heard[0] >= 10 ** (-_FIRST_MARGIN / 10) * loudest:
@@ -101,6 +105,20 @@ class RecordingCheck:
             f"its first channel is {below}: is the channel order another (--channel_order), a microphone dead "
             "(--channels takes others), or the polarity of one inverted?"
         )
+
+    def _offset(self) -> str:
+        power, mean = self._power_and_mean()
+        offset, loudest = (mean**2).max(), power.max()
+        if offset <= 10 ** (-_OFFSET_MARGIN / 10) * loudest:
+            return ""
+        return (
+            f"its DC offset is {10 * np.log10(offset):.0f} dBFS at a level of {10 * np.log10(loudest):.0f}: remove it, "
+            "for example by a high-pass filter at 20 Hz"
+        )
+
+    def _power_and_mean(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return those of each channel so far."""
+        return self.energy / max(1, self._count), self._sum / max(1, self._count)
 
     def _bandwidth(self) -> str:
         known, found = self._system.statistics, self._meter.hertz

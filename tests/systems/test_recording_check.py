@@ -84,6 +84,34 @@ def test_a_first_channel_that_others_drown(gains, offset, cuts):
         assert "silent" in found[0]
 
 
+@given(
+    st.integers(0, 3),
+    st.one_of(st.none(), st.floats(-60, -22), st.floats(-18, 40)),
+    st.floats(-80, 0),
+    st.sampled_from([-1, 1]),
+    st.lists(st.integers(0, RATE)),
+)
+def test_an_offset_is_named_at_any_level(channel, offset_db, level, sign, cuts):
+    """In dB relative to the sound, in any one channel, heard in parts of any size; silence has none."""
+    subject = check(ModelConfig(num_classes=2, num_sources=3, num_channels=4, sample_rate=RATE), None)
+    sound = noise()[None] * np.ones((4, 1), np.float32)
+    recording = (sound - sound.mean()) / sound.std() * 10 ** (level / 20)
+    if offset_db is not None:
+        recording[channel] += sign * 10 ** ((level + offset_db) / 20)
+    for part in np.split(recording, sorted(cuts), axis=1):
+        subject.hear(part)
+    found = [warning for warning in subject.warnings(None) if "DC offset" in warning]
+    assert bool(found) == (offset_db is not None and offset_db > -20)
+    for named in (float(warning.partition("offset is ")[2].split()[0]) for warning in found):
+        assert named == pytest.approx(level + offset_db, abs=0.6)
+
+
+def test_silence_has_no_offset():
+    subject = check(statistics=None)
+    subject.hear(0 * WINDOW)
+    assert subject.warnings(None) == []
+
+
 def test_uncertain_labels():
     subject = check()
     subject.add_window([source(0.3), source(0.4)], WINDOW)
