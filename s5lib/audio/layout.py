@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from s5lib.errors import ConfigError, DataError, nearest
 
-__all__ = ["CHANNEL_ORDERS", "NORMALISATIONS", "ChannelLayout"]
+__all__ = ["CHANNEL_ORDERS", "NORMALISATIONS", "ChannelLayout", "used_channels"]
 
 CHANNEL_ORDERS = ("WYZX", "WXYZ")
 """Orders of first-order Ambisonics: that of ACN, which the models have, and that of FuMa."""
@@ -89,6 +89,8 @@ class ChannelLayout:
                 taken, note = self._front(taken), f"{mean or 'the recording is '}heard as W, without directions"
                 if given == 2 and self.fewest == 1:
                     note = "the mean of 2 channels is heard as W, half of their difference as Y"
+            elif given == self.fewest == 1:
+                note = "the recording is heard as the first channel"
             else:
                 raise DataError(_misfit(given, wanted))
         matrix = None if np.array_equal(taken, np.eye(num_channels)) else taken.astype(np.float32)
@@ -109,7 +111,11 @@ class ChannelLayout:
         """
         samples = np.atleast_2d(np.asarray(waveform, np.float32))
         matrix, _ = self.matrix(len(samples))
-        return samples if matrix is None else matrix @ samples
+        if matrix is None:
+            return samples
+        used = used_channels(matrix)
+        mixed: np.ndarray = matrix[:, used] @ samples[used]
+        return mixed
 
     def _taken(self, num_channels: int) -> np.ndarray:
         if self.channels == "mean":
@@ -125,13 +131,22 @@ class ChannelLayout:
         return everything[numbers]
 
 
+def used_channels(matrix: np.ndarray) -> np.ndarray:
+    """Return the columns of ``matrix`` that are not zero: what else a recording has, NaN included, has no effect."""
+    return np.flatnonzero(matrix.any(0))
+
+
 def _misfit(given: int, wanted: int) -> str:
     some = ",".join(map(str, range(wanted)))
-    options = [f"--channels {some} takes these channels"] if given > wanted else []
-    options += ["--channels mean takes the mean of all"] if given > 1 and wanted in (1, 4) else []
-    ambisonics = " (first-order Ambisonics)" if wanted == 4 else ""
+    options = [f"--channels {some} takes these channels"] if given > wanted > 1 else []
+    if given > 1 and wanted in (1, 4):
+        options += ["--channels N takes one, counted from 0", "--channels mean takes the mean of all"]
+    needed = {
+        1: "1 (mono), 2 (stereo) or 4 (first-order Ambisonics)",
+        4: "4 (first-order Ambisonics), 2 (stereo) or 1 (mono)",
+    }
     advice = f" {'; '.join(options)}." if options else " Use other models or another recording."
     return (
-        f"the recording has {given} channel{'s' * (given != 1)}, the system needs {wanted}{ambisonics}.{advice}"
+        f"the recording has {given} channel{'s' * (given != 1)}, the system needs {needed.get(wanted, wanted)}.{advice}"
         " See also --channel_order and --normalisation."
     )

@@ -13,7 +13,7 @@ import numpy as np
 from s5lib.audio import archive, ffmpeg
 from s5lib.audio.containers import Bytes, Damaged, scan
 from s5lib.audio.decoding import ArraySamples, FileSamples, NotDecodable, UnavailableError
-from s5lib.audio.layout import ChannelLayout
+from s5lib.audio.layout import ChannelLayout, used_channels
 from s5lib.audio.resampling import Resampling
 from s5lib.errors import DataError
 from s5lib.untrusted import is_real, shown
@@ -166,9 +166,12 @@ class AudioReader:
             raise DataError(f"{name}: holds no samples.")
         check_sample_rate(self.info.sample_rate, name)
         try:
-            self._mix, self.note = layout.matrix(self.info.channels) if layout else (None, "")
+            mix, self.note = layout.matrix(self.info.channels) if layout else (None, "")
         except DataError as error:
             raise DataError(f"{name}: {error}") from None
+        self._used = np.arange(self.info.channels) if mix is None else used_channels(mix)
+        self._mix = None if mix is None else mix[:, self._used]
+        self._part_energy, self._decoded = np.zeros(len(self._used)), 0
         self._resampling = Resampling(self.info.sample_rate, sample_rate or self.info.sample_rate)
         self.sample_rate = sample_rate or self.info.sample_rate
         self.num_samples = self._resampling.length(self.info.frames)
@@ -189,6 +192,14 @@ class AudioReader:
         """In seconds."""
         return self.info.duration
 
+    @property
+    def part_power(self) -> float:
+        """Mean power of the loudest channel in the sum that is read as the first, with its weight there.
+
+        A sum far below it shows that channels cancel.  It is of what was read, without a constant; 0 if none are added.
+        """
+        return float(self._part_energy.max()) / max(1, self._decoded)
+
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return the samples ``[M, stop - start]`` float32; of a resampled recording what the whole has there.
 
@@ -196,7 +207,8 @@ class AudioReader:
             start, stop: at :attr:`sample_rate`; by default all.
 
         Raises:
-            DataError: ``start`` is beyond the end, the file cannot be decoded or ends early, or a sample is not finite.
+            DataError: ``start`` is beyond the end, the file cannot be decoded or ends early, or a sample that the
+                layout uses is not finite.
         """
         stop = self.num_samples if stop is None else min(stop, self.num_samples)
         if not 0 <= start < stop:
@@ -231,11 +243,19 @@ class AudioReader:
             )
         samples = np.empty((last - first, self.info.channels), np.float32)
         self._fill(samples, first)
+        if self._mix is not None:
+            samples = samples[:, self._used]
         finite = np.isfinite(samples)
         if not finite.all():
-            bad = first + int(np.argmin(finite.all(axis=1)))
-            raise DataError(f"{self.name}: sample {bad} is not a finite number; repair or remove the recording.")
+            sample, column = np.argwhere(~finite)[0]
+            raise DataError(
+                f"{self.name}: channel {self._used[column]}, sample {first + sample} is not a finite number; repair or "
+                "remove the recording."
+            )
         if self._mix is not None:
+            if np.count_nonzero(self._mix[0]) > 1:
+                self._part_energy += len(samples) * samples.var(0, dtype=np.float64) * self._mix[0] ** 2
+                self._decoded += len(samples)
             mixed: np.ndarray = self._mix @ samples.T
             return mixed
         return np.ascontiguousarray(samples.T)

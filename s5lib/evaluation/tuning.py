@@ -16,7 +16,7 @@ from math import fsum
 import numpy as np
 from tqdm import tqdm
 
-from s5lib.audio import read_audio
+from s5lib.audio import open_audio
 from s5lib.data import DataDirectory, Recording
 from s5lib.errors import ConfigError, DataError
 from s5lib.evaluation.scoring import reference_labels
@@ -175,17 +175,15 @@ class _Search:
 def _read(recording: Recording, system: TagThenSeparate) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return mixture ``[M, T]``, references ``[R, T]`` and their labels."""
     labels = reference_labels(recording)
-    mixture, rate = read_audio(recording.mixture)
-    if rate != system.sample_rate:
-        raise DataError(
-            f"{recording.mixture} has {rate} Hz, the models {system.sample_rate} Hz: prepare the data at that rate."
-        )
-    mixture = mixture[: system.num_channels]
-    try:
-        system.check_channels(mixture.shape[0])
-    except DataError as error:
-        raise DataError(f"{recording.mixture}: {error}") from None
-    return mixture, read_rows(recording.sources, mixture.shape[1], rate, "reference", Workspace())[0], labels
+    with open_audio(recording.mixture, layout=system.layout()) as audio:
+        if audio.sample_rate != system.sample_rate:
+            raise DataError(
+                f"{recording.mixture} has {audio.sample_rate} Hz, the models {system.sample_rate} Hz: prepare the data "
+                "at that rate."
+            )
+        mixture = audio.read()
+    references, _ = read_rows(recording.sources, mixture.shape[1], system.sample_rate, "reference", Workspace())
+    return mixture, references, labels
 
 
 def _mean(scores: Sequence[SceneScore]) -> float:

@@ -74,7 +74,8 @@ class System(ABC):
 
         Args:
             waveform: floating-point ``[M, T]``, or ``[T]`` for one channel, an array or a tensor; any length, 1.0
-                being full scale (16-bit integers: ``waveform / 32768``).  Two channels are stereo.
+                being full scale (16-bit integers: ``waveform / 32768``).  Models that accept fewer channels hear
+                mono and stereo as with ``s5lib infer``; others need as many channels as they have.
             sample_rate: in Hz; resampled to the system's own where it differs.
             labels: of the sources to extract; by default the system predicts them.
             match_level: whether models that depend on it, such as the official ones, hear the recording at the level
@@ -180,16 +181,6 @@ class System(ABC):
                 raise ConfigError(f"label {shown(label)} is unknown to the separator. {nearest(label, self.labels)}")
         return labels
 
-    def check_channels(self, channels: int) -> None:
-        """Raise DataError where a recording has another number of ``channels`` than the system accepts."""
-        if not self.fewest_channels <= channels <= self.num_channels:
-            fewest = f"{self.fewest_channels} to " if self.fewest_channels < self.num_channels else ""
-            raise DataError(
-                f"the recording has {channels} channel{'s' * (channels != 1)}, the system needs {fewest}"
-                f"{self.num_channels}{' (first-order Ambisonics in the order W, Y, Z, X)' * (self.num_channels == 4)}; "
-                "use other models or another recording."
-            )
-
     def layout(self, layout: ChannelLayout | None = None) -> ChannelLayout:
         """Return how recordings become what the system hears; None: their first channels, as in training."""
         if layout is None:
@@ -199,15 +190,19 @@ class System(ABC):
     def _prepare(self, waveform, sample_rate) -> np.ndarray:
         rate = check_rate(sample_rate)
         waveform = as_waveform(waveform, self.num_channels)
-        if self.fewest_channels < self.num_channels and len(waveform) == 2:
-            waveform = self.layout(ChannelLayout()).apply(waveform)
+        channels, layout = len(waveform), self.layout(ChannelLayout())
+        conversion = f"s5lib.audio.ChannelLayout(wanted={self.num_channels}"
         try:
-            self.check_channels(waveform.shape[0])
+            layout.matrix(channels)
         except DataError as error:
+            raise DataError(f"{error} In Python: {conversion}, channels=(N,)).apply(waveform).") from None
+        if channels != self.num_channels == self.fewest_channels:  # what a conversion loses is the caller's to accept
             raise DataError(
-                f"{error} s5lib.audio.ChannelLayout(wanted={self.num_channels}).apply(waveform) converts, if it can."
-            ) from None
+                f"the recording has {channels} channel{'s' * (channels != 1)}, the system needs {self.num_channels}"
+                f"{' (first-order Ambisonics in the order W, Y, Z, X)' * (self.num_channels == 4)}; "
+                f"{conversion}).apply(waveform) converts."
+            )
         if not np.isfinite(waveform).all():
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             raise DataError(f"the recording is not finite: channel {channel}, sample {sample}.")
-        return np.ascontiguousarray(resample(waveform, rate, self.sample_rate), np.float32)
+        return np.ascontiguousarray(resample(layout.apply(waveform), rate, self.sample_rate), np.float32)

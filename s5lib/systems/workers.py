@@ -181,7 +181,6 @@ def separate(job: Job, task: Task) -> Outcome:
     try:
         stamp = _checked_stamp(task, job)
         with open_audio(task.path, system.sample_rate, system.layout(job.layout)) as recording:
-            system.check_channels(recording.num_channels)
             record = _write(system, recording, job, task, stamp)
         summary = format_summary(printable(os.path.basename(task.path), keep=""), record)
         return Outcome(task, recording.duration, summary, tuple(record["warnings"]))
@@ -229,14 +228,12 @@ _stamps = Stamps()  # of what this process has read: an archive holds many recor
 def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: FileStamp) -> dict[str, Any]:
     gain = system.gain_for(_power(recording)) if job.match_level and not system.is_level_invariant else 1.0
     check = RecordingCheck(system, predicted=task.labels is None)
-    energy, seen = 0.0, 0
+    seen = 0
 
     def read(start: int, stop: int) -> np.ndarray:
-        nonlocal energy, seen
+        nonlocal seen
         samples = recording.read(start, stop)
-        new = samples[0, max(0, seen - start) :]
-        energy += float(np.square(new, dtype=np.float64).sum())
-        check.hear(new)
+        check.hear(samples[:, max(0, seen - start) :])
         seen = max(seen, stop)
         return samples if gain == 1 else samples * np.float32(gain)
 
@@ -248,9 +245,10 @@ def _write(system: System, recording: AudioReader, job: Job, task: Task, stamp: 
             writer.add(block if gain == 1 else _scaled(block, 1 / gain))
         if not stamp.is_state_of(split_entry(os.path.abspath(task.path))[0]):
             raise DataError(f"{task.path} was changed while it was read. Run again when it is complete.")
+        energy = float(check.energy[0])
         level = decibel(energy / recording.num_samples)
         gain_db = round(20 * math.log10(gain), 2)
-        warnings = check.warnings(level if level is None else level + gain_db)
+        warnings = check.warnings(level if level is None else level + gain_db, recording.part_power)
         reference = recording
         if job.remainder and own:
             reference = held.enter_context(open_audio(task.path, layout=recording.layout))

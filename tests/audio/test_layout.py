@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -66,6 +68,11 @@ def test_mono_and_stereo_are_an_omnidirectional_signal(channels):
     assert "without directions" in note
 
 
+@pytest.mark.parametrize("wanted", [1, 2, 4, 6])
+def test_mono_is_left_as_it_is_for_models_that_accept_one_channel(wanted):
+    assert ChannelLayout(wanted, fewest=1).matrix(1)[0] is None
+
+
 def test_models_for_one_channel_hear_w_or_the_mean():
     np.testing.assert_array_equal(ChannelLayout(1).apply(SCENE), SCENE[:1])
     np.testing.assert_allclose(ChannelLayout(1).apply(SCENE[:2]), SCENE[:2].mean(0, keepdims=True), rtol=1e-6)
@@ -77,11 +84,15 @@ def test_models_for_one_channel_hear_w_or_the_mean():
 
 @pytest.mark.parametrize(("wanted", "given"), [(1, 3), (1, 8), (4, 3), (4, 8), (4, 16), (2, 1), (2, 4)])
 def test_what_is_not_guessed_names_the_options(wanted, given):
-    with pytest.raises(DataError, match=f"has {given} channels?, the system needs {wanted}.*--channel_order"):
+    with pytest.raises(DataError, match=f"has {given} channels?, the system needs {wanted}.*--channel_order") as raised:
         ChannelLayout(wanted).matrix(given)
-    if given > wanted:
-        with pytest.raises(DataError, match=f"--channels {','.join(map(str, range(wanted)))} "):
-            ChannelLayout(wanted).matrix(given)
+    offered = {option.split()[0] for option in str(raised.value).split("--channels ")[1:]}
+    expected = {"N", "mean"} if given > 1 and wanted in (1, 4) else set()
+    assert offered == expected | ({",".join(map(str, range(wanted)))} if given > wanted > 1 else set())
+    chosen = {"N": (given - 1,), "mean": "mean"}
+    for option in offered:
+        channels = chosen.get(option) or tuple(map(int, option.split(",")))
+        assert len(ChannelLayout(wanted, channels).apply(np.ones((given, 5)))) == wanted
 
 
 def test_a_channel_that_is_not_there():
@@ -106,3 +117,26 @@ def test_a_file_is_read_through_its_layout(tmp_path):
         assert audio.num_channels == 1 and audio.info.channels == 4 and "W" in audio.note
     with pytest.raises(DataError, match="a.wav: the recording has 4"):
         open_audio(tmp_path / "a.wav", layout=ChannelLayout(2))
+
+
+@given(st.data(), st.integers(1, 6), st.sampled_from([np.nan, np.inf]))
+def test_only_channels_that_are_used_must_be_finite(data, count, value):
+    numbers = data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=4))
+    bad, sample = data.draw(st.integers(0, count - 1)), data.draw(st.integers(0, 99))
+    samples = np.random.default_rng(count).uniform(-1, 1, (count, 100)).astype(np.float32)
+    samples[bad, sample] = value
+    content, layout = io.BytesIO(), ChannelLayout(channels=tuple(numbers))
+    soundfile.write(content, samples.T, 8000, format="WAV", subtype="FLOAT")
+    with open_audio(content, layout=layout) as audio:
+        if bad in numbers:
+            with pytest.raises(DataError, match=f"channel {bad}, sample {sample} is not"):
+                audio.read()
+        else:
+            np.testing.assert_array_equal(audio.read(), samples[numbers])
+            np.testing.assert_array_equal(layout.apply(samples), samples[numbers])
+
+
+def test_w_is_heard_whatever_a_broken_side_holds():
+    samples = SCENE.copy()
+    samples[2] = np.nan
+    np.testing.assert_array_equal(ChannelLayout(1).apply(samples), SCENE[:1])

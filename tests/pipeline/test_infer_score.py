@@ -242,7 +242,7 @@ class TestOwnFiles:
             (["good.wav", "--labels", "Dig"], "Did you mean 'Dog'?"),
             (["good.wav", "--labels", "Dog,Dog,Dog,Dog"], "the separator has 3 slots"),
             (["good.wav", "--labels", "oracle"], "needs a --data_dir"),
-            (["nan.wav"], "nan.wav: sample 0 is not a finite number"),
+            (["nan.wav"], "nan.wav: channel 0, sample 0 is not a finite number"),
             (["empty"], "no recordings in"),
         ],
     )

@@ -113,6 +113,36 @@ def test_recordings_unlike_the_training_are_reported(models, tmp_path, capsys):
     assert len(listed(tmp_path / "scenes/predicted", "a")["warnings"]) == 2  # its level, too, which is left as it is
 
 
+def first_channel_warnings(options, tmp_path, samples, *more):
+    path = write(tmp_path / "a.wav", samples)
+    assert main(["infer", path, *options, "--out", str(tmp_path / "out"), *more]) == 0
+    return [
+        warning for warning in listed(tmp_path / "out", "a")["warnings"] if "below" in warning or "silent" in warning
+    ]
+
+
+@pytest.mark.parametrize("name", ["plain", "channels", "mono"])
+@pytest.mark.parametrize("rest", [0, 0.01])
+def test_channels_that_cancel_are_reported(models, tmp_path, scene, name, rest):
+    """No source was found in a stereo recording with one polarity inverted, and no warning said why."""
+    options = save_models(tmp_path, 1, TRAINED_ON) if name == "mono" else models[name]
+    left, other = scene[:, 0], scene[:, 1]
+    (warning,) = first_channel_warnings(options, tmp_path, np.stack([left, rest * other - left], 1))
+    assert "polarity" in warning and "--channels N" in warning and ("silent" in warning) is (rest == 0)
+    for right in (left, other, 0 * left):
+        assert first_channel_warnings(options, tmp_path, np.stack([left, right], 1)) == []
+    assert first_channel_warnings(options, tmp_path, np.stack([left, -left], 1), "--channels", "0") == []
+
+
+@pytest.mark.parametrize("name", ["plain", "channels"])
+def test_a_first_channel_that_is_dead_or_another_is_reported(models, tmp_path, scene, name):
+    for gain, words in ((0, "silent"), (1e-3, "60 dB below")):
+        (warning,) = first_channel_warnings(models[name], tmp_path, scene * [gain, 1, 1, 1])
+        assert words in warning and "--channel_order" in warning
+    for gains in ([1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]):
+        assert first_channel_warnings(models[name], tmp_path, scene * gains) == []
+
+
 def test_window_is_that_of_the_training_scenes(models, tmp_path):
     path = record(tmp_path / "a.wav", 4)
     for more, seconds in (([], 3), (["--window", "2"], 2)):
@@ -144,6 +174,22 @@ def test_models_of_one_to_four_channels_hear_what_there_is(models, tmp_path, cap
     np.testing.assert_allclose(read_sources(tmp_path / "out", "a", 6000)[1], expected, atol=1e-6)
     np.testing.assert_allclose([source.waveform for source in system(scene[:, :channels].T, RATE)], expected, atol=1e-6)
     assert "heard as W" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("channels", [3, 5, 6, 8])
+def test_what_is_neither_mono_nor_stereo_nor_ambisonics_is_refused(models, tmp_path, capsys, channels):
+    """From Python as from the command line: models that accept one to four channels took three as W, Y and Z."""
+    samples = 0.1 * np.random.default_rng(1).standard_normal((6000, channels)).astype(np.float32)
+    path, system = write(tmp_path / "a.wav", samples), load(models["channels"])
+    with pytest.raises(DataError, match=f"has {channels} channels") as raised:
+        system(samples.T, RATE)
+    message, way_out = str(raised.value).split(" In Python: ")
+    assert main(["infer", path, *models["channels"], "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().out and "--channels N" in message
+    conversion = eval(way_out.removesuffix(".").replace("N", "2"), {"s5lib": s5lib, "waveform": samples.T})
+    assert main(["infer", path, *models["channels"], "--out", str(tmp_path / "out"), "--channels", "2"]) == 0
+    expected = [source.waveform for source in system(conversion, RATE)]
+    np.testing.assert_allclose(read_sources(tmp_path / "out", "a", 6000)[1], expected, atol=1e-6)
 
 
 def test_data_of_more_channels_than_the_models_have(tmp_path, scene):

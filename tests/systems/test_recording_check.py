@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s5lib.audio import resample
 from s5lib.audio.bandwidth import BandwidthMeter
@@ -49,7 +51,7 @@ def test_level_of_models_that_do_not_depend_on_it():
 @pytest.mark.parametrize(("rate", "warns"), [(RATE, False), (12000, False), (6000, True)])
 def test_bandwidth_of_what_was_recorded_at_a_lower_rate(rate, warns):
     subject = check()
-    subject.hear(resample(noise(2, rate), rate, RATE))
+    subject.hear(resample(noise(2, rate), rate, RATE)[None])
     assert any("Hz" in warning for warning in subject.warnings(-35.0)) is warns
 
 
@@ -62,6 +64,52 @@ def test_bandwidth_is_that_of_filtered_noise(cutoff):
         meter.add(part)
     assert meter.hertz == pytest.approx(cutoff, abs=2 * RATE / 64)
     assert BandwidthMeter(RATE).hertz is None
+
+
+GAINS = st.sampled_from([0, 1e-6, 1e-3, 0.1, 0.4, 0.6, 1])
+
+
+@given(st.lists(GAINS, min_size=1, max_size=4), st.sampled_from([0, 0, 0.5, -3]), st.lists(st.integers(0, RATE)))
+def test_a_first_channel_that_others_drown(gains, offset, cuts):
+    """Found at any part sizes; a constant is no sound, and a silent recording has no channel that is too soft."""
+    subject = check(ModelConfig(num_classes=2, num_sources=3, num_channels=4, sample_rate=RATE), None)
+    recording = np.array(gains, np.float32)[:, None] * noise() + np.float32(offset)
+    for part in np.split(recording, sorted(cuts), axis=1):
+        subject.hear(part)
+    found = [warning for warning in subject.warnings(None) if "first channel" in warning]
+    assert len(found) == (gains[0] < 0.5 * max(gains))
+    if found and gains[0] > 1e-5:
+        assert f"{20 * np.log10(max(gains) / gains[0]):.0f} dB below" in found[0]
+    elif found and not gains[0]:
+        assert "silent" in found[0]
+
+
+@given(
+    st.integers(0, 3),
+    st.one_of(st.none(), st.floats(-60, -22), st.floats(-18, 40)),
+    st.floats(-80, 0),
+    st.sampled_from([-1, 1]),
+    st.lists(st.integers(0, RATE)),
+)
+def test_an_offset_is_named_at_any_level(channel, offset_db, level, sign, cuts):
+    """In dB relative to the sound, in any one channel, heard in parts of any size; silence has none."""
+    subject = check(ModelConfig(num_classes=2, num_sources=3, num_channels=4, sample_rate=RATE), None)
+    sound = noise()[None] * np.ones((4, 1), np.float32)
+    recording = (sound - sound.mean()) / sound.std() * 10 ** (level / 20)
+    if offset_db is not None:
+        recording[channel] += sign * 10 ** ((level + offset_db) / 20)
+    for part in np.split(recording, sorted(cuts), axis=1):
+        subject.hear(part)
+    found = [warning for warning in subject.warnings(None) if "DC offset" in warning]
+    assert bool(found) == (offset_db is not None and offset_db > -20)
+    for named in (float(warning.partition("offset is ")[2].split()[0]) for warning in found):
+        assert named == pytest.approx(level + offset_db, abs=0.6)
+
+
+def test_silence_has_no_offset():
+    subject = check(statistics=None)
+    subject.hear(0 * WINDOW)
+    assert subject.warnings(None) == []
 
 
 def test_uncertain_labels():
@@ -114,5 +162,5 @@ def test_given_labels_say_nothing():
 
 def test_models_that_do_not_say_what_they_were_trained_on():
     subject = check(statistics=None)
-    subject.hear(np.sin(np.arange(RATE)).astype(np.float32))
+    subject.hear(np.sin(np.arange(RATE), dtype=np.float32)[None])
     assert subject.warnings(-90.0) == []
