@@ -49,7 +49,7 @@ class SceneFolder:
             DataError: it holds files of somebody else, or scenes of another request.
         """
         for part in _PARTS:
-            remove_scratch(self.folder / part, everybody=True)
+            remove_scratch(self.folder / part)
         if not self.marker.is_file():
             for part in _PARTS:
                 if (self.folder / part).is_dir() and any((self.folder / part).iterdir()):

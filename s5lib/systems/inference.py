@@ -168,7 +168,7 @@ def _infer(
             raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
         _refuse_other_system(out, system["system"])
         for folder in folders:
-            remove_scratch(folder, everybody=True)
+            remove_scratch(folder)
         todo = _unfinished(tasks, made_by, out)
         if not todo:
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import signal
 import threading
@@ -14,6 +17,9 @@ from s5lib.provenance import (
     atomic_folder,
     atomic_write,
     commit,
+    files,
+    folder_lock,
+    owner,
     remove_scratch,
     require_replaceable,
     scratch_folder,
@@ -102,14 +108,86 @@ def test_scratch_of_a_killed_writer_goes_with_the_next_write_and_that_of_a_livin
     assert names(tmp_path) == [f".a.{Owner.this_process()}-1.part", ".user.part", "d"]
 
 
-def test_scratch_of_another_machine_is_left_for_a_day_unless_the_folder_is_held(tmp_path):
-    young, old = (tmp_path / f".a.0123abcd-17-99-0000000{number}.part" for number in range(2))
-    for path in (young, old):
-        path.touch()
-    os.utime(old, (0, 0))
+@pytest.fixture
+def another_machine(monkeypatch):
+    """Let processes forked from now on name another machine: another container, or this one before a reboot."""
+    this, ours = os.getpid(), owner._machine()
+    monkeypatch.setattr(owner, "_machine", lambda: ours if os.getpid() == this else "0123abcd")
+
+
+def hold(folder):
+    with folder_lock(folder):
+        pass
+
+
+SWEEPERS = {"remove_scratch": remove_scratch, "lock": hold, "write": lambda folder: write_json(folder / "other", {})}
+
+
+def sweep(sweeper, folder):
+    files._swept.clear()
+    SWEEPERS[sweeper](folder)
+    (folder / "other").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def at_work(scratch, folder):
+    """Let a process work in scratch of ``folder``, and kill it at the end of the ``with`` block."""
+    ready, begun = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            with scratch(folder / "a") as temporary:
+                (temporary / "half" if temporary.is_dir() else temporary).write_text("half")
+                os.write(begun, b"x")
+                signal.pause()
+        finally:
+            os._exit(70)
+    try:
+        os.close(begun)
+        assert os.read(ready, 1)
+        yield
+    finally:
+        os.close(ready)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
+@pytest.mark.parametrize("scratch", [atomic_write, atomic_folder, scratch_folder])
+def test_scratch_stays_with_its_process_whoever_sweeps(tmp_path, scratch, sweeper):
+    with at_work(scratch, tmp_path):
+        before = sorted(tmp_path.rglob("*"))
+        sweep(sweeper, tmp_path)
+        assert before and sorted(tmp_path.rglob("*")) == before
+    sweep(sweeper, tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
+def test_a_scratch_folder_of_another_machine_stays_while_its_process_locks_it(tmp_path, another_machine, sweeper):
+    with at_work(scratch_folder, tmp_path):
+        (scratch,) = tmp_path.iterdir()
+        for path in (*scratch.iterdir(), scratch):
+            os.utime(path, (0, 0))  # however old
+        sweep(sweeper, tmp_path)
+        assert names(scratch) == [".held", "half"]
+    sweep(sweeper, tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("scratch", [atomic_write, atomic_folder, scratch_folder])
+def test_without_locks_scratch_of_another_machine_stays_for_a_day(tmp_path, another_machine, monkeypatch, scratch):
+    def unsupported(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with at_work(scratch, tmp_path):
+        pass
     remove_scratch(tmp_path)
-    assert names(tmp_path) == [young.name]
-    remove_scratch(tmp_path, everybody=True)
+    (left,) = tmp_path.iterdir()
+    for path in (*left.rglob("*"), left):
+        os.utime(path, (0, 0))
+    remove_scratch(tmp_path)
     assert names(tmp_path) == []
 
 
