@@ -24,7 +24,7 @@ from typing import Any
 
 from s5lib.errors import ConfigError, DataError, S5Error
 from s5lib.provenance.owner import Owner
-from s5lib.untrusted import Record, is_file_name, open_regular, read_json, to_json
+from s5lib.untrusted import open_regular, to_json
 
 __all__ = [
     "atomic_folder",
@@ -40,8 +40,8 @@ __all__ = [
 ]
 
 _SCRATCH = re.compile(r"\..*\.([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}\.part", re.DOTALL)
-JOURNAL = "journal"
-"""In a scratch folder: what a process is about to put in place."""
+READY, REPLACED = ".ready", ".replaced"
+"""In a scratch folder: a whole set of files to put in place, and what had to make room for it; see :func:`settle`."""
 _HELD = ".held"  # in a scratch folder: locked (flock) while its process lives
 _DAY = 86400.0
 _NAME_BYTES = 180  # of a target's name in a scratch name, which has to stay below the file system's 255
@@ -176,11 +176,28 @@ def remove_scratch(folder: str | os.PathLike[str]) -> None:
             with contextlib.suppress(OSError):  # its owner, or another process that clears the folder, was faster
                 if match is None or entry.name in _in_use or not _is_abandoned(match[1], entry):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    _roll_back(Path(entry.path))
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    os.unlink(entry.path)
+                _clear(Path(entry.path))
+
+
+def settle(scratch: Path) -> None:
+    """Put the set of files that a scratch folder has ready beside it; if none is, put back what had to make room.
+
+    The manifest, a JSON file, goes last; if it is there already, nothing is left to do.  Nothing there is replaced or
+    deleted: a scratch folder that came with a stranger's files can only add to them.
+
+    Raises:
+        OSError: something cannot be moved; it stays in the scratch folder.
+    """
+    folder = scratch.parent
+    for place in (scratch / READY, scratch / REPLACED):
+        if place.is_dir() and not place.is_symlink():
+            names = sorted(os.listdir(place), key=lambda name: name.endswith(".json"))
+            if not any(name.endswith(".json") and os.path.lexists(folder / name) for name in names):
+                for name in names:
+                    if not os.path.lexists(folder / name):
+                        move(place / name, folder / name)
+                _flush(folder)
+            return
 
 
 def require_replaceable(
@@ -226,10 +243,8 @@ def _scratch(path: Path) -> Iterator[Path]:
             remove_scratch(folder)
         yield temporary
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the next process that clears the folder tries again
+            _clear(temporary)
         _in_use.discard(name)
 
 
@@ -247,18 +262,12 @@ def _naming(path: Path) -> Iterator[None]:
         raise OSError(cause.errno, cause.strerror, os.fspath(path)) from error
 
 
-def _roll_back(scratch: Path) -> None:
-    """Remove what a process had put in place of an unfinished set of files; see :mod:`s5lib.provenance.commit`."""
-    folder = scratch.parent
-    try:
-        journal = Record(read_json(scratch / JOURNAL), scratch)
-        if (folder / journal.name("manifest")).exists():
-            return
-        files, earlier = (filter(is_file_name, journal.items(key)) for key in ("files", "earlier"))
-        for name in {*earlier, *(name for name in files if not (scratch / name).exists())}:
-            (folder / name).unlink(missing_ok=True)
-    except (OSError, S5Error):  # there is no journal: nothing was put in place
-        return
+def _clear(scratch: Path) -> None:
+    if scratch.is_dir() and not scratch.is_symlink():
+        settle(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+    else:
+        scratch.unlink(missing_ok=True)
 
 
 def _is_abandoned(owner: str, entry: os.DirEntry[str]) -> bool:

@@ -132,7 +132,7 @@ def check_targets(scratch: Path, folder: Path, names: Iterable[str], owned: set[
     """
     for name in names:
         target = folder / name
-        if name in owned or not os.path.lexists(target):
+        if not os.path.lexists(target) or (name in owned and not target.is_dir()):
             continue
         if not target.is_file() or file_digest(target) != file_digest(scratch / name):
             raise DataError(
@@ -141,17 +141,16 @@ def check_targets(scratch: Path, folder: Path, names: Iterable[str], owned: set[
 
 
 def discard(folder: Path, name: str) -> None:
-    """Remove a recording's result, if there is one.
+    """Remove a recording's result, if there is one; the record last, without which its files would be nobody's.
 
     Raises:
         DataError: what is there was not written by s5lib.
         OSError: a file cannot be removed.
     """
     path = record_path(folder, name)
-    files = owned_files(path)
-    remove(path)
-    for file in files:
+    for file in owned_files(path):
         (folder / file).unlink(missing_ok=True)
+    remove(path)
 
 
 def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -26,7 +28,6 @@ from s5lib.provenance import (
     stamp_output,
     write_json,
 )
-from s5lib.provenance.files import JOURNAL
 from s5lib.provenance.owner import Owner
 
 
@@ -218,56 +219,71 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["x"]
 
 
-class TestCommit:
-    """Sets of files with a manifest, killed at every point."""
+def is_disturbed(how, at, work, folder):
+    """Fork a process for ``work``, disturbed at its ``at``-th change in ``folder``; return whether it got that far."""
+    child = os.fork()
+    if not child:
+        count = 0
 
-    def write(self, folder, files, earlier=()):
-        with scratch_folder(folder / "set") as scratch:
-            for name, text in files.items():
-                (scratch / name).write_text(text)
-            stamps = {name: stamp_output(scratch / name) for name in files}
-            commit(scratch, folder / "set.json", stamps, files, set(earlier))
+        def hook(event, arguments):
+            nonlocal count
+            if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir") and str(folder) in str(arguments[0]):
+                count += 1
+                if count == at and how == "killed":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if count == at or (count > at and how == "disk fails for good"):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def test_killed_at_every_change_of_the_folder(self, tmp_path):
-        old, new = {"a": "old", "b": "old"}, {"a": "new", "c": "new"}
-        for kill_at in range(1, 60):
-            folder = tmp_path / str(kill_at)
-            folder.mkdir()
-            (folder / "mine").write_text("mine")
-            self.write(folder, old)
+        try:
+            sys.addaudithook(hook)
+            work()
+        finally:
+            os._exit(count < at)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 1
 
-            def killed(folder=folder, kill_at=kill_at):
-                import sys
 
-                count = 0
+def write_set(folder, content, earlier=()):
+    with scratch_folder(folder / "set") as scratch:
+        for name, text in content.items():
+            (scratch / name).write_text(text)
+        stamps = {name: stamp_output(scratch / name) for name in content}
+        commit(scratch, folder / "set.json", stamps, content, set(earlier))
 
-                def hook(event, args):
-                    nonlocal count
-                    if event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "open"):
-                        count += 1
-                        if count == kill_at:
-                            os.kill(os.getpid(), signal.SIGKILL)
 
-                sys.addaudithook(hook)
-                self.write(folder, new, old)
-
-            assert in_child(killed) == -signal.SIGKILL
-            remove_scratch(folder)
-            left = {path.name: path.read_text() for path in folder.iterdir()}
-            assert left.pop("mine") == "mine"
-            manifest = left.pop("set.json", None)
-            whole = {False: {}, True: old if manifest and '"b"' in manifest else new}[manifest is not None]
-            assert left == whole, f"killed at {kill_at}"
-
-    def test_a_journal_of_somebody_else_removes_nothing_outside(self, tmp_path):
-        me = Owner.this_process()
-        (tmp_path / "precious").touch()
-        folder = tmp_path / "out"
-        scratch = folder / f".a.{Owner(me.machine, me.pid, me.started + 1)}-00000000.part"
-        scratch.mkdir(parents=True)
-        write_json(scratch / JOURNAL, {"manifest": "a.json", "earlier": ["../precious", 3], "files": ["/etc/x"]})
+@pytest.mark.parametrize("how", ["killed", "disk fails once", "disk fails for good"])
+def test_a_set_of_files_is_as_before_or_complete_wherever_its_writer_is_disturbed(tmp_path, how):
+    """At every change; then the process that clears its scratch is disturbed, too."""
+    old, new = {"a": "old", "b": "old"}, {"a": "new", "c": "new"}
+    seen, at = set(), 0
+    while True:
+        at += 1
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        write_set(folder, old)
+        (folder / "mine").write_text("mine")
+        before = {path.name: path.read_text() for path in folder.iterdir()}
+        if not is_disturbed(how, at, lambda folder=folder: write_set(folder, new, old), folder):
+            break
+        is_disturbed(how, 1 + at % 5, lambda folder=folder: remove_scratch(folder), folder)
         remove_scratch(folder)
-        assert names(tmp_path) == ["out", "precious"] and names(folder) == []
+        left = {path.name: path.read_text() for path in folder.iterdir()}
+        seen.add(left == before)
+        if left != before:
+            assert left.pop("mine") == "mine" and json.loads(left.pop("set.json")).keys() == new.keys() and left == new
+    assert at > 15 and seen == {True, False}
+
+
+def test_a_full_disk_leaves_the_set_that_is_there(tmp_path, monkeypatch):
+    write_set(tmp_path, {"a": "old"})
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_set(tmp_path, {"a": "new"}, {"a"})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 def test_outputs_that_are_inputs_or_foreign_are_refused(tmp_path):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -87,6 +91,29 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot write into"):
         write_sources(tmp_path / "file", "a", two(), RATE)
+
+
+@pytest.mark.parametrize("earlier", [(), ("Cat",)])
+@pytest.mark.parametrize("at", range(1, 12))
+def test_an_error_at_any_move_leaves_a_result_or_none(tmp_path, earlier, at):
+    """The recording can be written again, and what is there until then is whole."""
+    replace, moves = os.replace, itertools.count(1)
+
+    def failing(source, target):
+        if next(moves) == at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    if earlier:
+        write_sources(tmp_path, "a", [Source("Cat", 1.0, np.ones(1000, np.float32))], RATE)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(DataError):
+        patch.setattr(os, "replace", failing)
+        write_sources(tmp_path, "a", two(), RATE)
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found in ({"a.json", "a_0_Cat.wav"} if earlier else set(), {"a.json", "a_0_Dog.wav", "a_1_Rain.wav"})
+    if found:
+        assert read_sources(tmp_path, "a", 1000)[0] in (["Cat"], ["Dog", "Rain"])
+    write_sources(tmp_path, "a", two(2.0), RATE)
 
 
 @pytest.mark.parametrize("label", ["../../x", "/etc/passwd", "a\0b", "x" * 400, ".", "..", "Hündin", "a b\nc"])
