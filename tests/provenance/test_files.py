@@ -286,6 +286,31 @@ def test_a_full_disk_leaves_the_set_that_is_there(tmp_path, monkeypatch):
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("place", [".ready", ".replaced", "draft", "."])
+@pytest.mark.parametrize("links", [False, True])
+def test_scratch_that_came_with_the_folder_touches_nothing_there_or_elsewhere(tmp_path, place, links):
+    """It seems to be of a dead process, and holds what a commit leaves, or the list of files of an earlier version."""
+    folder, elsewhere, me = tmp_path / "out", tmp_path / "elsewhere", Owner.this_process()
+    scratch = folder / f".a.{Owner(me.machine, me.pid, me.started + 1)}-00000000.part"
+    mine = [folder / "a.wav", folder / "thesis.docx", folder / "day1/b.wav", tmp_path / "precious", elsewhere / "c.wav"]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    scratch.mkdir()
+    named = ["a.wav", "thesis.docx", "day1", "../precious", str(tmp_path / "precious"), 3]
+    write_json(scratch / "journal", {"manifest": "a.json", "earlier": named, "files": named})
+    if links and place != ".":
+        (scratch / place).symlink_to(elsewhere)
+    else:
+        (scratch / place).mkdir(exist_ok=True)
+        for name in ("a.wav", "thesis.docx"):
+            (scratch / place / name).write_text("planted")
+        (scratch / place / "day1").symlink_to(elsewhere)
+    remove_scratch(folder)
+    assert all(path.read_text() == "mine" for path in mine)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(mine)
+
+
 def test_outputs_that_are_inputs_or_foreign_are_refused(tmp_path):
     (tmp_path / "in").write_text("# mine")
     (tmp_path / "link").symlink_to(tmp_path / "in")

@@ -19,7 +19,7 @@ from s5lib.evaluation.estimate_files import list_estimates
 from s5lib.systems import Source, outputs
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.outputs import SourceWriter, read_sources, write_sources
-from s5lib.systems.records import separate_own_outputs
+from s5lib.systems.records import WRITTEN_BY, discard, owned_files, separate_own_outputs
 from s5lib.systems.streaming import Block
 
 RATE = 8000
@@ -208,6 +208,49 @@ def test_a_remainder_is_not_separated_again_and_goes_with_its_recording(tmp_path
     assert not (tmp_path / "a_remainder.wav").exists() and (tmp_path / "b_remainder.wav").exists()
     estimates = list_estimates(tmp_path, ["a", "b"], ["Dog", "Rain"])
     assert [file.label for file in estimates["a"]] == ["Dog", "Rain"] and estimates["b"] == []
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    name=st.text(min_size=1, max_size=60).filter(lambda text: text.strip(".") and not set(text) & {"/", "\0"}),
+    labels=st.lists(st.text(max_size=40) | st.sampled_from(["Dog", "Door_bell", "x" * 300, "é" * 90]), max_size=3),
+    format=st.sampled_from(outputs.FORMATS),
+)
+def test_a_record_owns_what_was_written_with_it(tmp_path_factory, name, labels, format):
+    folder = tmp_path_factory.mktemp("out")
+    with SourceWriter(folder, name, RATE, format) as writer:
+        writer.add(Block(50, [Source(label, 0.5, np.zeros(50, np.float32)) for label in labels]))
+        record = writer.finish(reference=lambda start, stop: np.zeros(stop - start))
+    (path,) = folder.glob("*.json")
+    assert owned_files(path) == set(record["files"]) and len(record["files"]) == len(labels) + 1
+    discard(folder, name)
+    assert list(folder.iterdir()) == []
+
+
+FOREIGN = [
+    *("a.wav", "thesis.docx", "a.thesis.docx", "a_0_Dog.docx", "a_0_Dog.wav.docx", "a_0_Dog", "a_Dog.wav", "a_0.wav"),
+    *("a_01_Drums.wav", "a_-1_Dog.wav", "a_0_Dog bark.wav", "a_remainder.docx", "a_remainder_2.wav", "b_0_Dog.wav"),
+    *("a.b_0_Dog.wav", "a.b_remainder.wav", "xa_0_Dog.wav", "A_0_Dog.wav", "b.json", "day1/a_0_Dog.wav"),
+]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@given(listed=st.lists(st.sampled_from(FOREIGN) | st.sampled_from(["../precious", "/etc/x", 7, None, ["a.wav"]])))
+@settings(max_examples=20, deadline=None)
+def test_a_record_that_came_with_the_folder_owns_nothing_else(tmp_path_factory, replaced, listed):
+    folder = tmp_path_factory.mktemp("host") / "host"
+    for file in (*FOREIGN, "../precious"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(file)
+    sources = [{"label": "Dog", "file": file} for file in listed]
+    record = {WRITTEN_BY: "s5lib 0.2.0", "sources": sources, "files": {str(file): {} for file in listed}}
+    (folder / "a.json").write_text(json.dumps(record, indent=1))
+    if replaced:
+        write_sources(folder, "a", two(), RATE)
+    else:
+        discard(folder, "a")
+    assert all((folder / file).read_text() == file for file in (*FOREIGN, "../precious"))
+    assert (folder / "a_0_Dog.wav").exists() is (folder / "a.json").exists() is replaced
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])
