@@ -5,12 +5,14 @@ one; then the folder, which holds the name, is flushed too.  A rename alone is n
 name may lead to an empty file.
 
 A scratch name holds the process that uses it and a random part, so that concurrent writers never share one.  What a
-killed process leaves is removed by the next one that writes into the folder.
+killed process leaves is removed by the next one that writes into the folder.  A living process's scratch stays, even
+for one that holds the folder's lock (:func:`s5lib.provenance.lock.folder_lock`): the other may hold a folder above.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import secrets
@@ -22,7 +24,7 @@ from typing import Any
 
 from s5lib.errors import ConfigError, DataError, S5Error
 from s5lib.provenance.owner import Owner
-from s5lib.untrusted import Record, is_file_name, open_regular, read_json, to_json
+from s5lib.untrusted import open_regular, to_json
 
 __all__ = [
     "atomic_folder",
@@ -38,8 +40,9 @@ __all__ = [
 ]
 
 _SCRATCH = re.compile(r"\..*\.([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}\.part", re.DOTALL)
-JOURNAL = "journal"
-"""In a scratch folder: what a process is about to put in place."""
+READY, REPLACED = ".ready", ".replaced"
+"""In a scratch folder: a whole set of files to put in place, and what had to make room for it; see :func:`settle`."""
+_HELD = ".held"  # in a scratch folder: locked (flock) while its process lives
 _DAY = 86400.0
 _NAME_BYTES = 180  # of a target's name in a scratch name, which has to stay below the file system's 255
 _SWEEP_INTERVAL = 1.0  # seconds: listing a folder of many files for each of them would take long
@@ -102,7 +105,8 @@ def scratch_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     with _scratch(Path(path)) as temporary:
         temporary.mkdir()
-        yield temporary
+        with _held(temporary):
+            yield temporary
 
 
 def move(source: str | os.PathLike[str], target: str | os.PathLike[str], durable: bool = False) -> None:
@@ -156,25 +160,44 @@ def remove(path: str | os.PathLike[str]) -> None:
         _flush(path.parent)
 
 
-def remove_scratch(folder: str | os.PathLike[str], everybody: bool = False) -> None:
+def remove_scratch(folder: str | os.PathLike[str]) -> None:
     """Remove what killed processes have left in a folder under scratch names.
+
+    What a process of this machine uses stays while it lives; a scratch folder of any other process (of another machine,
+    of another container, from before a reboot) stays while that process locks it.  A single file of such a process,
+    and whatever lies on a file system without locks, goes once it is a day old.
 
     Args:
         folder: itself, not its sub-folders; need not exist.
-        everybody: remove that of all other processes, for a caller who holds the folder's lock.  Otherwise only
-            that of processes known to be dead; where that cannot be known, what is more than a day old.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             match = _SCRATCH.fullmatch(entry.name)
-            if match is None or entry.name in _in_use or not (everybody or _is_abandoned(match[1], entry)):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                _roll_back(Path(entry.path))
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+            with contextlib.suppress(OSError):  # its owner, or another process that clears the folder, was faster
+                if match is None or entry.name in _in_use or not _is_abandoned(match[1], entry):
+                    continue
+                _clear(Path(entry.path))
+
+
+def settle(scratch: Path) -> None:
+    """Put the set of files that a scratch folder has ready beside it; if none is, put back what had to make room.
+
+    The manifest, a JSON file, goes last; if it is there already, nothing is left to do.  Nothing there is replaced or
+    deleted: a scratch folder that came with a stranger's files can only add to them.
+
+    Raises:
+        OSError: something cannot be moved; it stays in the scratch folder.
+    """
+    folder = scratch.parent
+    for place in (scratch / READY, scratch / REPLACED):
+        if place.is_dir() and not place.is_symlink():
+            names = sorted(os.listdir(place), key=lambda name: name.endswith(".json"))
+            if not any(name.endswith(".json") and os.path.lexists(folder / name) for name in names):
+                for name in names:
+                    if not os.path.lexists(folder / name):
+                        move(place / name, folder / name)
+                _flush(folder)
+            return
 
 
 def require_replaceable(
@@ -220,10 +243,8 @@ def _scratch(path: Path) -> Iterator[Path]:
             remove_scratch(folder)
         yield temporary
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the next process that clears the folder tries again
+            _clear(temporary)
         _in_use.discard(name)
 
 
@@ -241,18 +262,12 @@ def _naming(path: Path) -> Iterator[None]:
         raise OSError(cause.errno, cause.strerror, os.fspath(path)) from error
 
 
-def _roll_back(scratch: Path) -> None:
-    """Remove what a process had put in place of an unfinished set of files; see :mod:`s5lib.provenance.commit`."""
-    folder = scratch.parent
-    try:
-        journal = Record(read_json(scratch / JOURNAL), scratch)
-        if (folder / journal.name("manifest")).exists():
-            return
-        files, earlier = (filter(is_file_name, journal.items(key)) for key in ("files", "earlier"))
-        for name in {*earlier, *(name for name in files if not (scratch / name).exists())}:
-            (folder / name).unlink(missing_ok=True)
-    except (OSError, S5Error):  # there is no journal: nothing was put in place
-        return
+def _clear(scratch: Path) -> None:
+    if scratch.is_dir() and not scratch.is_symlink():
+        settle(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+    else:
+        scratch.unlink(missing_ok=True)
 
 
 def _is_abandoned(owner: str, entry: os.DirEntry[str]) -> bool:
@@ -263,8 +278,42 @@ def _is_abandoned(owner: str, entry: os.DirEntry[str]) -> bool:
         return parsed.is_dead or parsed == Owner.this_process()  # not in use, so an earlier process's of that number
     paths = [entry.path]
     if entry.is_dir(follow_symlinks=False):
+        if (held := _is_held(entry.path)) is not None:
+            return not held
         paths += [inside.path for inside in os.scandir(entry.path)]
     return time.time() - max(os.lstat(path).st_mtime for path in paths) > _DAY
+
+
+@contextlib.contextmanager
+def _held(scratch: Path) -> Iterator[None]:
+    """Lock a scratch folder; the lock ends with the process, which other machines cannot see."""
+    draft = scratch / f"{_HELD}.new"
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with contextlib.suppress(OSError):  # the file system has no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.rename(draft, scratch / _HELD)  # locked from the moment it has this name
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(scratch: str) -> bool | None:
+    """Return whether a process locks a scratch folder; None if that cannot be known."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(os.path.join(scratch, _HELD), flags)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _flush(path: Path) -> None:

@@ -76,7 +76,7 @@ def folder_lock(folder: str | os.PathLike[str], wait: bool = True) -> Iterator[N
         return
     _held[path] = (descriptor, threading.get_ident())
     try:
-        remove_scratch(folder, everybody=True)
+        remove_scratch(folder)
         yield
     finally:
         if path in _held and _held[path][0] == descriptor:  # not in a process that was forked meanwhile

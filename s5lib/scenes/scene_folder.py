@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class SceneFolder:
             DataError: it holds files of somebody else, or scenes of another request.
         """
         for part in _PARTS:
-            remove_scratch(self.folder / part, everybody=True)
+            remove_scratch(self.folder / part)
         if not self.marker.is_file():
             for part in _PARTS:
                 if (self.folder / part).is_dir() and any((self.folder / part).iterdir()):
@@ -96,25 +97,17 @@ class SceneFolder:
             OSError: as well.
         """
         path = self._record(name)
-        try:
-            earlier = set(read_json(path)["s5lib"]["files"])
-        except (DataError, KeyError, TypeError):
-            earlier = set()
+        earlier = _owned(path) or set()
         written = write_scene(self.folder, name, scene.mixture, scene.sources, scene.labels, scene.sample_rate)
         files = {f"../{file}": stamp_output(self.folder / file) for file in written}
         for file in earlier - set(files):
-            if file.startswith(f"../oracle_target/{name}_"):
-                (path.parent / file).unlink(missing_ok=True)
+            (path.parent / file).unlink(missing_ok=True)
         write_json(path, {**metadata, "s5lib": {"made_from": made_from, "files": files}})
 
     def keep_only(self, names: Collection[str]) -> None:
         """Remove all other scenes that were written here."""
         for path in (self.folder / "metadata").glob("*.json"):
-            if path.stem not in names:
-                try:
-                    files = list(read_json(path)["s5lib"]["files"])
-                except (DataError, KeyError, TypeError):
-                    continue  # somebody else's
+            if path.stem not in names and (files := _owned(path)) is not None:
                 for file in files:
                     (path.parent / file).unlink(missing_ok=True)
                 path.unlink()
@@ -125,6 +118,19 @@ class SceneFolder:
 
     def _record(self, name: str) -> Path:
         return self.folder / "metadata" / f"{name}.json"
+
+
+def _owned(path: Path) -> set[str] | None:
+    """Return the files that a scene's metadata lists, by names that this scene's files have; None: not written here.
+
+    Others are left out: the folder may have come from a stranger.
+    """
+    name = re.escape(path.stem)
+    own = re.compile(rf"\.\./(soundscape/{name}|oracle_target/{name}_[0-9]+_[^/\0]+)\.wav")
+    try:
+        return {file for file in read_json(path)["s5lib"]["files"] if own.fullmatch(file)}
+    except (DataError, KeyError, TypeError):
+        return None
 
 
 def digest_of(values: Mapping[str, Any]) -> str:

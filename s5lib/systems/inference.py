@@ -38,7 +38,7 @@ from s5lib.systems.iterative import MARGIN, SILENCE
 from s5lib.systems.load import check_models, filters_spatially
 from s5lib.systems.naming import name_recordings
 from s5lib.systems.outputs import FORMATS
-from s5lib.systems.records import OF_LABELS, identity, read_record, record_path, recording_text
+from s5lib.systems.records import OF_LABELS, identity, is_output, read_record, record_path, recording_text
 from s5lib.systems.training_data import LONGEST, SHORTEST, WINDOW, suitable_window
 from s5lib.systems.workers import Job, Task, separate_all
 from s5lib.untrusted import printable, shown, to_json
@@ -163,6 +163,7 @@ def _infer(
         "match_level": data is None,
     }
     _check_labels(tasks, data, headers[-1])
+    _check_recordings_stay(tasks)
     folders = {task.folder for task in tasks}
     with no_empty_folders(out, *folders), contextlib.ExitStack() as held:
         try:
@@ -171,7 +172,7 @@ def _infer(
             raise ConfigError(f"cannot write into {out}: {error.strerror}. Choose another folder.") from None
         _refuse_other_system(out, system["system"])
         for folder in folders:
-            remove_scratch(folder, everybody=True)
+            remove_scratch(folder)
         todo = _unfinished(tasks, made_by, out, data is not None)
         if not todo:
             return
@@ -298,6 +299,16 @@ def _check_labels(tasks: Sequence[Task], data: DataDirectory | None, header: dic
             raise ConfigError(f"{task.name} has {len(task.labels)} labels; the separator has {slots} slots.")
     for label in {label for task in tasks for label in task.labels or ()} - set(known):
         raise ConfigError(f"label {shown(label)} is unknown to the models. {nearest(label, known)}")
+
+
+def _check_recordings_stay(tasks: Sequence[Task]) -> None:
+    """Refuse a recording whose own sources could take its name, before anything is written."""
+    for task in tasks:
+        folder, file = os.path.split(os.path.realpath(split_entry(task.path)[0]))
+        if is_output(file, task.name) and folder == os.path.realpath(task.folder):
+            raise ConfigError(
+                f"{printable(task.path, keep='')} could be overwritten by its own sources: choose another --out."
+            )
 
 
 def _digest(kind: str, path: str | Path) -> str:

@@ -1,7 +1,8 @@
 """The record of a separated recording, ``NAME.json``: which files hold its sources, and what they were made from.
 
-The record decides about ownership: a file that no record of s5lib lists is never replaced or deleted.  It is written
-last, so that its presence means that the recording is finished.
+The record decides about ownership: a file that no record of s5lib lists is never replaced or deleted, nor one whose
+name is not of a source or a remainder of the record's recording: the record may have come with a stranger's folder.
+It is written last, so that its presence means that the recording is finished.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from s5lib.audio import split_entry
+from s5lib.audio.writing import FORMATS
 from s5lib.errors import DataError, nearest
 from s5lib.provenance import FileStamp, file_digest, problem_of, remove
 from s5lib.untrusted import json_record, open_regular, read_json, to_json
@@ -29,6 +31,7 @@ __all__ = [
     "file_stem",
     "gain_of",
     "identity",
+    "is_output",
     "owned_files",
     "read_record",
     "record_path",
@@ -39,6 +42,8 @@ __all__ = [
 
 _NAME_BYTES, _LABEL_BYTES = 140, 90  # with number, ending and the parts of a scratch name below 255
 WRITTEN_BY = "written_by"  # the first entry of a record, by which it is recognised, even if it was cut short
+_ENDINGS = "|".join(sorted({ending for ending, *_ in FORMATS.values()}))
+_OUTPUT = re.compile(rf"_((0|[1-9][0-9]*)_[\w.-]*(~[0-9a-f]{{6}})?|remainder)\.({_ENDINGS})")  # after the stem
 _BEGIN = f'{{\n "{WRITTEN_BY}": "s5lib '.encode()
 
 
@@ -58,6 +63,16 @@ def file_stem(name: str) -> str:
     ('take 1', 'take_~bf3878')
     """
     return _part(name, re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff/]", "_", name), _NAME_BYTES)
+
+
+def is_output(file: str, name: str) -> bool:
+    """Return whether a file of this name can be a source or the remainder of the recording ``name``.
+
+    >>> [is_output(file, "a") for file in ("a_0_Dog.wav", "a_remainder.flac", "a.wav", "a_thesis.wav", "b_0_Dog.wav")]
+    [True, True, False, False, False]
+    """
+    stem = file_stem(name)
+    return file.startswith(stem) and _OUTPUT.fullmatch(file, len(stem)) is not None
 
 
 def _part(text: str, valid: str, most: int) -> str:
@@ -114,7 +129,7 @@ def gain_of(path: Path, file: str) -> float:
 
 
 def owned_files(path: Path) -> set[str]:
-    """Return the names of the files that the record at ``path`` lists; none if there is no record.
+    """Return the names of the outputs that the record at ``path`` lists; none if there is no record.
 
     Raises:
         DataError: the file there was not written by s5lib.
@@ -127,8 +142,8 @@ def owned_files(path: Path) -> set[str]:
         record = read_json(path)
         made_by = record.get("made_by")
         if begin == _BEGIN or (isinstance(made_by, dict) and {"s5lib", "models"} <= made_by.keys()):
-            listed = [entry["file"] for entry in record.get("sources", [])]
-            return {str(name) for name in (*record.get("files", {}), *listed) if Path(str(name)).name == name}
+            listed = {*record.get("files", {}), *(entry["file"] for entry in record.get("sources", []))}
+            return {file for file in listed if is_output(file, path.stem)}
     except (DataError, AttributeError, KeyError, TypeError):
         if begin in (_BEGIN, b""):  # cut short, by a power cut for one
             return set()
@@ -146,7 +161,7 @@ def check_targets(scratch: Path, folder: Path, names: Iterable[str], owned: set[
     """
     for name in names:
         target = folder / name
-        if name in owned or not os.path.lexists(target):
+        if not os.path.lexists(target) or (name in owned and not target.is_dir()):
             continue
         if not target.is_file() or file_digest(target) != file_digest(scratch / name):
             raise DataError(
@@ -155,17 +170,16 @@ def check_targets(scratch: Path, folder: Path, names: Iterable[str], owned: set[
 
 
 def discard(folder: Path, name: str) -> None:
-    """Remove a recording's result, if there is one.
+    """Remove a recording's result, if there is one; the record last, without which its files would be nobody's.
 
     Raises:
         DataError: what is there was not written by s5lib.
         OSError: a file cannot be removed.
     """
     path = record_path(folder, name)
-    files = owned_files(path)
-    remove(path)
-    for file in files:
+    for file in owned_files(path):
         (folder / file).unlink(missing_ok=True)
+    remove(path)
 
 
 def separate_own_outputs(files: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -18,7 +18,7 @@ import torch
 
 from s5lib.bin.main import main
 from s5lib.models.resunetk import ResUNetK
-from s5lib.systems.outputs import read_sources
+from s5lib.systems.outputs import SourceWriter, read_sources
 
 from .recordings import RATE, listed, record
 
@@ -113,6 +113,41 @@ def test_killed_in_the_middle_of_a_folder(models, tmp_path):
     assert len(list(out.glob("*.json"))) == 60 and len(list(out.glob("*.wav"))) == 120
     assert not list(out.glob(".*"))
     assert all((out / name).stat().st_mtime_ns == time for name, time in before.items())
+
+
+@pytest.mark.parametrize(("first", "second"), [("day1", "."), (".", "day1")])
+def test_runs_into_nested_folders_leave_each_other_alone(models, tmp_path, monkeypatch, first, second):
+    """The second run begins and ends while the first has a recording half written in the folder that they share."""
+    out, finish = tmp_path / "out", SourceWriter.finish
+    for run, place in (("one", first), ("two", second)):
+        folder = tmp_path / run / ("day1" if place == "." else ".")
+        folder.mkdir(parents=True)
+        record(folder / f"{run}.wav", 0.2)
+    commands = [
+        ["infer", str(tmp_path / run), *models[4], "--labels", "Dog", "--nj", "1", "--out", str(out / place)]
+        for run, place in (("one", first), ("two", second))
+    ]
+    deadline = time.monotonic() + 60
+    child = os.fork()
+    if not child:
+        status = 70
+        try:
+
+            def late(*arguments, **details):
+                while not (out / "day1/two.json").exists() and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                return finish(*arguments, **details)
+
+            monkeypatch.setattr(SourceWriter, "finish", late)
+            status = main(commands[0])
+        finally:
+            os._exit(status)
+    while not list(out.glob("day1/.one.*.part/*.raw")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert main(commands[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    found = sorted(path.name for path in out.rglob("*") if path.is_file())
+    assert found == ["one.json", "one_0_Dog.wav", "two.json", "two_0_Dog.wav"]
 
 
 def test_files_as_they_are(models, tmp_path, capsys):

@@ -1,11 +1,12 @@
-"""Whatever happens between runs of `s5lib infer`, and wherever it is killed, a run ends as one into a fresh folder.
+"""Whatever happens between runs of `s5lib infer`, and wherever it is disturbed, a run ends as one into a fresh folder.
 
-The system is a stand-in that takes no time; recordings, records, locks and kills are real.
+The system is a stand-in that takes no time, a full disk is an error; recordings, records, locks and kills are real.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -131,8 +132,8 @@ class Sequences(RuleBasedStateMachine):
         with contextlib.suppress(DataError):  # recordings that were spoilt
             inference.infer_files([str(self.folder / "in")], out, self.options["labels"], system, **how)
 
-    @rule(at=st.integers(1, 120))
-    def run_and_kill(self, at):
+    @rule(at=st.integers(1, 120), how=st.sampled_from(["killed", "disk fails once", "disk fails for good"]))
+    def run_and_disturb(self, at, how):
         child = os.fork()
         if not child:
             logging.disable()
@@ -142,8 +143,10 @@ class Sequences(RuleBasedStateMachine):
                 nonlocal count
                 if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir") and place in str(arguments[0]):
                     count += 1
-                    if count == at:
+                    if count == at and how == "killed":
                         os.kill(os.getpid(), signal.SIGKILL)
+                    if count == at or (count > at and how == "disk fails for good"):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             sys.addaudithook(hook)
             try:

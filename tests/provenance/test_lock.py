@@ -120,9 +120,10 @@ def test_a_forked_child_does_not_hold_it_on(tmp_path):
     os.waitpid(child, 0)
 
 
-def test_scratch_of_others_goes_when_the_folder_is_held(tmp_path):
-    (tmp_path / ".a.0123abcd-17-99-00000000.part").touch()
-    (tmp_path / f".a.{Owner.this_process()}-00000000.part").touch()
+def test_scratch_of_the_dead_goes_when_the_folder_is_held(tmp_path):
+    me = Owner.this_process()
+    for dead in (me, Owner(me.machine, me.pid, me.started + 1)):  # earlier processes with this one's number
+        (tmp_path / f".a.{dead}-00000000.part").touch()
     with folder_lock(tmp_path):
         assert os.listdir(tmp_path) == [".lock"]
 

@@ -154,6 +154,21 @@ def test_a_folder_with_files_of_somebody_else_is_refused(small_corpus, tmp_path)
     assert files(tmp_path) == ["soundscape/valid_00000.wav"]
 
 
+@pytest.mark.parametrize("name", ["valid_00000", "valid_00009"])  # written again, and no longer
+def test_metadata_that_came_with_the_folder_owns_nothing_else(small_corpus, tmp_path, name):
+    out = synthesize(small_corpus, "valid", tmp_path / "out", 1, settings=SETTINGS)
+    (out / f"oracle_target/{name}_0_").mkdir()
+    mine = ["precious.wav", "out/thesis.docx", "out/soundscape/mine.wav", "out/oracle_target/valid_00001_0_Dog.wav"]
+    for file in mine:
+        (tmp_path / file).write_text("mine")
+    listed = [f"../{file.removeprefix('out/')}" for file in mine[1:]]
+    listed += ["../../precious.wav", f"../oracle_target/{name}_0_/../../../precious.wav", str(tmp_path / mine[0])]
+    forged = {"s5lib": {"made_from": "", "files": {file: {} for file in listed}}}
+    (out / f"metadata/{name}.json").write_text(json.dumps(forged))
+    synthesize(small_corpus, "valid", out, 1, settings=SETTINGS)
+    assert [(tmp_path / file).read_text() for file in mine] == ["mine"] * len(mine)
+
+
 def test_a_worker_that_sees_another_corpus_is_noticed(small_corpus, tmp_path, monkeypatch):
     root = tmp_path / "corpus"
     shutil.copytree(small_corpus, root)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -15,7 +19,7 @@ from s5lib.evaluation.estimate_files import list_estimates
 from s5lib.systems import Source, outputs
 from s5lib.systems.format_summary import format_summary
 from s5lib.systems.outputs import SourceWriter, read_sources, write_sources
-from s5lib.systems.records import separate_own_outputs
+from s5lib.systems.records import WRITTEN_BY, discard, owned_files, separate_own_outputs
 from s5lib.systems.streaming import Block
 
 RATE = 8000
@@ -87,6 +91,29 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot write into"):
         write_sources(tmp_path / "file", "a", two(), RATE)
+
+
+@pytest.mark.parametrize("earlier", [(), ("Cat",)])
+@pytest.mark.parametrize("at", range(1, 12))
+def test_an_error_at_any_move_leaves_a_result_or_none(tmp_path, earlier, at):
+    """The recording can be written again, and what is there until then is whole."""
+    replace, moves = os.replace, itertools.count(1)
+
+    def failing(source, target):
+        if next(moves) == at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    if earlier:
+        write_sources(tmp_path, "a", [Source("Cat", 1.0, np.ones(1000, np.float32))], RATE)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(DataError):
+        patch.setattr(os, "replace", failing)
+        write_sources(tmp_path, "a", two(), RATE)
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found in ({"a.json", "a_0_Cat.wav"} if earlier else set(), {"a.json", "a_0_Dog.wav", "a_1_Rain.wav"})
+    if found:
+        assert read_sources(tmp_path, "a", 1000)[0] in (["Cat"], ["Dog", "Rain"])
+    write_sources(tmp_path, "a", two(2.0), RATE)
 
 
 @pytest.mark.parametrize("label", ["../../x", "/etc/passwd", "a\0b", "x" * 400, ".", "..", "Hündin", "a b\nc"])
@@ -200,6 +227,49 @@ def test_gains_of_others_files_are_one(tmp_path):
     (tmp_path / "b_0_Dog.wav").rename(tmp_path / "b_7_Dog.wav")
     found = list_estimates(tmp_path, ["a", "b"], ["Dog", "Rain"])
     assert [file.gain for file in found["a"]] == [1.0] and found["b"][-1].gain == 1.0
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    name=st.text(min_size=1, max_size=60).filter(lambda text: text.strip(".") and not set(text) & {"/", "\0"}),
+    labels=st.lists(st.text(max_size=40) | st.sampled_from(["Dog", "Door_bell", "x" * 300, "é" * 90]), max_size=3),
+    format=st.sampled_from(outputs.FORMATS),
+)
+def test_a_record_owns_what_was_written_with_it(tmp_path_factory, name, labels, format):
+    folder = tmp_path_factory.mktemp("out")
+    with SourceWriter(folder, name, RATE, format) as writer:
+        writer.add(Block(50, [Source(label, 0.5, np.zeros(50, np.float32)) for label in labels]))
+        record = writer.finish(reference=lambda start, stop: np.zeros(stop - start))
+    (path,) = folder.glob("*.json")
+    assert owned_files(path) == set(record["files"]) and len(record["files"]) == len(labels) + 1
+    discard(folder, name)
+    assert list(folder.iterdir()) == []
+
+
+FOREIGN = [
+    *("a.wav", "thesis.docx", "a.thesis.docx", "a_0_Dog.docx", "a_0_Dog.wav.docx", "a_0_Dog", "a_Dog.wav", "a_0.wav"),
+    *("a_01_Drums.wav", "a_-1_Dog.wav", "a_0_Dog bark.wav", "a_remainder.docx", "a_remainder_2.wav", "b_0_Dog.wav"),
+    *("a.b_0_Dog.wav", "a.b_remainder.wav", "xa_0_Dog.wav", "A_0_Dog.wav", "b.json", "day1/a_0_Dog.wav"),
+]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@given(listed=st.lists(st.sampled_from(FOREIGN) | st.sampled_from(["../precious", "/etc/x", 7, None, ["a.wav"]])))
+@settings(max_examples=20, deadline=None)
+def test_a_record_that_came_with_the_folder_owns_nothing_else(tmp_path_factory, replaced, listed):
+    folder = tmp_path_factory.mktemp("host") / "host"
+    for file in (*FOREIGN, "../precious"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(file)
+    sources = [{"label": "Dog", "file": file} for file in listed]
+    record = {WRITTEN_BY: "s5lib 0.2.0", "sources": sources, "files": {str(file): {} for file in listed}}
+    (folder / "a.json").write_text(json.dumps(record, indent=1))
+    if replaced:
+        write_sources(folder, "a", two(), RATE)
+    else:
+        discard(folder, "a")
+    assert all((folder / file).read_text() == file for file in (*FOREIGN, "../precious"))
+    assert (folder / "a_0_Dog.wav").exists() is (folder / "a.json").exists() is replaced
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])
