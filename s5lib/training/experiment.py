@@ -8,8 +8,9 @@ import logging
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,7 +19,7 @@ from s5lib.models.checkpoint import read_header
 from s5lib.provenance import Fingerprint, folder_lock, move, write_text
 from s5lib.provenance.fingerprint import Change
 from s5lib.training.history import read_history
-from s5lib.untrusted import yaml_record
+from s5lib.untrusted import Record, yaml_record
 from s5lib.version import __version__
 
 __all__ = ["Experiment"]
@@ -67,13 +68,17 @@ class Experiment:
             return True  # the main process reports it
 
     def open(
-        self, asked: dict, defaults: dict | None = None, extends: str | None = None, state: Path | None = None
+        self,
+        asked: dict,
+        completed: Callable[[Record], Mapping[str, Any]] | None = None,
+        extends: str | None = None,
+        state: Path | None = None,
     ) -> None:
         """Make the folder for ``asked``, or check that it was made for the same.
 
         Args:
-            asked: nested options.
-            defaults: nested in the same way; what a folder of an earlier version does not say had this value.
+            asked: nested options, those that were left out with their defaults.
+            completed: gives the options that a folder says, with those that an earlier version did not record.
             extends: the option with the number of steps, as ``steps.train.max_steps``, which may have grown.
             state: the file that a finished run goes on from; the model that it made before is kept under another name.
 
@@ -83,7 +88,7 @@ class Experiment:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.config_file.exists():
-                longer = self._compare(asked, defaults or {}, extends)
+                longer = self._compare(asked, completed, extends)
                 if longer is None:
                     return
                 self._extend(longer, state or self.resume_file)
@@ -91,7 +96,8 @@ class Experiment:
                 raise ConfigError(
                     f"{of_no_run[0]} belongs to no run ({self.config_file} is missing). Choose another --expdir."
                 )
-            write_text(self.config_file, yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False))
+            options = Fingerprint({**asked, "made_with": versions()}).as_json()
+            write_text(self.config_file, yaml.safe_dump(options, sort_keys=False))
         except OSError as error:
             raise self._not_written(error) from None
 
@@ -134,11 +140,13 @@ class Experiment:
             longer.now,
         )
 
-    def _compare(self, asked: dict, defaults: dict, extends: str | None) -> Change | None:
+    def _compare(
+        self, asked: dict, completed: Callable[[Record], Mapping[str, Any]] | None, extends: str | None
+    ) -> Change | None:
         """Return the change that makes the run longer, if that is all."""
         advice = "Use another --tag or --expdir, or delete that folder."
-        found = yaml_record(self.config_file, error=ConfigError, advice=advice).values
-        changes = Fingerprint(asked).changes_since(found, defaults)
+        found = yaml_record(self.config_file, error=ConfigError, advice=advice)
+        changes = Fingerprint(asked).changes_since(completed(found) if completed else found.values)
         free = _FREE | ({"corpus"} if "training data" in found else set())  # known by its content, wherever it lies
         different = [change for change in changes if change.name.rpartition(".")[2] not in free]
         if [change.name for change in different] == [extends] and different[0].now > different[0].before:
