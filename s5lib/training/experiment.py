@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # May differ between a run and its continuation: the weights stay the same.
 _FREE = {"keep_models", "num_workers", "save_interval", "tensorboard_scenes"}
+_CONTENT = {"corpus": "training data", "init": "initial weights"}  # paths, and the digest of what lies there
 
 
 class Experiment:
@@ -147,8 +148,8 @@ class Experiment:
         advice = "Use another --tag or --expdir, or delete that folder."
         found = yaml_record(self.config_file, error=ConfigError, advice=advice)
         changes = Fingerprint(asked).changes_since(completed(found) if completed else found.values)
-        free = _FREE | ({"corpus"} if "training data" in found else set())  # known by its content, wherever it lies
-        different = [change for change in changes if change.name.rpartition(".")[2] not in free]
+        known = {path for path, content in _CONTENT.items() if content in found and content in asked}
+        different = [c for c in changes if c.name not in known and c.name.rpartition(".")[2] not in _FREE]
         if [change.name for change in different] == [extends] and different[0].now > different[0].before:
             return different[0]
         if different:

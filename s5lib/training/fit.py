@@ -154,7 +154,7 @@ def fit(run: Run) -> Path:
             experiment = Experiment(final.folder / name)
             if processes.is_main:
                 own = {"train": asdict(step), "init": str(weights) if weights else None}
-                completed = partial(_completed_step, kind=run.kind)
+                completed = partial(_completed_step, own=own, kind=run.kind)
                 experiment.open(own, completed, "train.max_steps" if name == last_step else None)
             if not experiment.finished_with("train.max_steps", step.max_steps):
                 drawn = checked.drawn(train, number, step)
@@ -196,21 +196,19 @@ def _completed(found: Record, component: Component, kind: str, digests: Mapping[
     }
 
 
-def _completed_step(found: Record, kind: str) -> dict[str, Any]:
-    """Return the same of a step's folder."""
-    return {**found.values, "train": {**default_settings(kind), **found.record("train").values}}
+def _completed_step(found: Record, own: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the same of a step's folder, with ``own`` initial weights: they follow from the run's, and its steps."""
+    return {**own, "train": {**default_settings(kind), **found.record("train").values}}
 
 
 def _digests(run: Run, corpus: CorpusDescription) -> dict[str, str]:
     """Return what the weights depend on beside options: the contents of corpus, validation set and initial weights."""
     stamps = read_stamps(run.data_dir)
-    digests = {
+    return {
         "training data": corpus_digest(corpus.root, "train", stamps),
         "validation data": recordings_digest(DataDirectory.read(run.data_dir / "valid"), stamps),
+        **({"initial weights": stamps[run.init]} if run.init is not None and run.init.is_file() else {}),
     }
-    if run.init is not None and run.init.is_file():
-        digests["initial weights"] = stamps[run.init]
-    return digests
 
 
 def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 import pytest
@@ -56,7 +57,7 @@ def meaning(choice):
 def trained(tiny_data, tmp_path_factory):
     """A tagger with dropout=0.3, and one that was interrupted."""
     folder = tmp_path_factory.mktemp("trained")
-    assert main(command("tagger", tiny_data, folder / "finished", max_steps=2)) == 0
+    assert main(command("tagger", tiny_data, folder / "finished", max_steps=2, keep_models=2)) == 0
     with pytest.MonkeyPatch.context() as patched:
         stop_at(patched, "on_train_batch_start", 4)
         with pytest.raises(SystemExit):
@@ -124,3 +125,41 @@ def test_an_option_that_is_left_out_has_its_default(tiny_data, trained, tmp_path
     assert main([*same, "--tagger_conf", "head_dim=16", "--tagger_conf", "f_min=50"]) == 0
     assert ("finished already" if state == "finished" else "resumed from") in capsys.readouterr().out
     assert read_header(tmp_path / "run/model.safetensors")["config"]["dropout"] == 0.3
+
+
+@pytest.mark.parametrize("steps", [2, 6])
+def test_initial_weights_are_known_by_their_content(tiny_data, trained, tmp_path, monkeypatch, capsys, steps):
+    """Of a finished run of two steps, and of one that was interrupted in the second."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(trained / "finished/model.safetensors", "init.safetensors")
+
+    def run(init, expdir, status):
+        words = ["--steps", "first={max_steps: 1}", "--steps", f"last={{max_steps: {steps}}}"]
+        line = command("tagger", tiny_data, expdir, init=init) + words
+        at = line.index("--max_steps")
+        assert main(line[:at] + line[at + 2 :]) == status
+        return "".join(capsys.readouterr())
+
+    with monkeypatch.context() as patched:
+        stop_at(patched, "on_train_batch_start", 5)
+        with contextlib.suppress(SystemExit):
+            run("init.safetensors", "run", 0)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert ("finished already" if steps == 2 else "resumed from") in run("../init.safetensors", "../run", 0)
+    shutil.copy("../init.safetensors", "copy.safetensors")
+    assert "finished already" in run("copy.safetensors", "../run", 0)
+    shutil.copy(trained / "finished/train/steps/step_0000001.safetensors", "copy.safetensors")
+    assert "the initial weights changed" in run("copy.safetensors", "../run", 1)
+    shutil.copy("copy.safetensors", "../init.safetensors")
+    assert "the initial weights changed" in run("../init.safetensors", "../run", 1)
+
+
+def test_initial_weights_that_come_or_go_are_another_run(tiny_data, trained, tmp_path, capsys):
+    shutil.copytree(trained / "finished", tmp_path / "without")
+    init = str(trained / "finished/model.safetensors")
+    assert main(command("tagger", tiny_data, tmp_path / "without", max_steps=2, init=init)) == 1
+    assert "init was None" in capsys.readouterr().err
+    assert main(command("tagger", tiny_data, tmp_path / "with", max_steps=1, init=init)) == 0
+    assert main(command("tagger", tiny_data, tmp_path / "with", max_steps=1)) == 1
+    assert "model.safetensors', now None" in capsys.readouterr().err
