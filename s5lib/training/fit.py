@@ -134,8 +134,10 @@ def fit(run: Run) -> Path:
             held.enter_context(final.no_empty_run(settings))
             digests = _digests(run, corpus)
             completed = partial(_completed, component=component, kind=run.kind, digests=digests)
-            state = Experiment(final.folder / last_step).resume_file
-            final.open({**asked, **digests}, completed, steps_option, state)
+            steps = {name: Experiment(final.folder / name) for name in settings}
+            waiting = [f"steps.{name}.tagger_cache" for name, step in steps.items() if not step.is_begun]
+            unused = [] if final.is_begun else waiting
+            final.open({**asked, **digests}, completed, steps_option, steps[last_step].resume_file, unused)
         else:  # it writes nothing, and says what went wrong alone
             logging.getLogger("s5lib").setLevel(logging.WARNING)
         if final.finished_with(steps_option, settings[last_step].max_steps):
@@ -155,7 +157,9 @@ def fit(run: Run) -> Path:
             if processes.is_main:
                 own = {"train": asdict(step), "init": str(weights) if weights else None}
                 completed = partial(_completed_step, own=own, kind=run.kind)
-                experiment.open(own, completed, "train.max_steps" if name == last_step else None)
+                extends = "train.max_steps" if name == last_step else None
+                unused = [] if experiment.is_begun else ["train.tagger_cache"]
+                experiment.open(own, completed, extends, unused=unused)
             if not experiment.finished_with("train.max_steps", step.max_steps):
                 drawn = checked.drawn(train, number, step)
                 training = Step(
