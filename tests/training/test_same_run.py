@@ -14,7 +14,7 @@ from tiny_runs import MODELS, command
 
 from s5lib.bin.main import main
 from s5lib.errors import ConfigError
-from s5lib.models import read_header
+from s5lib.models import load_model, read_header, save_checkpoint
 from s5lib.training.fit import check_run, fit
 from s5lib.training.run import Run
 from s5lib.training.step import Step
@@ -163,3 +163,24 @@ def test_initial_weights_that_come_or_go_are_another_run(tiny_data, trained, tmp
     assert main(command("tagger", tiny_data, tmp_path / "with", max_steps=1, init=init)) == 0
     assert main(command("tagger", tiny_data, tmp_path / "with", max_steps=1)) == 1
     assert "model.safetensors', now None" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [None, "renamed", "reordered"])
+def test_initial_weights_for_other_labels_are_reported(tiny_data, trained, tmp_path, capsys, change):
+    """Once, and only where training starts from them."""
+    model, header = load_model(trained / "finished/model.safetensors")
+    expected = header["labels"]
+    labels = list(expected)
+    if change == "renamed":
+        labels[2] = "Cat"
+    elif change == "reordered":
+        labels = labels[:1] + labels[:0:-1]
+    save_checkpoint(tmp_path / "init.safetensors", model, "tagger", "m2d", "s5lib", header["version"], labels)
+    line = command("tagger", tiny_data, tmp_path / "run", max_steps=1, init=tmp_path / "init.safetensors")
+    line += ["--steps", "first={}", "--steps", "second={}"]
+    differing = [index for index in range(4) if labels[index] != expected[index]][:1]
+    words = [f"number {n + 1} is {labels[n]!r} there, {expected[n]!r} in this corpus" for n in differing]
+    for found in (words, []):  # the second time, it is finished
+        assert main(line) == 0
+        printed = "".join(capsys.readouterr())
+        assert printed.count("for other labels") == len(found) and all(printed.count(text) == 1 for text in found)
