@@ -64,7 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of the tagger's input (1 4)",
     )
-    plane.add_argument("--points", type=integer(3), default=5, metavar="N", help="models kept of each training (5)")
+    plane.add_argument(
+        "--points",
+        type=integer(experiments.LEAST_POINTS),
+        default=5,
+        metavar="N",
+        help="models kept of each training (5)",
+    )
     for command, kinds in (
         (losses, ["separator"]),
         (taggers, ["tagger"]),

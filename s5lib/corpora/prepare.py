@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -27,7 +28,7 @@ from s5lib.parallel import over_processes
 from s5lib.provenance import Fingerprint, folder_lock, problem_of, stamp_output, write_json
 from s5lib.scenes import Corpus, DrawSettings, Renderer, SceneDrawer, synthesize
 from s5lib.scenes.corpus import find_root, metadata_files
-from s5lib.untrusted import json_record, shown
+from s5lib.untrusted import json_record
 
 __all__ = ["Preparation", "prepare"]
 
@@ -144,10 +145,15 @@ def _unfinished(request: Preparation, with_statistics: bool) -> str:
             )
         return "to be prepared"
     advice = f"Delete {request.data_dir} to begin anew."
-    earlier = dict(json_record(made, advice=advice).values)
+    record = json_record(made, advice=advice)
+    earlier = dict(record.values)
     if earlier.get("unfinished") and not _is_begun(request):
         return "to be prepared"  # an earlier call failed at once, and its options bind nobody
+    before = record.record("scene_options").values
     _compare(earlier, request.as_json(), request.data_dir)
+    fixed = proportion.ADAPTED & set(request.scene_options)
+    if fixed and not proportion.ADAPTED & set(before):  # scenes may have been left out, which must stay now
+        return f"{', '.join(sorted(fixed))} as given, and no longer as the corpus allows: prepared again"
     if earlier.get("unfinished") or not isinstance(earlier.get("files"), dict):
         return "was not finished: goes on"
     stamps = read_stamps(request.data_dir)
@@ -191,14 +197,23 @@ def _used(request: Preparation, root: str) -> list[str]:
 
 
 def _compare(old: dict, new: dict, folder: Path) -> None:
+    with contextlib.suppress(ConfigError):  # an option that is gone: compared as it stands
+        old = _completed(old)
     # Where things lie does not matter: what is missing there is made, and a moved repository goes on.
-    changes = Fingerprint({key: value for key, value in new.items() if key not in _PLACES}).changes_since(old)
-    different = [f"{change.name} was {shown(change.before)}, now {shown(change.now)}" for change in changes]
-    if different:
+    asked = Fingerprint({key: value for key, value in _completed(new).items() if key not in _PLACES})
+    if different := asked.changes_since(old):
         raise ConfigError(
-            f"{folder} was prepared with other options: {'; '.join(different)}. Choose another --data_dir (run.sh: "
-            "--datadir), or delete that folder and what was made for it in the dump folder."
+            f"{folder} was prepared with other options: {'; '.join(map(str, different))}. Choose another --data_dir "
+            "(run.sh: --datadir), or delete that folder and what was made for it in the dump folder."
         )
+
+
+def _completed(values: dict) -> dict:
+    """Return a request with all settings of scenes, except where one says the same as an option of its own."""
+    given = fill(values["scene_options"], options_of(DrawSettings), "the drawing of scenes")
+    own = {"duration": values.get("duration"), "max_targets": values.get("max_sources")}
+    chosen = {name: value for name, value in given.items() if value != own.get(name)}
+    return {**values, "scene_options": {**asdict(DrawSettings()), **dict.fromkeys(own), **chosen}}
 
 
 def _prepare(

@@ -218,15 +218,21 @@ def _refuse_files(options: Sequence[Option], header: Mapping[str, Any], path: st
             )
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
+def load_weights(model: nn.Module, path: str | Path) -> list[str]:
     """Load a checkpoint of ``model``'s kind into it: s5lib's own, an official one, or M2D's published backbone.
+
+    Returns:
+        The labels that the weights were trained for; none of a backbone.
 
     Raises:
         CheckpointError: the file is unreadable or unsafe, or its weights do not fit; all differences are listed.
     """
     if is_official(path):
         load_state(model, official_state(path), path)
-    elif is_backbone(path):
+        return list(LABELS)
+    if is_backbone(path):
         load_backbone(model, path)
-    else:
-        load_state(model, load_checkpoint(path)[1], path)
+        return []
+    header, state = load_checkpoint(path)
+    load_state(model, state, path)
+    return list(header["labels"])

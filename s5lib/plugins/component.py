@@ -87,6 +87,16 @@ class Component:
         """
         return options_of(self.config_class() or self.load())
 
+    def complete(self, **options: Any) -> dict[str, Any]:
+        """Return ``options`` converted to their types, after the defaults of those that are left out.
+
+        Raises:
+            ConfigError: an unknown option, a missing one, or a value of another type.
+            PluginError: the config dataclass does not load.
+        """
+        known = self.options()
+        return {**{option.name: option.default for option in known}, **fill(options, known, str(self))}
+
     def configure(self, **options: Any) -> Any:
         """Return an instance of the config dataclass with ``options`` converted to its types and checked.
 

@@ -27,6 +27,7 @@ PLUGINS_VARIABLE = "S5LIB_PLUGINS"
 """Names plugins for this process and its children, separated as in PATH; :func:`register_plugin` adds to it."""
 DISABLE_AUTOLOAD = "S5LIB_DISABLE_PLUGIN_AUTOLOAD"
 """If set and not 0, installed plugins are ignored, except those named explicitly."""
+_STEM = re.compile(r"[^\W\d][\w-]*")  # as a reference to what a file defines needs it, see ComponentSpec
 
 
 class Registry:
@@ -195,6 +196,9 @@ def _import_file(path: Path):
         raise FileNotFoundError(f"no file {path}; give a .py file or the name of a module")
     if path.suffix != ".py" or os.pathsep in str(path) or "." in path.stem:
         raise ValueError(f"{path} must be a .py file, with no '{os.pathsep}' in its path and no '.' in its stem")
+    if not _STEM.fullmatch(path.stem):
+        better = re.sub(r"\W", "_", re.sub(r"^(?=\d)", "_", path.stem))
+        raise ValueError(f"the stem of {path.name} must be a Python identifier; rename it to {better}.py")
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     importlib.invalidate_caches()

@@ -7,8 +7,10 @@ kept with it equals that of today and its files are intact (:func:`problem_of`).
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,8 @@ from s5lib.provenance.digest import file_digest
 from s5lib.untrusted import parse_json, shown, to_json
 
 __all__ = ["Change", "Fingerprint", "problem_of", "stamp_output"]
+
+_ADDRESS = re.compile(" at 0x[0-9a-fA-F]+")  # in the text of a function, another one in each process
 
 
 class Change(NamedTuple):
@@ -30,12 +34,16 @@ class Change(NamedTuple):
     def __str__(self) -> str:
         if _is_digest(self.before) or _is_digest(self.now):
             return f"the {self.name} changed"
+        if isinstance(self.before, Mapping) and self.now is None:
+            return f"{self.name} was removed"
+        if isinstance(self.now, Mapping) and self.before is None:
+            return f"{self.name} was added"
         return f"{self.name} was {shown(self.before)}, now {shown(self.now)}"
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Values that a result is a function of; nested mappings are compared key by key.
+    """Values that a result is a function of; nested mappings are compared key by key, and a missing value is None.
 
     >>> now = Fingerprint({"window": 10.0, "model": {"layers": 2}})
     >>> [str(change) for change in now.changes_since({"window": 10.0, "model": {"layers": 3}})]
@@ -46,30 +54,44 @@ class Fingerprint:
 
     def as_json(self) -> dict[str, Any]:
         """Return the values as JSON has them: tuples are lists, keys strings, and what is no plain value is text."""
-        plain: dict[str, Any] = parse_json(to_json(dict(self.values), default=str), "a fingerprint")
+        plain: dict[str, Any] = parse_json(to_json(_finite(self.values), default=_text), "a fingerprint")
         return plain
 
-    def changes_since(self, earlier: Any, defaults: Mapping[str, Any] | None = None) -> list[Change]:
+    def changes_since(self, earlier: Any) -> list[Change]:
         """Return what differs from what :meth:`as_json` gave for an earlier result.
 
         Args:
-            earlier: anything; what is not a mapping of plain values counts as empty.
-            defaults: nested in the same way: values that hold where ``earlier`` has none.
+            earlier: anything; what is not a mapping of plain values counts as empty.  It may say more than these
+                values, such as versions and files; inside a mapping that both have, it may not.
         """
         try:
             before = Fingerprint(earlier if isinstance(earlier, Mapping) else {}).as_json()
-        except DataError:  # NaN or the like, which as_json never gives
+        except DataError:  # an integer beyond 64 bits or the like, which as_json never gives
             before = {}
-        return list(_changes(before, self.as_json(), Fingerprint(defaults or {}).as_json()))
+        now = self.as_json()
+        return list(_changes({key: value for key, value in before.items() if key in now}, now))
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any], defaults: Any, name: str = "") -> Iterator[Change]:
-    for key, there in new.items():
-        default = defaults.get(key) if isinstance(defaults, Mapping) else None
-        here = old.get(key, default)
+def _finite(value: Any) -> Any:
+    """Return ``value`` with text for numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(value: Any) -> Any:
+    """Return what is no plain value as text that is the same in each process."""
+    return sorted(map(_text, value)) if isinstance(value, Set) else _ADDRESS.sub("", str(value))
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], name: str = "") -> Iterator[Change]:
+    for key in (*new, *(key for key in old if key not in new)):
+        here, there = old.get(key), new.get(key)
         path = f"{name}.{key}" if name else key
         if isinstance(here, Mapping) and isinstance(there, Mapping):
-            yield from _changes(here, there, default, path)
+            yield from _changes(here, there, path)
         elif here != there or isinstance(here, bool) != isinstance(there, bool):
             yield Change(path, here, there)
 

@@ -9,12 +9,15 @@ import filecmp
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from s5lib.errors import ConfigError
 from s5lib.sweep.runs import Common, SweepRun
 
 __all__ = ["losses", "plane", "systems", "taggers"]
 
 Phases = Iterator[list[SweepRun]]
 MODEL = "model.safetensors"
+LEAST_POINTS = 3
+"""Of :func:`plane`."""
 ITERATIVE = ["--system", "iterative", "--rounds", "2"]
 
 
@@ -89,19 +92,25 @@ def plane(common: Common, seed: int, tagger_config: Path, separator_config: Path
     """Fig. 5: each of the models that a tagger's and a separator's training keep on the way, combined with each.
 
     The second phase is empty until the first is done, as its models are not known earlier.
+
+    Raises:
+        ConfigError: a training has kept another number of models, in an earlier sweep for one.
     """
     trained = {"tagger": common.expdir / "tagger/tagger", "separator": common.expdir / "separator/separator"}
+    for folder in trained.values():
+        _kept_models(folder, points)  # of an earlier sweep: before anything is trained
     yield [
         SweepRun(kind, folder.parent, [common.train(kind, config, folder, seed, "--keep_models", str(points))])
         for (kind, folder), config in zip(trained.items(), (tagger_config, separator_config), strict=True)
     ]
+    kept = {kind: _kept_models(folder, points) for kind, folder in trained.items()}
     runs, words = [], []
-    for separator in _kept_models(trained["separator"]):
+    for separator in kept["separator"]:
         folder = common.expdir / "oracle" / separator.name
         labels = ["--separator", str(separator), "--labels", "oracle"]
         oracle = SweepRun(f"separator of {_step(separator)}", folder, common.evaluate(folder, "", *labels))
         runs.append(oracle)
-        for tagger in _kept_models(trained["tagger"]):
+        for tagger in kept["tagger"]:
             folder = common.expdir / "systems" / tagger.name / separator.name
             name = f"tagger of {_step(tagger)}, separator of {_step(separator)}"
             runs.append(SweepRun(name, folder, common.evaluate(folder, "", *_models(tagger, separator))))
@@ -126,11 +135,18 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"Seeds: {' '.join(map(str, seeds))}"
 
 
-def _kept_models(folder: Path) -> list[Path]:
-    """Return what the last step of a training kept: the step whose model is the final one."""
-    for model in sorted(folder.glob(f"*/{MODEL}")):
+def _kept_models(folder: Path, points: int) -> list[Path]:
+    """Return what the last step of a training kept: the step whose model is the final one; nothing before its end."""
+    for model in sorted(folder.glob(f"*/{MODEL}")) if (folder / MODEL).exists() else []:
         if filecmp.cmp(model, folder / MODEL, shallow=False):
-            return sorted(model.parent.glob("steps/step_*.safetensors"))
+            kept = sorted(model.parent.glob("steps/step_*.safetensors"))
+            if len(kept) != points:
+                these = f"--points {len(kept)} or " if len(kept) >= LEAST_POINTS else ""
+                raise ConfigError(
+                    f"{folder} is trained and has kept {len(kept)} models on the way, --points asks for {points}. "
+                    f"Choose {these}another --expdir, or delete that folder to train again."
+                )
+            return kept
     return []
 
 

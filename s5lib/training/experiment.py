@@ -8,8 +8,9 @@ import logging
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,7 +19,7 @@ from s5lib.models.checkpoint import read_header
 from s5lib.provenance import Fingerprint, folder_lock, move, write_text
 from s5lib.provenance.fingerprint import Change
 from s5lib.training.history import read_history
-from s5lib.untrusted import yaml_record
+from s5lib.untrusted import Record, yaml_record
 from s5lib.version import __version__
 
 __all__ = ["Experiment"]
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # May differ between a run and its continuation: the weights stay the same.
 _FREE = {"keep_models", "num_workers", "save_interval", "tensorboard_scenes"}
+_CONTENT = {"corpus": "training data", "init": "initial weights"}  # paths, and the digest of what lies there
 
 
 class Experiment:
@@ -37,6 +39,11 @@ class Experiment:
         self.config_file = self.folder / "config.yaml"
         self.model_file = self.folder / "model.safetensors"
         self.resume_file = self.folder / "resume.ckpt"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything that was trained."""
+        return self.resume_file.exists() or self.model_file.exists()
 
     @property
     def finished(self) -> bool:
@@ -67,15 +74,21 @@ class Experiment:
             return True  # the main process reports it
 
     def open(
-        self, asked: dict, defaults: dict | None = None, extends: str | None = None, state: Path | None = None
+        self,
+        asked: dict,
+        completed: Callable[[Record], Mapping[str, Any]] | None = None,
+        extends: str | None = None,
+        state: Path | None = None,
+        unused: Collection[str] = (),
     ) -> None:
         """Make the folder for ``asked``, or check that it was made for the same.
 
         Args:
-            asked: nested options.
-            defaults: nested in the same way; what a folder of an earlier version does not say had this value.
+            asked: nested options, those that were left out with their defaults.
+            completed: gives the options that a folder says, with those that an earlier version did not record.
             extends: the option with the number of steps, as ``steps.train.max_steps``, which may have grown.
             state: the file that a finished run goes on from; the model that it made before is kept under another name.
+            unused: options on which nothing depends yet; what was recorded of them is replaced.
 
         Raises:
             ConfigError: the folder cannot be written, holds a run with other options, or one that cannot go on.
@@ -83,15 +96,17 @@ class Experiment:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.config_file.exists():
-                longer = self._compare(asked, defaults or {}, extends)
-                if longer is None:
+                changes = self._compare(asked, completed, extends, unused)
+                if not changes:
                     return
-                self._extend(longer, state or self.resume_file)
+                for longer in (change for change in changes if change.name == extends):
+                    self._extend(longer, state or self.resume_file)
             elif of_no_run := [file for file in (self.model_file, self.resume_file) if file.exists()]:
                 raise ConfigError(
                     f"{of_no_run[0]} belongs to no run ({self.config_file} is missing). Choose another --expdir."
                 )
-            write_text(self.config_file, yaml.safe_dump({**asked, "made_with": versions()}, sort_keys=False))
+            options = Fingerprint({**asked, "made_with": versions()}).as_json()
+            write_text(self.config_file, yaml.safe_dump(options, sort_keys=False))
         except OSError as error:
             raise self._not_written(error) from None
 
@@ -134,21 +149,25 @@ class Experiment:
             longer.now,
         )
 
-    def _compare(self, asked: dict, defaults: dict, extends: str | None) -> Change | None:
-        """Return the change that makes the run longer, if that is all."""
+    def _compare(
+        self,
+        asked: dict,
+        completed: Callable[[Record], Mapping[str, Any]] | None,
+        extends: str | None,
+        unused: Collection[str],
+    ) -> list[Change]:
+        """Return the changes that are possible and are to be recorded; others are refused."""
         advice = "Use another --tag or --expdir, or delete that folder."
-        found = yaml_record(self.config_file, error=ConfigError, advice=advice).values
-        changes = Fingerprint(asked).changes_since(found, defaults)
-        free = _FREE | ({"corpus"} if "training data" in found else set())  # known by its content, wherever it lies
-        different = [change for change in changes if change.name.rpartition(".")[2] not in free]
-        if [change.name for change in different] == [extends] and different[0].now > different[0].before:
-            return different[0]
-        if different:
+        found = yaml_record(self.config_file, error=ConfigError, advice=advice)
+        changes = Fingerprint(asked).changes_since(completed(found) if completed else found.values)
+        known = {path for path, content in _CONTENT.items() if content in found and content in asked}
+        different = [c for c in changes if c.name not in known and c.name.rpartition(".")[2] not in _FREE]
+        others = [c for c in different if c.name not in unused and not (c.name == extends and c.now > c.before)]
+        if others:
             raise ConfigError(
-                f"{self.folder} holds a run with other options: {'; '.join(map(str, different[:5]))}. "
-                "Use another --tag or --expdir, or delete that folder."
+                f"{self.folder} holds a run with other options: {'; '.join(map(str, others[:5]))}. {advice}"
             )
-        return None
+        return different
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

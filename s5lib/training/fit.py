@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from s5lib.training.processes import Processes, find_processes
 from s5lib.training.run import Run, default_settings, settings_of
 from s5lib.training.settings import TrainSettings
 from s5lib.training.step import Step
+from s5lib.untrusted import Record
 
 __all__ = ["CheckedRun", "check_run", "fit"]
 
@@ -119,19 +122,22 @@ def fit(run: Run) -> Path:
                 "name": run.component,
                 "distribution": component.distribution,
                 "version": component.version,
-                "options": options,
+                "options": component.complete(**options),
                 "labels": list(corpus.labels),
                 "corpus": str(corpus.root),
                 "scenes": asdict(scenes),
                 "seed": run.seed,
                 "init": str(run.init) if run.init else None,
                 "steps": {name: asdict(s) for name, s in settings.items()},
+                "order of steps": list(settings),
             }
             held.enter_context(final.no_empty_run(settings))
-            defaults, digests = default_settings(run.kind), _digests(run, corpus)
-            before = {"steps": dict.fromkeys(settings, defaults), "scenes": asdict(DrawSettings()), **digests}
-            state = Experiment(final.folder / last_step).resume_file
-            final.open({**asked, **digests}, before, steps_option, state)
+            digests = _digests(run, corpus)
+            completed = partial(_completed, component=component, kind=run.kind, digests=digests)
+            steps = {name: Experiment(final.folder / name) for name in settings}
+            waiting = [f"steps.{name}.tagger_cache" for name, step in steps.items() if not step.is_begun]
+            unused = [] if final.is_begun else waiting
+            final.open({**asked, **digests}, completed, steps_option, steps[last_step].resume_file, unused)
         else:  # it writes nothing, and says what went wrong alone
             logging.getLogger("s5lib").setLevel(logging.WARNING)
         if final.finished_with(steps_option, settings[last_step].max_steps):
@@ -150,7 +156,10 @@ def fit(run: Run) -> Path:
             experiment = Experiment(final.folder / name)
             if processes.is_main:
                 own = {"train": asdict(step), "init": str(weights) if weights else None}
-                experiment.open(own, {"train": defaults}, "train.max_steps" if name == last_step else None)
+                completed = partial(_completed_step, own=own, kind=run.kind)
+                extends = "train.max_steps" if name == last_step else None
+                unused = [] if experiment.is_begun else ["train.tagger_cache"]
+                experiment.open(own, completed, extends, unused=unused)
             if not experiment.finished_with("train.max_steps", step.max_steps):
                 drawn = checked.drawn(train, number, step)
                 training = Step(
@@ -176,16 +185,34 @@ def fit(run: Run) -> Path:
     return final.model_file
 
 
+def _completed(found: Record, component: Component, kind: str, digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a run's folder says, with defaults for the options that an earlier version did not record."""
+    options, steps = dict(found.record("options").values), found.record("steps")
+    with contextlib.suppress(ConfigError):  # an option that is gone: compared as it stands
+        options = component.complete(**options)
+    return {
+        **digests,
+        "order of steps": list(steps.values),
+        **found.values,
+        "options": options,
+        "scenes": {**asdict(DrawSettings()), **found.record("scenes").values},
+        "steps": {name: {**default_settings(kind), **steps.record(name).values} for name in steps.values},
+    }
+
+
+def _completed_step(found: Record, own: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the same of a step's folder, with ``own`` initial weights: they follow from the run's, and its steps."""
+    return {**own, "train": {**default_settings(kind), **found.record("train").values}}
+
+
 def _digests(run: Run, corpus: CorpusDescription) -> dict[str, str]:
     """Return what the weights depend on beside options: the contents of corpus, validation set and initial weights."""
     stamps = read_stamps(run.data_dir)
-    digests = {
+    return {
         "training data": corpus_digest(corpus.root, "train", stamps),
         "validation data": recordings_digest(DataDirectory.read(run.data_dir / "valid"), stamps),
+        **({"initial weights": stamps[run.init]} if run.init is not None and run.init.is_file() else {}),
     }
-    if run.init is not None and run.init.is_file():
-        digests["initial weights"] = stamps[run.init]
-    return digests
 
 
 def _with_sizes(run: Run, component, corpus: CorpusDescription) -> dict:

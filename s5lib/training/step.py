@@ -36,6 +36,7 @@ from s5lib.training.settings import TrainSettings
 from s5lib.training.snapshots import Snapshots
 from s5lib.training.tensorboard_samples import ValidationScenes
 from s5lib.training.trainer import make_trainer
+from s5lib.untrusted import shown
 
 __all__ = ["MODULES", "Step"]
 
@@ -111,12 +112,22 @@ class Step:
         first_step = resume_step(resume_file) if resume_file.exists() else None
         # A resumed training replaces them again, but cached features are identified by the weights they were made with.
         if weights is not None and (self.settings.tagger_cache or first_step is None):
-            load_weights(model, weights)
+            known = load_weights(model, weights)
+            if first_step is None and self.processes.is_main:
+                self._warn_of_other_labels(weights, known)
         if first_step is not None:
             log.info("step %s: resumed from %s after step %d", self.name, resume_file, first_step)
         elif weights is not None:
             log.info("step %s: weights from %s; optimiser, learning rate and step counter are new", self.name, weights)
         return first_step
+
+    def _warn_of_other_labels(self, weights: Path, known: Sequence[str]) -> None:
+        """A transfer to other classes is possible, a corpus whose labels stand in another order a mistake."""
+        for number, (there, here) in enumerate(zip(known, self.labels, strict=False), 1):
+            if there != here:
+                text = "step %s: the weights of %s are for other labels: number %d is %s there, %s in this corpus"
+                log.warning(text, self.name, weights, number, shown(there), shown(here))
+                return
 
     def _say_what_trains(self, model) -> None:
         sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]

@@ -9,9 +9,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from small_corpus import write_wav
 
+from s5lib.corpora.prepare import Preparation, _unfinished
 from s5lib.data import CorpusDescription, DataDirectory
+from s5lib.errors import ConfigError
 from s5lib.provenance import stamp_output
 
 from .conftest import prepare
@@ -59,6 +64,63 @@ def test_again_is_quick_and_says_so(prepared, corpus_with_test, capsys):
 def test_other_options_into_the_same_folder_are_refused(prepared, corpus_with_test, capsys):
     assert prepare(corpus_with_test, prepared, "--seed", "1") == 1
     assert "prepared with other options: seed was 0, now 1" in capsys.readouterr().err
+
+
+SETTINGS = {
+    "target_snr": ["[5, 20]", "[10, 20]"],
+    "filter_db": ["0", "3"],
+    "max_repeats": ["2", "1"],
+    "max_targets": ["3", "2"],
+    "duration": ["1", "0.5"],
+}
+"""Values of scenes_conf; the first means the default, or what --duration and --max_sources say."""
+some_settings = st.fixed_dictionaries({}, optional={name: st.integers(0, 1) for name in SETTINGS})
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some_settings, some_settings)
+def test_a_preparation_is_the_same_if_its_options_mean_the_same(prepared, corpus_with_test, tmp_path, before, now):
+    if not (tmp_path / "data").exists():
+        shutil.copytree(prepared / "data", tmp_path / "data")
+    made = tmp_path / "data/prepared.json"
+    options = {name: yaml.safe_load(SETTINGS[name][index]) for name, index in before.items()}
+    made.write_text(json.dumps({**json.loads(made.read_text()), "scene_options": options}))
+    own = ("duration", "test_scenes", "valid_scenes", "zero_target")
+    asked = Preparation(
+        "small",
+        corpus_with_test,
+        tmp_path / "data",
+        tmp_path / "dump",
+        **{name: json.loads(made.read_text())[name] for name in own},
+        scene_options={name: yaml.safe_load(SETTINGS[name][index]) for name, index in now.items()},
+    )
+    changed = {name for name in SETTINGS if before.get(name, 0) != now.get(name, 0)}
+    if changed:
+        with pytest.raises(ConfigError) as caught:
+            _unfinished(asked, True)
+        assert {name for name in SETTINGS if f"scene_options.{name} was" in str(caught.value)} == changed
+    else:
+        adapted = {"max_repeats", "max_targets"}
+        assert bool(_unfinished(asked, True)) == bool(adapted & now.keys() and not adapted & before.keys())
+
+
+def test_scenes_conf_that_is_taken_away_or_says_the_default(prepared, corpus_with_test, tmp_path, capsys):
+    def printed(status, *given):
+        assert (
+            prepare(corpus_with_test, tmp_path, *(word for one in given for word in ("--scenes_conf", one))) == status
+        )
+        return "".join(capsys.readouterr())
+
+    printed(0, "target_snr=[10, 20]")
+    assert "scene_options.target_snr was [10.0, 20.0], now [5.0, 20.0]" in printed(1)
+    shutil.rmtree(tmp_path / "data")
+    shutil.rmtree(tmp_path / "dump")
+    printed(0)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "dump").rglob("*.wav")}
+    assert "finished already" in printed(0, "target_snr=[5, 20]", "filter_db=0")
+    assert "max_repeats as given" in printed(0, "max_repeats=2")  # it must not be lowered now; it was not before
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "dump").rglob("*.wav")}
+    assert "finished already" in printed(0, "max_repeats=2") and "finished already" in printed(0)
 
 
 def test_what_the_corpus_brings_is_used(prepared, corpus_with_test, tmp_path):

@@ -190,3 +190,32 @@ def test_required_options():
 
     options = options_of(Target)
     assert [(option.name, option.default) for option in options] == [("width", REQUIRED), ("depth", 2)]
+
+
+def test_complete_options_have_all_defaults_and_the_types_of_the_dataclass(component):
+    sizes = {"num_classes": 18, "num_sources": 3, "num_channels": 4, "sample_rate": 32000}
+    defaults = {**sizes, "width": 8, "rates": (1, 2), "mode": "good", "scale": 1.0}
+    assert component.complete() == defaults
+    assert component.complete(width="4", rates=[3]) == {**defaults, "width": 4, "rates": (3,)}
+    with pytest.raises(ConfigError, match="widht"):
+        component.complete(widht=4)
+
+
+def test_complete_options_of_an_aligner_without_a_dataclass(install):
+    code = """
+        from __future__ import annotations
+        from s5lib.interfaces import Aligner
+
+        class First(Aligner):
+            def __init__(self, power: float, least: int | None = None):
+                self.power = power
+
+            def align(self, score, reference_labels, estimated_labels):
+                raise NotImplementedError
+    """
+    listed = "def s5lib_aligners(): return [ComponentSpec('first', 'first_of_it:First')]"
+    install("acme", listed, first_of_it=code)
+    aligner = plugins.find("aligner", "first")
+    assert aligner.complete(power="2") == {"power": 2.0, "least": None}
+    with pytest.raises(ConfigError, match="power"):
+        aligner.complete()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from s5lib import plugins
 from s5lib.errors import PluginError
 from s5lib.interfaces import Aligner, Assignment
-from s5lib.plugins.registry import DISABLE_AUTOLOAD, PLUGINS_VARIABLE
+from s5lib.plugins.registry import DISABLE_AUTOLOAD, PLUGINS_VARIABLE, Registry
 
 ALIGNER = """
 from s5lib.interfaces import Aligner, Assignment
@@ -91,6 +94,26 @@ def test_a_file_is_a_plugin(tmp_path):
     assert plugins.find("aligner", "first") == component
     plugins.register_plugin(str(file))  # twice is once
     assert os.environ[PLUGINS_VARIABLE] == str(file.resolve())
+
+
+STEM = st.text(st.sampled_from("aB_é7- +,'"), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEM, STEM)
+def test_the_name_of_a_file_is_what_can_be_referred_to(tmp_path_factory, first, second):
+    """Else the message is about the file, and the name that it advises works."""
+    file = tmp_path_factory.mktemp("named") / f"{first}x{second}.py"
+    file.write_text("from s5lib.plugins import ComponentSpec" + ALIGNER.format(name="first"))
+    if not file.stem.replace("-", "_").isidentifier() or file.stem.startswith("-"):
+        with pytest.raises(PluginError, match="must be a Python identifier") as caught:
+            Registry().register(str(file))
+        assert "target" not in str(caught.value)
+        file = file.rename(file.with_name(re.search(r"rename it to (\S+\.py)", str(caught.value))[1]))
+        assert file.stem.isidentifier()
+    Registry().register(str(file))
+    del sys.modules[file.stem]
+    sys.path.remove(str(file.parent))  # else the next file of this name is looked for here
 
 
 def test_child_processes_see_a_named_plugin(tmp_path):

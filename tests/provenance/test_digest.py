@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,18 +152,45 @@ class TestManifest:
         assert "earlier version" in problem_of(manifest, {"a": None}) and "earlier" in problem_of(manifest, {"a": {}})
 
 
-@settings(max_examples=50)
-@given(
-    st.dictionaries(
-        st.sampled_from("abcd"), st.integers(0, 2) | st.booleans() | st.lists(st.integers(0, 1)), max_size=4
-    ),
-    st.dictionaries(
-        st.sampled_from("abcd"), st.integers(0, 2) | st.booleans() | st.lists(st.integers(0, 1)), max_size=4
-    ),
-)
+VALUES = st.integers(0, 2) | st.booleans() | st.none() | st.lists(st.integers(0, 1)) | st.just((0, 1))
+OPTIONS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
+
+
+@settings(max_examples=100)
+@given(OPTIONS, OPTIONS)
 def test_changes_are_exactly_what_differs(before, now):
-    changed = {change.name for change in Fingerprint(now).changes_since(json.loads(json.dumps(before)))}
-    assert changed == {name for name in now if json.dumps(before.get(name)) != json.dumps(now[name])}
+    """Added, changed and removed; of the outermost names, those that were removed are somebody else's."""
+    differing = {name for name in "abcd" if json.dumps(before.get(name)) != json.dumps(now.get(name))}
+    earlier = json.loads(json.dumps(before))
+    assert {change.name for change in Fingerprint(now).changes_since(earlier)} == differing & now.keys()
+    inner = Fingerprint({"model": {"x": now}}).changes_since({"model": {"x": earlier}, "made_with": 1})
+    assert {change.name for change in inner} == {f"model.x.{name}" for name in differing}
+
+
+class Odd:
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(1, (2.5, None)), Path("/a"), float("-inf"), float("nan"), frozenset("abc"), {3: {"a": Odd}}, os.walk, Odd()],
+)
+def test_any_value_is_the_same_in_json_and_yaml_and_knows_no_address(value):
+    plain = Fingerprint({"a": {"b": value}}).as_json()
+    assert json.loads(json.dumps(plain)) == yaml.safe_load(yaml.safe_dump(plain)) == plain
+    assert Fingerprint({"a": {"b": value}}).changes_since(plain) == [] and " at 0x" not in json.dumps(plain)
+
+
+def test_changes_in_words():
+    now = Fingerprint({"steps": {"a": {"lr": 0.2}, "c": {}}, "digest": "0" * 64})
+    earlier = {"steps": {"a": {"lr": 0.3, "clip": 1}, "b": {"lr": 1}}, "digest": "1" * 64}
+    assert [str(change) for change in now.changes_since(earlier)] == [
+        "steps.a.lr was 0.3, now 0.2",
+        "steps.a.clip was 1, now None",
+        "steps.c was added",
+        "steps.b was removed",
+        "the digest changed",
+    ]
 
 
 def test_stamps_of_more_files_than_one_document_holds(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from s5lib.bin.main import build_parser, main
-from s5lib.errors import S5Error
+from s5lib.errors import ConfigError, S5Error
 from s5lib.sweep import execute as module
 from s5lib.sweep.execute import execute, training_seconds
 from s5lib.sweep.experiments import plane
@@ -94,17 +94,42 @@ def test_systems_have_a_tagger_for_all_seeds_or_one_for_each(capsys):
     assert "--tagger_model names 2 files; expected one, or one for each seed (3)." in capsys.readouterr().err
 
 
+def keep(folder, step, *numbers):
+    """Write what a step of a training leaves."""
+    (folder / step / "steps").mkdir(parents=True)
+    (folder / step / "model.safetensors").write_text(step)
+    for number in numbers:
+        (folder / f"{step}/steps/step_{number:07d}.safetensors").touch()
+
+
+@pytest.mark.parametrize("kind", ["tagger", "separator"])
+@pytest.mark.parametrize("state", ["finished", "finished meanwhile"])
+@pytest.mark.parametrize("kept, points", [(3, 5), (5, 3), (0, 3), (3, 3)])
+def test_plane_has_as_many_models_as_points(tmp_path, kind, state, kept, points):
+    """An earlier sweep has trained for another number: said before any training, or as soon as it is seen."""
+    common = Common("mini", tmp_path / "data", tmp_path / "exp", 0, 1, [])
+    folder = tmp_path / f"exp/{kind}/{kind}"
+    keep(folder, "train", *range(100, 100 * (kept + 1), 100))
+    phases = plane(common, 0, Path("t.yaml"), Path("s.yaml"), points)
+    if state == "finished meanwhile":
+        next(phases)
+    (folder / "model.safetensors").write_text("train")
+    if kept == points:
+        next(phases)
+        return
+    with pytest.raises(ConfigError, match=f"{kind} .*kept {kept} models.*--points asks for {points}.*--expdir"):
+        next(phases)
+
+
 def test_plane_combines_the_models_that_the_last_step_keeps(tmp_path):
     common = Common("mini", tmp_path / "data", tmp_path / "exp", 0, 1, [])
-    phases = plane(common, 0, Path("t.yaml"), Path("s.yaml"), 3)
+    phases = plane(common, 0, Path("t.yaml"), Path("s.yaml"), 2)
     trainings = next(phases)
     for run, step, other in zip(trainings, ("finetune", "train"), ("head", None), strict=True):
         folder = Path(value(run.commands[0], "--expdir"))
-        for name in filter(None, (step, other)):
-            (folder / name / "steps").mkdir(parents=True)
-            (folder / name / "model.safetensors").write_text(name)
-            (folder / f"{name}/steps/step_0000200.safetensors").touch()
-        (folder / f"{step}/steps/step_0001000.safetensors").touch()
+        if other:
+            keep(folder, other, 200)
+        keep(folder, step, 200, 1000)
         (folder / "model.safetensors").write_text(step)
     runs, (table,) = next(phases), next(phases)[0].commands
     kept = {value(command, "--tagger") for run in runs for command in run.commands if "--tagger" in command}

@@ -88,12 +88,16 @@ def test_run_stops_early_and_monitor_is_checked(tiny_data, tmp_path, capsys):
 def test_options_of_later_versions_count_as_their_defaults(tmp_path):
     old = {"steps": {"head": {"lr": 0.1}, "tail": {"lr": 0.1, "clip": 1.0}}}
     Experiment(tmp_path).open(old)
-    defaults = {"steps": {name: {"lr": 0.5, "clip": 0.5, "new": 0} for name in ("head", "tail")}}
+
+    def completed(found):
+        defaults = {"lr": 0.5, "clip": 0.5, "new": 0}
+        return {"steps": {name: defaults | found.record("steps").get(name) for name in ("head", "tail")}}
+
     same = {"steps": {"head": {"lr": 0.1, "clip": 0.5, "new": 0}, "tail": {"lr": 0.1, "clip": 1.0, "new": 0}}}
-    Experiment(tmp_path).open(same, defaults)
+    Experiment(tmp_path).open(same, completed)
     same["steps"]["tail"]["new"] = 3
     with pytest.raises(S5Error, match=r"steps\.tail\.new was 0, now 3"):
-        Experiment(tmp_path).open(same, defaults)
+        Experiment(tmp_path).open(same, completed)
 
 
 def test_damaged_config_is_reported(tmp_path):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
+from test_resume import stop_at
 
 from s5lib.bin.main import main
 from s5lib.models.m2d import M2DTagger
@@ -141,6 +144,37 @@ def test_filling_goes_on_where_it_was_stopped(tiny_data, tmp_path, cached, monke
     assert computed == [1, 1, 4, 1, 2, 4, 1]  # the check; the second shard, the third; the validation set
     again = load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(again[name], value) for name, value in load_file(cached / "model.safetensors").items())
+
+
+def test_the_number_may_change_until_something_is_trained(tiny_data, tmp_path, capsys, monkeypatch):
+    def recorded():
+        whole, step = (
+            yaml.safe_load((folder / "config.yaml").read_text()) for folder in (tmp_path, tmp_path / "train")
+        )
+        assert whole["steps"]["train"] == step["train"]
+        return step["train"]["tagger_cache"]
+
+    for cache in (12, 9, 11, 0):  # killed while the features are computed; without them, in the first step
+        with monkeypatch.context() as patch:
+            stop_after(patch, {12: 2 + 3, 0: 1}.get(cache, 2))
+            with contextlib.suppress(SystemExit):
+                train(tiny_data, tmp_path, "--tagger_cache", str(cache))
+        assert recorded() == cache
+    with monkeypatch.context() as patch:
+        stop_at(patch, "on_train_batch_start", 2)
+        with pytest.raises(SystemExit):
+            train(tiny_data, tmp_path, "--tagger_cache", "9")
+    assert recorded() == 9 and (tmp_path / "train/resume.ckpt").exists()
+    for _ in ("interrupted", "finished"):
+        assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 1
+        assert "steps.train.tagger_cache was 9, now 12" in capsys.readouterr().err
+        assert train(tiny_data, tmp_path, "--tagger_cache", "9") == 0
+    assert "finished already" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "train")
+    assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 1  # the model is there
+    assert train(tiny_data, tmp_path / "whole", "--tagger_cache", "9") == 0
+    first, second = (load_file(folder / "model.safetensors") for folder in (tmp_path, tmp_path / "whole"))
+    assert all(torch.equal(first[name], value) for name, value in second.items())
 
 
 def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_path, cached, capsys, monkeypatch):
