@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,14 @@ class Component:
         """Return the SHA-256 of the source of the module or package that it is in; empty for a built-in.
 
         A version does not tell the states of a file, nor of a package installed in editable mode.
+
+        Raises:
+            PluginError: see :meth:`load`.
         """
         if self.namespace == "s5lib":
             return ""
-        module = importlib.import_module(self.spec.target.partition(".")[0].partition(":")[0])
+        self.load()
+        module = sys.modules[self.spec.target.partition(":")[0].partition(".")[0]]
         folders = [Path(folder) for folder in getattr(module, "__path__", ())]
         files = [file for folder in folders for file in folder.rglob("*.py")] or [Path(str(module.__file__))]
         digest = hashlib.sha256()

@@ -80,8 +80,8 @@ class Experiment:
         extends: str | None = None,
         state: Path | None = None,
         unused: Collection[str] = (),
-    ) -> None:
-        """Make the folder for ``asked``, or check that it was made for the same.
+    ) -> list[str]:
+        """Make the folder for ``asked``, or check that it was made for the same; return what has changed of that.
 
         Args:
             asked: nested options, those that were left out with their defaults.
@@ -95,10 +95,11 @@ class Experiment:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            changes: list[Change] = []
             if self.config_file.exists():
                 changes = self._compare(asked, completed, extends, unused)
                 if not changes:
-                    return
+                    return []
                 for longer in (change for change in changes if change.name == extends):
                     self._extend(longer, state or self.resume_file)
             elif of_no_run := [file for file in (self.model_file, self.resume_file) if file.exists()]:
@@ -107,6 +108,7 @@ class Experiment:
                 )
             options = Fingerprint({**asked, "made_with": versions()}).as_json()
             write_text(self.config_file, yaml.safe_dump(options, sort_keys=False))
+            return [change.name for change in changes]
         except OSError as error:
             raise self._not_written(error) from None
 

@@ -132,12 +132,16 @@ def fit(run: Run) -> Path:
                 "order of steps": list(settings),
             }
             held.enter_context(final.no_empty_run(settings))
-            digests = _digests(run, corpus)
+            digests = _digests(run, corpus, component)
             completed = partial(_completed, component=component, kind=run.kind, digests=digests)
             steps = {name: Experiment(final.folder / name) for name in settings}
             waiting = [f"steps.{name}.tagger_cache" for name, step in steps.items() if not step.is_begun]
             unused = [] if final.is_begun else waiting
-            final.open({**asked, **digests}, completed, steps_option, steps[last_step].resume_file, unused)
+            unused += [] if final.model_file.exists() else ["code"]  # mending a plugin must not end its training
+            state = steps[last_step].resume_file
+            changed = final.open({**asked, **digests}, completed, steps_option, state, unused)
+            if "code" in changed and any(step.is_begun for step in steps.values()):
+                log.warning("the code of %s changed since this run began, which goes on with the new one", component)
         else:  # it writes nothing, and says what went wrong alone
             logging.getLogger("s5lib").setLevel(logging.WARNING)
         if final.finished_with(steps_option, settings[last_step].max_steps):
@@ -205,13 +209,14 @@ def _completed_step(found: Record, own: Mapping[str, Any], kind: str) -> dict[st
     return {**own, "train": {**default_settings(kind), **found.record("train").values}}
 
 
-def _digests(run: Run, corpus: CorpusDescription) -> dict[str, str]:
-    """Return what the weights depend on beside options: the contents of corpus, validation set and initial weights."""
-    stamps = read_stamps(run.data_dir)
+def _digests(run: Run, corpus: CorpusDescription, component: Component) -> dict[str, str]:
+    """Return what the weights depend on beside options: corpus, validation set, initial weights, a plugin's code."""
+    stamps, code = read_stamps(run.data_dir), component.code_digest()
     return {
         "training data": corpus_digest(corpus.root, "train", stamps),
         "validation data": recordings_digest(DataDirectory.read(run.data_dir / "valid"), stamps),
         **({"initial weights": stamps[run.init]} if run.init is not None and run.init.is_file() else {}),
+        **({"code": code} if code else {}),
     }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_resume import stop_at
-from tiny_runs import MODELS, command
+from tiny_runs import MODELS, OPTIONS, command
 
+from s5lib import plugins
 from s5lib.bin.main import main
 from s5lib.errors import ConfigError
 from s5lib.models import load_model, read_header, save_checkpoint
@@ -184,3 +186,27 @@ def test_initial_weights_for_other_labels_are_reported(tiny_data, trained, tmp_p
         assert main(line) == 0
         printed = "".join(capsys.readouterr())
         assert printed.count("for other labels") == len(found) and all(printed.count(text) == 1 for text in found)
+
+
+@pytest.mark.parametrize("state", ["finished", "cut"])
+def test_the_code_of_a_plugin_is_a_part_of_a_finished_run(tiny_data, tmp_path, monkeypatch, capsys, state):
+    monkeypatch.setattr(plugins, "_registry", None)
+    monkeypatch.setenv("S5LIB_PLUGINS", "")
+    monkeypatch.syspath_prepend(tmp_path)  # restored afterwards
+    file = Path(shutil.copy(Path(__file__).with_name("plain_separator.py"), tmp_path / f"copied_{state}.py"))
+    file.write_text(file.read_text().replace("plain_separator", file.stem))
+    line = ["train", "separator", "--data_dir", str(tiny_data), "--expdir", str(tmp_path / "run")]
+    line += ["--plugin", str(file), "--separator", "plain"]
+    line += [word for name, value in OPTIONS.items() for word in (f"--{name}", str(value))]
+    if state == "cut":
+        stop_at(monkeypatch, "on_train_batch_start", 3)
+        with pytest.raises(SystemExit):
+            main(line)
+    else:
+        assert main(line) == 0 == main(line)
+    with file.open("a") as code:
+        code.write("# mended\n")
+    capsys.readouterr()
+    assert main(line) == (0 if state == "cut" else 1)
+    words = capsys.readouterr()
+    assert "changed since this run began" in words.out if state == "cut" else "the code changed" in words.err
