@@ -7,18 +7,17 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.data.identity import read_stamps
 from s5lib.errors import ConfigError
+from s5lib.plugins.feature_check import has_features
 from s5lib.training.data import TrainingData
 from s5lib.training.features import (
     FeatureShards,
     backbone_key,
     features_are_fixed,
-    has_features,
     pool_key,
     recordings_key,
 )
@@ -78,9 +77,7 @@ class CachedData(TrainingData):
             return
         device = trainer.strategy.root_device
         model.to(device)
-        with torch.random.fork_rng(devices=[]):
-            fixed = features_are_fixed(model, self.recorded[0]["mixture"][None].to(device))
-        if not fixed:
+        if not features_are_fixed(model, self.recorded[0]["mixture"][None].to(device)):
             log.warning("features are not cached: with --layers %s they change during training", s.layers)
             return
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import random
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from humanfriendly import format_size, format_timespan
 from lightning.fabric.utilities import move_data_to_device
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -31,6 +33,7 @@ from s5lib.data import DrawnScenes, RecordedScenes, collate
 from s5lib.data.identity import recordings_digest
 from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError, DataError
+from s5lib.plugins.feature_check import nearly_equal
 from s5lib.provenance import Stamps, atomic_write, write_text
 from s5lib.untrusted import json_record, to_json
 
@@ -39,7 +42,6 @@ __all__ = [
     "FeatureShards",
     "backbone_key",
     "features_are_fixed",
-    "has_features",
     "pool_key",
     "recordings_key",
 ]
@@ -49,17 +51,36 @@ log = logging.getLogger(__name__)
 SHARD = 256  # mixtures: some seconds of work to lose, and few enough files
 
 
-def has_features(model: nn.Module | type) -> bool:
-    """Return whether a tagger can be cached: ``forward(mixture)`` is ``classify(features(mixture))``."""
-    return callable(getattr(model, "features", None)) and callable(getattr(model, "classify", None))
-
-
 def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
-    """Return whether, in training, a mixture's features depend on nothing that trains and on no chance."""
-    model.train()
+    """Return whether, in training, a mixture's features depend on nothing that trains, on no chance and on no batch.
+
+    Chance shows in random generators that have moved, however rarely it changes the features.  The model's buffers and
+    mode and the generators are left as they were.
+    """
+    mode, buffers = model.training, {name: buffer.clone() for name, buffer in model.named_buffers()}
+    pair = mixture.repeat(2, 1, 1)  # batch normalisation refuses a single one
     features = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
-    first, second = features(mixture), features(mixture)
-    return not first.requires_grad and torch.equal(first, second)
+    with isolate_rng():
+        model.eval()
+        with torch.no_grad():
+            expected = features(pair)
+        model.train()
+        before = _generators(mixture.device)
+        found = features(pair)
+        is_fixed = not found.requires_grad and nearly_equal(found, expected) and before == _generators(mixture.device)
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            is_fixed = is_fixed and torch.equal(buffer, buffers[name])
+            buffer.copy_(buffers[name])
+    model.train(mode)
+    return is_fixed
+
+
+def _generators(device: torch.device) -> list:
+    """Return the states of the global random generators, which change with each number that is drawn."""
+    states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+    _, keys, position, *_ = cast("tuple", np.random.get_state())
+    return [*(state.tolist() for state in states), keys.tolist(), position, random.getstate()]
 
 
 def backbone_key(model: nn.Module, precision: str) -> dict:

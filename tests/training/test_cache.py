@@ -138,7 +138,7 @@ def test_filling_goes_on_where_it_was_stopped(tiny_data, tmp_path, cached, monke
     assert sorted(path.name for path in folder.iterdir()) == ["00000.npy", "key.json"]
     computed = stop_after(monkeypatch, None)
     assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 0
-    assert computed == [1, 1, 4, 1, 2, 4, 1]  # the check; the second shard, the third; the validation set
+    assert computed == [2, 2, 4, 1, 2, 4, 1]  # the check; the second shard, the third; the validation set
     again = load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(again[name], value) for name, value in load_file(cached / "model.safetensors").items())
 
@@ -148,7 +148,7 @@ def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_pa
     (tmp_path / "train/features/train/00001.npy").write_bytes(b"half")
     computed = stop_after(monkeypatch, None)
     assert train(tiny_data, tmp_path, "--tagger_cache", "12", "--max_steps", "3") == 0
-    assert computed == [1, 1, 4, 1]  # the one shard alone
+    assert computed == [2, 2, 4, 1]  # the one shard alone
     other = tmp_path / "other"
     shutil.copytree(cached / "train/features", other / "train/features")
     capsys.readouterr()
