@@ -7,12 +7,13 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.data.identity import read_stamps
 from s5lib.errors import ConfigError
-from s5lib.plugins.feature_check import has_features
+from s5lib.plugins.feature_check import check_features, has_features
 from s5lib.training.data import TrainingData
 from s5lib.training.features import (
     FeatureShards,
@@ -24,7 +25,7 @@ from s5lib.training.features import (
 from s5lib.training.resume import Stopped
 from s5lib.training.settings import TrainSettings
 
-__all__ = ["CachedData", "require_tagger"]
+__all__ = ["CachedData", "require_tagger", "why_not_cached"]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,24 @@ def require_tagger(kind: str) -> None:
     """
     if kind != "tagger":
         raise ConfigError(f"--tagger_cache is for taggers, whose features may be fixed; this is a {kind}.")
+
+
+def why_not_cached(model: nn.Module, mixture: torch.Tensor, layers: str) -> str:
+    """Return why a tagger cannot train on stored features; empty: it can.
+
+    Args:
+        model: on the device of ``mixture``; left as it was.
+        mixture: ``[1, M, T]``.
+        layers: that train.
+
+    Raises:
+        PluginError: see :func:`s5lib.plugins.feature_check.check_features`.
+    """
+    name = type(model).__name__
+    if not has_features(model):
+        return f"{name} lacks features(mixture) and classify(features), which together are its forward(mixture)"
+    check_features(model, mixture, name)
+    return "" if features_are_fixed(model, mixture) else f"with --layers {layers} they change during training"
 
 
 class CachedData(TrainingData):
@@ -68,17 +87,10 @@ class CachedData(TrainingData):
             return
         module: Any = trainer.lightning_module
         model: nn.Module = module.model
-        if not has_features(model):
-            log.warning(
-                "features are not cached: %s lacks features(mixture) and classify(features), which together are its "
-                "forward(mixture)",
-                type(model).__name__,
-            )
-            return
         device = trainer.strategy.root_device
         model.to(device)
-        if not features_are_fixed(model, self.recorded[0]["mixture"][None].to(device)):
-            log.warning("features are not cached: with --layers %s they change during training", s.layers)
+        if reason := why_not_cached(model, self.recorded[0]["mixture"][None].to(device), s.layers):
+            log.warning("features are not cached: %s", reason)
             return
         pool = min(s.tagger_cache, s.batch_size * s.max_steps)
         keys = self._keys(model) if trainer.is_global_zero else {"train": {}, "valid": {}}

@@ -33,7 +33,7 @@ from s5lib.data import DrawnScenes, RecordedScenes, collate
 from s5lib.data.identity import recordings_digest
 from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError, DataError
-from s5lib.plugins.feature_check import nearly_equal
+from s5lib.plugins.feature_check import nearly_equal, require_one_shape
 from s5lib.provenance import Stamps, atomic_write, write_text
 from s5lib.untrusted import json_record, to_json
 
@@ -63,7 +63,7 @@ def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
     with isolate_rng():
         model.eval()
         with torch.no_grad():
-            expected = features(pair)
+            expected = features(pair.clone())  # which it may change
         model.train()
         before = _generators(mixture.device)
         found = features(pair)
@@ -154,6 +154,7 @@ class FeatureShards:
 
     Raises:
         ConfigError: (:meth:`fill`) there is no room for them, or they cannot be written.
+        PluginError: (:meth:`fill`) mixtures of one length have features of several shapes.
     """
 
     def __init__(self, folder: Path, key: dict):
@@ -224,11 +225,14 @@ class FeatureShards:
         model.eval()
         compute = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
         rows, done, since = [], 0, time.monotonic()
+        first: torch.Tensor | None = None
         for batch in loader:
             batch = rendered(move_data_to_device(batch, device))
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                features = compute(batch["mixture"]).float().cpu().numpy()
-            rows.append((batch["labels"].cpu().numpy(), features))
+                features = compute(batch["mixture"])
+            first = features[:1] if first is None else first
+            require_one_shape(features, first, type(model).__name__)
+            rows.append((batch["labels"].cpu().numpy(), features.float().cpu().numpy()))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
                 self._write(mine[done], rows, len(missing) * SHARD if done == 0 and rank == 0 else 0)
                 rows, done = [], done + 1

@@ -24,6 +24,7 @@ OPTIONS = [
     "head_dim=16",
     "track_dim=8",
 ]
+CHECK = [3, 1, 1, 3, 2, 2]  # mixtures whose features are computed to see whether they can be cached
 
 
 @pytest.fixture(autouse=True)
@@ -131,14 +132,14 @@ def stop_after(monkeypatch, calls):
 
 def test_filling_goes_on_where_it_was_stopped(tiny_data, tmp_path, cached, monkeypatch):
     with monkeypatch.context() as patch:
-        stop_after(patch, 2 + 3)  # two of the check, then 4 and 1 of the first shard, 4 of the second
+        stop_after(patch, len(CHECK) + 3)  # then 4 and 1 of the first shard, 4 of the second
         with pytest.raises(SystemExit, match="130"):
             train(tiny_data, tmp_path, "--tagger_cache", "12")
     folder = tmp_path / "train/features/train"
     assert sorted(path.name for path in folder.iterdir()) == ["00000.npy", "key.json"]
     computed = stop_after(monkeypatch, None)
     assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 0
-    assert computed == [2, 2, 4, 1, 2, 4, 1]  # the check; the second shard, the third; the validation set
+    assert computed == [*CHECK, 4, 1, 2, 4, 1]  # the check; the second shard, the third; the validation set
     again = load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(again[name], value) for name, value in load_file(cached / "model.safetensors").items())
 
@@ -148,7 +149,7 @@ def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_pa
     (tmp_path / "train/features/train/00001.npy").write_bytes(b"half")
     computed = stop_after(monkeypatch, None)
     assert train(tiny_data, tmp_path, "--tagger_cache", "12", "--max_steps", "3") == 0
-    assert computed == [2, 2, 4, 1]  # the one shard alone
+    assert computed == [*CHECK, 4, 1]  # the one shard alone
     other = tmp_path / "other"
     shutil.copytree(cached / "train/features", other / "train/features")
     capsys.readouterr()
@@ -178,3 +179,4 @@ def test_no_room(tiny_data, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(features.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1))
     assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 1
     assert "--tagger_cache: the features need" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # so that the same folder takes the smaller number that is advised
