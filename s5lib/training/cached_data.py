@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from s5lib.audio import probe
 from s5lib.data import DrawnScenes, RecordedScenes
 from s5lib.data.identity import read_stamps
 from s5lib.errors import ConfigError
@@ -25,7 +26,7 @@ from s5lib.training.features import (
 from s5lib.training.resume import Stopped
 from s5lib.training.settings import TrainSettings
 
-__all__ = ["CachedData", "require_tagger", "why_not_cached"]
+__all__ = ["CachedData", "have_one_length", "require_tagger", "why_not_cached"]
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +59,16 @@ def why_not_cached(model: nn.Module, mixture: torch.Tensor, layers: str) -> str:
     return "" if features_are_fixed(model, mixture) else f"with --layers {layers} they change during training"
 
 
+def have_one_length(recorded: RecordedScenes) -> bool:
+    """Return whether all recordings are of one length; others' features depend on what they are batched with."""
+    return len({probe(recording.mixture).frames for recording in recorded.directory}) == 1
+
+
 class CachedData(TrainingData):
     """Like :class:`TrainingData`, from the features of ``settings.tagger_cache`` mixtures, visited in turn.
 
     Where the tagger has no features, or they depend on what trains, scenes are drawn as without a cache, and the log
-    says so.
+    says so.  A validation set whose recordings differ in length is read as without a cache, too.
 
     Args:
         folder: for the features; see :mod:`s5lib.training.features`.
@@ -98,6 +104,9 @@ class CachedData(TrainingData):
             "train": (self.unrendered(self.drawn), pool, f"{self.drawn.corpus.split}-{self.drawn.seed}"),
             "valid": (self.recorded, len(self.recorded), "valid"),
         }
+        if not have_one_length(self.recorded):
+            log.info("the validation set's features are not cached: its recordings differ in length")
+            del sets["valid"]
         kept = {}
         for name, (scenes, count, prefix) in sets.items():
             shards = FeatureShards(self.folder / name, keys[name])
@@ -117,7 +126,7 @@ class CachedData(TrainingData):
             )
             trainer.strategy.barrier()
             kept[name] = shards.scenes(count, prefix)
-        self.train, self.valid, self.filled = kept["train"], kept["valid"], True
+        self.train, self.valid, self.filled = kept["train"], kept.get("valid", self.recorded), True
         seen = s.batch_size * s.max_steps / pool
         log.info("trains on the features of %d mixtures, each seen %.3g times, in %s", pool, seen, self.folder)
 

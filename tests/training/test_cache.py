@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_corpus import write_wav
 
+from s5lib.audio import read_audio
 from s5lib.bin.main import main
+from s5lib.data.paths import resolve_path
 from s5lib.models.m2d import M2DTagger
 from s5lib.training import features
 
@@ -32,8 +35,8 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(features, "SHARD", 5)
 
 
-def train(data, expdir, *more, kind="tagger"):
-    options = [word for option in OPTIONS for word in ("--tagger_conf", option)] if kind == "tagger" else []
+def train(data, expdir, *more, kind="tagger", sizes=OPTIONS):
+    options = [word for option in sizes for word in ("--tagger_conf", option)] if kind == "tagger" else []
     return main(
         [
             "train",
@@ -173,6 +176,29 @@ def test_models_without_features_are_reported(tiny_data, tmp_path, capsys, monke
     assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 0
     assert "M2DTagger lacks features(mixture) and classify(features)" in capsys.readouterr().out
     assert not (tmp_path / "train/features").exists()
+
+
+@pytest.mark.parametrize("kind", ["m2d", "resnet"])
+def test_recordings_of_several_lengths_are_validated_as_without_a_cache(tiny_data, tmp_path, kind):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_data, data)
+    (data / "valid/utt2num_samples").unlink(missing_ok=True)
+    table = data / "valid/wav.scp"
+    lines = [line.split(maxsplit=1) for line in table.read_text().splitlines()]
+    table.write_text("".join(f"{name} {tmp_path / name}.wav\n" for name, _ in lines))
+    for file in (data / "valid").glob("src*.scp"):
+        file.unlink()
+    for number, (name, path) in enumerate(lines):
+        samples, rate = read_audio(resolve_path(path, data / "valid"))
+        write_wav(tmp_path / f"{name}.wav", samples[:, : samples.shape[1] - 500 * number].T, rate)
+    small = ["n_fft=256", "hop_length=128", "n_mels=16", "widths=[4]", "head_dim=16", "track_dim=8"]
+    sizes, more = (OPTIONS, []) if kind == "m2d" else (small, ["--tagger", kind, "--layers", "all"])
+    for folder, cache in (("plain", "0"), ("cached", "100")):
+        assert train(data, tmp_path / folder, *more, "--tagger_cache", cache, sizes=sizes) == 0
+    for found, expected in zip(rows(tmp_path / "cached"), rows(tmp_path / "plain"), strict=True):
+        for name in ("valid_loss", "source_accuracy", "mixture_accuracy"):
+            assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+    assert [path.name for path in (tmp_path / "cached/train/features").iterdir()] == ["train"]
 
 
 def test_no_room(tiny_data, tmp_path, capsys, monkeypatch):
