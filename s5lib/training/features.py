@@ -234,7 +234,8 @@ class FeatureShards:
             require_one_shape(features, first, type(model).__name__)
             rows.append((batch["labels"].cpu().numpy(), features.float().cpu().numpy()))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
-                self._write(mine[done], rows, len(missing) * SHARD if done == 0 and rank == 0 else 0)
+                to_come = sum(len(_indices(number, count)) for number in missing) if done == 0 and rank == 0 else 0
+                self._write(mine[done], rows, to_come)
                 rows, done = [], done + 1
                 rate = min(done * SHARD, count) / (time.monotonic() - since)
                 left = format_timespan(int((len(mine) - done) * SHARD / rate))

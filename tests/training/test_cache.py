@@ -14,6 +14,7 @@ from small_corpus import write_wav
 from s5lib.audio import read_audio
 from s5lib.bin.main import main
 from s5lib.data.paths import resolve_path
+from s5lib.errors import ConfigError
 from s5lib.models.m2d import M2DTagger
 from s5lib.training import features
 
@@ -199,6 +200,26 @@ def test_recordings_of_several_lengths_are_validated_as_without_a_cache(tiny_dat
         for name in ("valid_loss", "source_accuracy", "mixture_accuracy"):
             assert found[name] == pytest.approx(expected[name], abs=1e-4), name
     assert [path.name for path in (tmp_path / "cached/train/features").iterdir()] == ["train"]
+
+
+@pytest.mark.parametrize(("count", "stored"), [(4, 0), (5, 0), (12, 0), (12, 5), (12, 10)])
+def test_only_what_is_to_come_needs_room(tmp_path, monkeypatch, count, stored):
+    """The last of the shards of 5 is not full, and those that are there need no more."""
+    scenes = [{"mixture": torch.randn(1, 8), "labels": torch.tensor([0]), "id": str(n)} for n in range(count)]
+    shards, model = features.FeatureShards(tmp_path, {}), torch.nn.Module()
+    model.features = lambda mixture: mixture[:, 0]
+
+    def fill(count, free):
+        monkeypatch.setattr(features.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(0, 0, free))
+        options = {"precision": "float32", "batch_size": 2, "num_workers": 0}
+        shards.fill(scenes, model, count, device=torch.device("cpu"), **options)
+
+    fill(stored, free=10**6)
+    needed = (count - stored) * (8 + 8 * 4)  # a label and eight float32
+    with pytest.raises(ConfigError, match="need"):
+        fill(count, free=needed - 1)
+    fill(count, free=needed)
+    assert len(shards.scenes(count, "train")) == count
 
 
 def test_no_room(tiny_data, tmp_path, capsys, monkeypatch):
