@@ -112,6 +112,7 @@ class CachedData(TrainingData):
             shards = FeatureShards(self.folder / name, keys[name])
             if trainer.is_global_zero:
                 shards.clear_if_other()
+                shards.clear_if_stale(scenes, model, count, device=device, precision=s.precision)
             trainer.strategy.barrier()
             shards.fill(
                 scenes,

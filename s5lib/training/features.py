@@ -7,7 +7,8 @@ structured arrays that are mapped into memory and not read as a whole::
     FOLDER/00000.npy ...         labels [K] int64 and features float32 of 256 mixtures each, in order
 
 Shards are complete or missing, so that an interrupted run resumes with the next one.  Shards with another key are
-deleted, and the log says what changed.  A larger pool keeps a smaller one's shards.
+deleted, and the log says what changed; so are those of which the tagger, edited meanwhile, computes another first row.
+A larger pool keeps a smaller one's shards.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ __all__ = [
     "FeatureScenes",
     "FeatureShards",
     "backbone_key",
+    "compute_features",
     "features_are_fixed",
     "pool_key",
     "recordings_key",
@@ -49,6 +51,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 SHARD = 256  # mixtures: some seconds of work to lose, and few enough files
+_ROUNDING = {"float32": 2e-3, "bfloat16": 2e-2}  # of other devices and batches, with TF32 convolutions
 
 
 def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
@@ -74,6 +77,22 @@ def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
             buffer.copy_(buffers[name])
     model.train(mode)
     return is_fixed
+
+
+def compute_features(model: nn.Module, batch: dict, precision: str) -> torch.Tensor:
+    """Return the features of a batch's mixtures as they are stored: in eval mode, float32 ``[B, ...]``.
+
+    Args:
+        model: a tagger with ``features``; its mode is left as it was.
+        batch: on the model's device.
+        precision: ``"float32"`` or ``"bfloat16"``, as in training.
+    """
+    mixture, mode = rendered(batch)["mixture"], model.training
+    model.eval()
+    with torch.no_grad(), torch.autocast(mixture.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        found = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)(mixture).float()
+    model.train(mode)
+    return found
 
 
 def _generators(device: torch.device) -> list:
@@ -173,11 +192,28 @@ class FeatureShards:
             changed = ", ".join(sorted(name for name in {*found, *self.key} if found.get(name) != self.key.get(name)))
             log.info("%s: the cached features are of another %s; they are recomputed", self.folder, changed)
         try:
-            for shard in self.folder.glob("[0-9]*.npy"):
-                shard.unlink()
+            self._clear()
             write_text(file, to_json(self.key, indent=1) + "\n")
         except OSError as error:
             raise self._not_written(error) from None
+
+    def clear_if_stale(self, scenes: Dataset, model: nn.Module, count: int, *, device, precision: str) -> None:
+        """Delete all shards if the first mixture stored now has other features, as after an edit of a plugin's code.
+
+        For one process, before any fills; for arguments see :meth:`fill`.
+        """
+        for number in range(-(-count // SHARD)):
+            if (rows := self.shard(number, count)) is not None:
+                batch = getattr(scenes, "collate", collate)([scenes[number * SHARD]])
+                found = compute_features(model, move_data_to_device(batch, device), precision)[0].cpu()
+                if not nearly_equal(found, torch.from_numpy(rows["features"][0].copy()), _ROUNDING[precision]):
+                    log.warning("%s: the tagger no longer computes the cached features; recomputed", self.folder)
+                    self._clear()
+                return
+
+    def _clear(self) -> None:
+        for shard in self.folder.glob("[0-9]*.npy"):
+            shard.unlink()
 
     def shard(self, number: int, count: int) -> np.ndarray | None:
         """Return shard ``number`` of a pool of ``count`` mixtures, memory-mapped; None if missing or incomplete."""
@@ -221,18 +257,13 @@ class FeatureShards:
         ]
         make_batch = getattr(scenes, "collate", collate)
         loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=make_batch)
-        mode = model.training
-        model.eval()
-        compute = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
         rows, done, since = [], 0, time.monotonic()
         first: torch.Tensor | None = None
         for batch in loader:
-            batch = rendered(move_data_to_device(batch, device))
-            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                features = compute(batch["mixture"])
+            features = compute_features(model, move_data_to_device(batch, device), precision)
             first = features[:1] if first is None else first
             require_one_shape(features, first, type(model).__name__)
-            rows.append((batch["labels"].cpu().numpy(), features.float().cpu().numpy()))
+            rows.append((batch["labels"].cpu().numpy(), features.cpu().numpy()))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
                 to_come = sum(len(_indices(number, count)) for number in missing) if done == 0 and rank == 0 else 0
                 self._write(mine[done], rows, to_come)
@@ -242,7 +273,6 @@ class FeatureShards:
                 log.info(
                     "%s: %d of %d, %.1f mixtures/s, %s left", self.folder, done, len(mine), rate * world_size, left
                 )
-        model.train(mode)
 
     def _write(self, number: int, rows: list, to_come: int) -> None:
         labels, features = (np.concatenate(columns) for columns in zip(*rows, strict=True))

@@ -143,7 +143,15 @@ def test_filling_goes_on_where_it_was_stopped(tiny_data, tmp_path, cached, monke
     assert sorted(path.name for path in folder.iterdir()) == ["00000.npy", "key.json"]
     computed = stop_after(monkeypatch, None)
     assert train(tiny_data, tmp_path, "--tagger_cache", "12") == 0
-    assert computed == [*CHECK, 4, 1, 2, 4, 1]  # the check; the second shard, the third; the validation set
+    assert computed == [
+        *CHECK,
+        1,
+        4,
+        1,
+        2,
+        4,
+        1,
+    ]  # the first mixture again; the second shard, the third; the validation set
     again = load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(again[name], value) for name, value in load_file(cached / "model.safetensors").items())
 
@@ -153,13 +161,35 @@ def test_another_backbone_and_damaged_shards_are_computed_anew(tiny_data, tmp_pa
     (tmp_path / "train/features/train/00001.npy").write_bytes(b"half")
     computed = stop_after(monkeypatch, None)
     assert train(tiny_data, tmp_path, "--tagger_cache", "12", "--max_steps", "3") == 0
-    assert computed == [*CHECK, 4, 1]  # the one shard alone
+    assert computed == [*CHECK, 1, 4, 1, 1]  # the one shard, and the first mixture of both sets
     other = tmp_path / "other"
     shutil.copytree(cached / "train/features", other / "train/features")
     capsys.readouterr()
     assert train(tiny_data, other, "--tagger_cache", "12", "--seed", "1") == 0
     printed = capsys.readouterr().out
     assert "train: the cached features are of another backbone, seed; they are recomputed" in printed
+
+
+def scaled(features):
+    return 1.01 * features
+
+
+def reordered(features):
+    return features.flip(1)
+
+
+@pytest.mark.parametrize("edit", [scaled, reordered])
+def test_features_of_code_that_was_edited_are_computed_anew(tiny_data, tmp_path, cached, capsys, monkeypatch, edit):
+    real = M2DTagger.features
+    monkeypatch.setattr(M2DTagger, "features", lambda self, mixture: edit(real(self, mixture)))
+    shutil.copytree(cached / "train/features", tmp_path / "again/train/features")
+    (tmp_path / "again/train/features/train/00002.npy").unlink()  # as if killed then
+    for folder in ("again", "new"):
+        assert train(tiny_data, tmp_path / folder, "--tagger_cache", "12") == 0
+        printed = capsys.readouterr().out
+        assert printed.count("no longer computes the cached features") == (2 if folder == "again" else 0)
+    found, expected = (load_file(tmp_path / folder / "model.safetensors") for folder in ("again", "new"))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
 def test_what_trains_is_not_kept(tiny_data, tmp_path, capsys):
