@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -250,6 +251,19 @@ def test_only_what_is_to_come_needs_room(tmp_path, monkeypatch, count, stored):
         fill(count, free=needed - 1)
     fill(count, free=needed)
     assert len(shards.scenes(count, "train")) == count
+
+
+def test_an_estimate_counts_the_pool_once_and_every_step(tiny_data, tmp_path, capsys):
+    def seconds(steps, cache, layers="head"):
+        options = ["--max_steps", str(steps), "--valid_interval", str(steps), "--layers", layers]
+        assert train(tiny_data, tmp_path / "exp", *options, "--tagger_cache", str(cache), "--estimate") == 0
+        return float(re.search(r": ([\d.]+) s\n", capsys.readouterr().out)[1])
+
+    longer, shorter = seconds(100000, 8), seconds(1000, 8)
+    assert 10 < longer / shorter < 1000  # a hundred, on a machine that does nothing else
+    assert seconds(100000, 10**6) > longer  # 400,000 mixtures to make, not 8
+    assert 0.1 < seconds(10000, 8, "all") / seconds(10000, 0, "all") < 10  # there nothing is cached
+    assert not (tmp_path / "exp").exists()
 
 
 def test_no_room(tiny_data, tmp_path, capsys, monkeypatch):
