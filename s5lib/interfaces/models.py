@@ -33,9 +33,10 @@ class Model(nn.Module):
 class Tagger(Model):
     """Predicts the labels of a mixture's sources, one per slot.
 
-    A tagger with a backbone may offer two more methods, whose composition is :meth:`forward`:
-    ``features(mixture [B, M, T]) -> [B, F]`` and ``classify(features [B, F]) -> logits [B, K, C + 1]``.  Where
-    :meth:`set_trainable` leaves nothing of ``features`` to train, ``s5lib train --tagger_cache`` computes these once.
+    A tagger may offer two more methods, whose composition is :meth:`forward`:
+    ``features(mixture [B, M, T]) -> [B, ...]``, of one shape for mixtures of one length, and
+    ``classify(features) -> logits [B, K, C + 1]``.  Where nothing in ``features`` trains,
+    ``s5lib train --tagger_cache`` computes them once.
     """
 
     def forward(self, mixture: Tensor) -> Tensor:

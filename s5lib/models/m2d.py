@@ -55,7 +55,10 @@ class M2DTagger(Tagger):
         return self.backbone
 
     def features(self, mixture: Tensor) -> Tensor:
-        """Map ``mixture [B, M, T]`` to what the head sees, ``[B, channels * bands * embed_dim]``."""
+        """Map ``mixture [B, M, T]`` to what the head sees, ``[B, channels * bands * embed_dim]``.
+
+        Those of missing channels are minus infinity, if the model can do without.
+        """
         check_mixture(mixture, self.config)
         if self.config.normalize_level:
             mixture = mixture / level(mixture)
@@ -69,15 +72,10 @@ class M2DTagger(Tagger):
             encoded = self.backbone(chunk)
             total, steps = total + encoded.sum(1), steps + encoded.shape[1]
         found = (total / steps).unflatten(0, channels.shape[:2])
-        return (self._completed(found, channels) if self.config.channel_dropout else found).flatten(1)
-
-    def _completed(self, found: Tensor, channels: Tensor) -> Tensor:
-        """Give missing channels the mean features, which are zeros after the head's normalisation."""
-        means = cast("Tensor", self.head.m2d_out_norm.running_mean).view(self.config.used_channels, -1)
-        features = means.repeat(len(found), 1, 1).to(found.dtype)
-        given = found.shape[1]
-        features[:, :given] = torch.where(audible_channels(channels)[..., None], found, features[:, :given])
-        return features
+        if self.config.channel_dropout:
+            found = found.masked_fill(~audible_channels(channels)[..., None], -torch.inf)
+            found = F.pad(found, (0, 0, 0, self.config.used_channels - channels.shape[1]), value=-torch.inf)
+        return found.flatten(1)
 
     def forward(self, mixture: Tensor) -> Tensor:
         """Map ``mixture [B, M, T]`` to ``logits [B, K, C + 1]``; class C is silence."""
@@ -88,7 +86,12 @@ class M2DTagger(Tagger):
 
         This is where training mixtures lose channels, so that cached features are those of all channels.
         """
-        if not (self.training and self.config.channel_dropout):
+        if not self.config.channel_dropout:
+            return self.head(features)
+        # Missing channels get the mean features, zeros after the normalisation: here, as these means are learned.
+        means = cast("Tensor", self.head.m2d_out_norm.running_mean).to(features.dtype)
+        features = torch.where(features.isneginf(), means, features)
+        if not self.training:
             return self.head(features)
         kept = draw_channels(len(features), self.config, features.device)[:, : self.config.used_channels]
         return self.head(features, kept.repeat_interleave(features.shape[1] // kept.shape[1], 1))

@@ -14,7 +14,7 @@ from s5lib.interfaces import ModelConfig
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ShapeGuard", "guard"]
+__all__ = ["ShapeGuard", "guard", "problem_of", "shape_of"]
 
 
 def guard(model: Any, owner: str, kind: str, config: ModelConfig, is_built_in: bool) -> None:
@@ -67,22 +67,23 @@ class ShapeGuard:
         expected = {"tagger": [logits], "separator": [waveforms], "joint_model": [logits, waveforms]}[self.kind]
         outputs = [output] if self.kind != "joint_model" else output
         if not isinstance(outputs, (tuple, list)) or len(outputs) != len(expected):
-            raise PluginError(f"{self.owner} returned {_shape(output)}, expected (logits, waveforms).")
+            raise PluginError(f"{self.owner} returned {shape_of(output)}, expected (logits, waveforms).")
         for found, wanted in zip(outputs, expected, strict=True):
-            if _shape(found) != wanted:
+            if shape_of(found) != wanted:
                 raise PluginError(
-                    f"{self.owner} returned {_shape(found)} for a mixture {tuple(mixture.shape)}, expected {wanted}: "
+                    f"{self.owner} returned {shape_of(found)} for a mixture {tuple(mixture.shape)}, expected {wanted}: "
                     + ("[B, K, C + 1]." if wanted is logits else "[B, K, T].")
                 )
-            if problem := _problem(found, mixture):
+            if problem := problem_of(found, mixture):
                 raise PluginError(f"{self.owner} returned {problem}; expected floating-point numbers like its input's.")
 
 
-def _shape(value):
+def shape_of(value: Any) -> tuple[int, ...] | str:
+    """Return the shape of a tensor, or what else ``value`` is."""
     return tuple(value.shape) if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
-def _problem(value: Any, mixture: torch.Tensor) -> str:
+def problem_of(value: Any, mixture: torch.Tensor) -> str:
     """Return what keeps a value of the right shape from being a plain tensor of numbers; empty: nothing."""
     import torch
 

@@ -42,6 +42,7 @@ _MODEL_CHECKS = (
     forward.check_odd_lengths,
     forward.check_batch_invariance,
     forward.check_repeatable,
+    forward.check_cached_features,
     forward.check_silent_mixture,
     forward.check_silent_slots,
     forward.check_duplicate_labels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from s5lib.plugins.feature_check import check_features, has_features
 from s5lib.testing.outcome import Skipped, require
 from s5lib.testing.subject import Subject
 
@@ -52,6 +53,16 @@ def check_repeatable(subject: Subject) -> None:
     subject.infer(model.forward, mixture, query)  # itself: a call gives a plugin copies
     require(torch.equal(mixture, before[0]), "the mixture was changed in place")
     require(torch.equal(query, before[1]), "the query was changed in place")
+
+
+def check_cached_features(subject: Subject) -> None:
+    """``classify(features(mixture))`` is ``forward(mixture)``, of features that can be stored."""
+    if subject.kind != "tagger":
+        raise Skipped("only a tagger's features are cached")
+    model = subject.model()
+    if not has_features(model):
+        raise Skipped("it has no methods features(mixture) and classify(features): it trains without a cache")
+    check_features(model, subject.mixture(), str(subject.component))
 
 
 def check_silent_mixture(subject: Subject) -> None:

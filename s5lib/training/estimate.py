@@ -1,7 +1,8 @@
 """Estimates how long a training will take on this machine by running a little of it, within a minute.
 
 Nothing is written.  For each step two times are measured: of making a mixture once its sounds and rooms are in the
-caches, as they soon are, and of training on one that is made.  Data workers do the former beside the latter.
+caches, as they soon are, and of training on one that is made.  Data workers do the former beside the latter.  Where
+features are cached, the pool is made once, and training is timed on its features.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import lightning
-from torch.utils.data import Dataset
+from lightning.fabric.utilities import move_data_to_device
+from torch import nn
+from torch.utils.data import Dataset, default_collate
 
 from s5lib.data import collate
 from s5lib.errors import Interrupted
 from s5lib.plugins import create
 from s5lib.scenes import Corpus
+from s5lib.training.cached_data import have_one_length, why_not_cached
 from s5lib.training.data import TrainingData
+from s5lib.training.features import compute_features
 from s5lib.training.fit import CheckedRun, check_run
 from s5lib.training.run import Run
 from s5lib.training.settings import TrainSettings
@@ -66,17 +71,32 @@ def _seconds(checked: CheckedRun, train: Corpus, number: int, step: TrainSetting
     watch = _Watch(budget / 3, together=processes.world_size > 1)
     trainer = make_trainer(run.ngpu, processes, trial, [watch], [])
     module = MODULES[run.kind](create(run.kind, run.component, **checked.options), trial)
+    mixtures, filling = step.max_steps * step.batch_size, 0.0
+    making, workers = scenes.seconds / processes.world_size, step.num_workers
+    if step.tagger_cache:
+        device = trainer.strategy.root_device
+        model = module.model.to(device)
+        if not why_not_cached(model, valid[0]["mixture"][None].to(device), step.layers):
+            stored = _StoredFeatures(scenes, model, batch // parts, device, step.precision, len(valid))
+            storing = stored.seconds / processes.world_size
+            filling = _together(making, storing, workers) * min(mixtures, step.tagger_cache)
+            making, data.train = 0.0, stored
+            batch = step.batch_size  # a step on features is too short to be in proportion to it
+            data.settings = dataclasses.replace(trial, batch_size=batch)
+            if have_one_length(valid):
+                filling, data.valid = filling + storing * len(valid), stored
     trainer.limit_val_batches = 0
     trainer.fit(module, datamodule=data)
     trainer.limit_val_batches = FEWEST
     trainer.validate(module, datamodule=data, verbose=False)
-    making, training = scenes.seconds / processes.world_size, watch.median("train") / batch
-    per_mixture = max(making / step.num_workers, training) if step.num_workers else making + training
-    mixtures = step.max_steps * step.batch_size
-    if step.tagger_cache:  # each mixture's features are computed once
-        mixtures = min(mixtures, step.tagger_cache)
+    per_mixture = _together(making, watch.median("train") / batch, workers)
     per_validation = watch.median("validate") / batch * len(valid)
-    return per_mixture * mixtures + per_validation * math.ceil(step.max_steps / step.valid_interval)
+    return filling + per_mixture * mixtures + per_validation * math.ceil(step.max_steps / step.valid_interval)
+
+
+def _together(making: float, using: float, workers: int) -> float:
+    """Return the seconds of making a mixture and using it, at once where there are data workers."""
+    return max(making / workers, using) if workers else making + using
 
 
 class _MadeScenes(Dataset):
@@ -100,6 +120,32 @@ class _MadeScenes(Dataset):
         self.seconds = statistics.mean(times)
 
     def __getitem__(self, index: int):
+        return self.items[index % len(self.items)]
+
+
+class _StoredFeatures(Dataset):
+    """The features of some made scenes, under every index.
+
+    Attributes:
+        seconds: that a scene's take.
+    """
+
+    collate = staticmethod(default_collate)
+
+    def __init__(self, scenes: _MadeScenes, model: nn.Module, at_once: int, device, precision: str, size: int):
+        batch = move_data_to_device(scenes.collate([scenes[index] for index in range(at_once)]), device)
+        for _ in range(2):  # the first time takes longer
+            since = time.perf_counter()
+            features = compute_features(model, batch, precision).cpu()
+            self.seconds = (time.perf_counter() - since) / at_once
+        columns = zip(features, batch["labels"].cpu(), batch["id"], strict=True)
+        self.items = [dict(zip(("features", "labels", "id"), values, strict=True)) for values in columns]
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict:
         return self.items[index % len(self.items)]
 
 

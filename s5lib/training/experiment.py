@@ -192,7 +192,7 @@ class Experiment:
 
 
 def _says_only_what_was_asked(path: Path) -> bool:
-    return path.name in ("config.yaml", "hparams.yaml") or path.name.startswith("events.out.tfevents")
+    return path.name in ("config.yaml", "hparams.yaml", "key.json") or path.name.startswith("events.out.tfevents")
 
 
 def versions() -> dict[str, str]:

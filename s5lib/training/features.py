@@ -7,13 +7,15 @@ structured arrays that are mapped into memory and not read as a whole::
     FOLDER/00000.npy ...         labels [K] int64 and features float32 of 256 mixtures each, in order
 
 Shards are complete or missing, so that an interrupted run resumes with the next one.  Shards with another key are
-deleted, and the log says what changed.  A larger pool keeps a smaller one's shards.
+deleted, and the log says what changed; so are those of which the tagger, edited meanwhile, computes another first row.
+A larger pool keeps a smaller one's shards.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import random
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ import numpy as np
 import torch
 from humanfriendly import format_size, format_timespan
 from lightning.fabric.utilities import move_data_to_device
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -31,6 +34,7 @@ from s5lib.data import DrawnScenes, RecordedScenes, collate
 from s5lib.data.identity import recordings_digest
 from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError, DataError
+from s5lib.plugins.feature_check import nearly_equal, require_one_shape
 from s5lib.provenance import Stamps, atomic_write, write_text
 from s5lib.untrusted import json_record, to_json
 
@@ -38,8 +42,8 @@ __all__ = [
     "FeatureScenes",
     "FeatureShards",
     "backbone_key",
+    "compute_features",
     "features_are_fixed",
-    "has_features",
     "pool_key",
     "recordings_key",
 ]
@@ -47,19 +51,55 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 SHARD = 256  # mixtures: some seconds of work to lose, and few enough files
-
-
-def has_features(model: nn.Module | type) -> bool:
-    """Return whether a tagger can be cached: ``forward(mixture)`` is ``classify(features(mixture))``."""
-    return callable(getattr(model, "features", None)) and callable(getattr(model, "classify", None))
+_ROUNDING = {"float32": 2e-3, "bfloat16": 2e-2}  # of other devices and batches, with TF32 convolutions
 
 
 def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
-    """Return whether, in training, a mixture's features depend on nothing that trains and on no chance."""
-    model.train()
+    """Return whether, in training, a mixture's features depend on nothing that trains, on no chance and on no batch.
+
+    Chance shows in random generators that have moved, however rarely it changes the features.  The model's buffers and
+    mode and the generators are left as they were.
+    """
+    mode, buffers = model.training, {name: buffer.clone() for name, buffer in model.named_buffers()}
+    pair = mixture.repeat(2, 1, 1)  # batch normalisation refuses a single one
     features = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
-    first, second = features(mixture), features(mixture)
-    return not first.requires_grad and torch.equal(first, second)
+    with isolate_rng():
+        model.eval()
+        with torch.no_grad():
+            expected = features(pair.clone())  # which it may change
+        model.train()
+        before = _generators(mixture.device)
+        found = features(pair)
+        is_fixed = not found.requires_grad and nearly_equal(found, expected) and before == _generators(mixture.device)
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            is_fixed = is_fixed and torch.equal(buffer, buffers[name])
+            buffer.copy_(buffers[name])
+    model.train(mode)
+    return is_fixed
+
+
+def compute_features(model: nn.Module, batch: dict, precision: str) -> torch.Tensor:
+    """Return the features of a batch's mixtures as they are stored: in eval mode, float32 ``[B, ...]``.
+
+    Args:
+        model: a tagger with ``features``; its mode is left as it was.
+        batch: on the model's device.
+        precision: ``"float32"`` or ``"bfloat16"``, as in training.
+    """
+    mixture, mode = rendered(batch)["mixture"], model.training
+    model.eval()
+    with torch.no_grad(), torch.autocast(mixture.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        found = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)(mixture).float()
+    model.train(mode)
+    return found
+
+
+def _generators(device: torch.device) -> list:
+    """Return the states of the global random generators, which change with each number that is drawn."""
+    states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+    _, keys, position, *_ = cast("tuple", np.random.get_state())
+    return [*(state.tolist() for state in states), keys.tolist(), position, random.getstate()]
 
 
 def backbone_key(model: nn.Module, precision: str) -> dict:
@@ -133,6 +173,7 @@ class FeatureShards:
 
     Raises:
         ConfigError: (:meth:`fill`) there is no room for them, or they cannot be written.
+        PluginError: (:meth:`fill`) mixtures of one length have features of several shapes.
     """
 
     def __init__(self, folder: Path, key: dict):
@@ -151,11 +192,28 @@ class FeatureShards:
             changed = ", ".join(sorted(name for name in {*found, *self.key} if found.get(name) != self.key.get(name)))
             log.info("%s: the cached features are of another %s; they are recomputed", self.folder, changed)
         try:
-            for shard in self.folder.glob("[0-9]*.npy"):
-                shard.unlink()
+            self._clear()
             write_text(file, to_json(self.key, indent=1) + "\n")
         except OSError as error:
             raise self._not_written(error) from None
+
+    def clear_if_stale(self, scenes: Dataset, model: nn.Module, count: int, *, device, precision: str) -> None:
+        """Delete all shards if the first mixture stored now has other features, as after an edit of a plugin's code.
+
+        For one process, before any fills; for arguments see :meth:`fill`.
+        """
+        for number in range(-(-count // SHARD)):
+            if (rows := self.shard(number, count)) is not None:
+                batch = getattr(scenes, "collate", collate)([scenes[number * SHARD]])
+                found = compute_features(model, move_data_to_device(batch, device), precision)[0].cpu()
+                if not nearly_equal(found, torch.from_numpy(rows["features"][0].copy()), _ROUNDING[precision]):
+                    log.warning("%s: the tagger no longer computes the cached features; recomputed", self.folder)
+                    self._clear()
+                return
+
+    def _clear(self) -> None:
+        for shard in self.folder.glob("[0-9]*.npy"):
+            shard.unlink()
 
     def shard(self, number: int, count: int) -> np.ndarray | None:
         """Return shard ``number`` of a pool of ``count`` mixtures, memory-mapped; None if missing or incomplete."""
@@ -199,24 +257,22 @@ class FeatureShards:
         ]
         make_batch = getattr(scenes, "collate", collate)
         loader = DataLoader(scenes, batch_sampler=parts, num_workers=num_workers, collate_fn=make_batch)
-        mode = model.training
-        model.eval()
-        compute = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
         rows, done, since = [], 0, time.monotonic()
+        first: torch.Tensor | None = None
         for batch in loader:
-            batch = rendered(move_data_to_device(batch, device))
-            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                features = compute(batch["mixture"]).float().cpu().numpy()
-            rows.append((batch["labels"].cpu().numpy(), features))
+            features = compute_features(model, move_data_to_device(batch, device), precision)
+            first = features[:1] if first is None else first
+            require_one_shape(features, first, type(model).__name__)
+            rows.append((batch["labels"].cpu().numpy(), features.cpu().numpy()))
             if sum(len(labels) for labels, _ in rows) == len(_indices(mine[done], count)):
-                self._write(mine[done], rows, len(missing) * SHARD if done == 0 and rank == 0 else 0)
+                to_come = sum(len(_indices(number, count)) for number in missing) if done == 0 and rank == 0 else 0
+                self._write(mine[done], rows, to_come)
                 rows, done = [], done + 1
                 rate = min(done * SHARD, count) / (time.monotonic() - since)
                 left = format_timespan(int((len(mine) - done) * SHARD / rate))
                 log.info(
                     "%s: %d of %d, %.1f mixtures/s, %s left", self.folder, done, len(mine), rate * world_size, left
                 )
-        model.train(mode)
 
     def _write(self, number: int, rows: list, to_come: int) -> None:
         labels, features = (np.concatenate(columns) for columns in zip(*rows, strict=True))

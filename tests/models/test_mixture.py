@@ -1,5 +1,7 @@
 """Levels and channels of mixtures, for all models alike."""
 
+import copy
+
 import pytest
 import torch
 
@@ -142,6 +144,26 @@ def test_share_of_training_mixtures_that_lose_channels():
 def test_cached_features_are_those_of_all_channels(mixture):
     tagger = M2DTagger(M2DConfig(num_channels=3, channel_dropout=1.0, **M2D)).train()
     assert torch.equal(tagger.features(mixture), tagger.eval().features(mixture))
+
+
+@pytest.mark.parametrize("name", ["m2d", "resnet"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_features_stay_the_same_while_the_model_trains_whatever_channels_are_missing(name, channels, mixture):
+    """Features that were stored before training are those of the model that is being trained."""
+    model = make(name, channel_dropout=0.5)
+    fewer, silent = mixture[:, :channels], mixture.clone()
+    silent[:, channels:] = 0
+    with torch.no_grad():
+        stored = model.features(silent)
+        assert torch.allclose(stored, model.features(fewer), atol=1e-5)
+        for _ in range(3):
+            model.train()(mixture * torch.rand(3, 1))  # moves the running statistics
+        for mode in (True, False):
+            twin = copy.deepcopy(model.train(mode))  # a call in training moves the running statistics
+            torch.manual_seed(1)
+            expected = twin(silent)
+            torch.manual_seed(1)
+            assert torch.equal(model.classify(stored), expected)
 
 
 @pytest.mark.parametrize("options", [{"channel_dropout": 1.5}, {"channel_dropout": -0.1}, {"normalize_level": 2}])

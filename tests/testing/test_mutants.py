@@ -186,7 +186,7 @@ def s5lib_separators():
     finally:
         sys.path.remove(str(tmp_path))
     assert not report.failed and len(report.passed) == 18
-    assert str(report).startswith("separator good_separator/good (good_separator.py): 18 checks passed, 3 skipped")
+    assert str(report).startswith("separator good_separator/good (good_separator.py): 18 checks passed, 4 skipped")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
@@ -218,6 +218,44 @@ def test_a_true_declaration_helps():
 class BadTagger(Tagger):
     def forward(self, mixture):
         return mixture.mean(-1)
+
+
+class Cacheable(Tagger):
+    """Logits from the level of each channel."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.layer = nn.Linear(config.num_channels, config.num_sources * (config.num_classes + 1))
+
+    def features(self, mixture):
+        return mixture.square().mean(-1)
+
+    def classify(self, features):
+        return self.layer(features).unflatten(1, (self.config.num_sources, -1))
+
+    def forward(self, mixture):
+        return self.classify(self.features(mixture))
+
+
+class ForwardDoesMore(Cacheable):
+    def forward(self, mixture):
+        return self.classify(3 * self.features(mixture) - 2)
+
+
+class Indivisible(Cacheable):
+    features = classify = None
+
+    def forward(self, mixture):
+        return Cacheable.classify(self, Cacheable.features(self, mixture))
+
+
+def test_features_that_would_train_another_tagger_are_found():
+    forward.check_cached_features(Subject("tagger", component("tagger", Cacheable), {}))
+    with pytest.raises(PluginError, match=r"tests/mutant.*classify\(features\(mixture\)\).*forward"):
+        forward.check_cached_features(Subject("tagger", component("tagger", ForwardDoesMore), {}))
+    for kind, without in (("tagger", Indivisible), ("separator", Good)):
+        with pytest.raises(Skipped):
+            forward.check_cached_features(Subject(kind, component(kind, without), {}))
 
 
 def test_all_failures_are_reported_at_once(monkeypatch):
