@@ -231,9 +231,8 @@ def _prepare(
         "max_targets": request.max_sources,
         **request.scene_options,
     }
-    wished = DrawSettings(
-        sample_rate=_sample_rate(train), **fill(options, options_of(DrawSettings), "the drawing of scenes")
-    )
+    with_rate = {"sample_rate": _sample_rate(train), **options}
+    wished = DrawSettings(**fill(with_rate, options_of(DrawSettings), "the drawing of scenes"))
     _report(train)
     _refuse_silence([Corpus(data_root, split) for split in _splits(train.root)], request.nj)
     settings = feasible(train, wished, request.scene_options)

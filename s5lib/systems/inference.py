@@ -275,7 +275,7 @@ def _made_by(system: dict, models: dict, window_seconds: float, layout: ChannelL
         settings.pop("rounds", None)
     if system["calibration"]:
         settings["calibration"] = system["calibration"].as_json()
-    elif system.get("tagger"):
+    elif system.get("tagger") or system.get("joint_model"):
         settings["calibration"] = "none"
     return {
         "s5lib": __version__,

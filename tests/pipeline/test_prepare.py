@@ -104,6 +104,12 @@ def test_a_preparation_is_the_same_if_its_options_mean_the_same(prepared, corpus
         assert bool(_unfinished(asked, True)) == bool(adapted & now.keys() and not adapted & before.keys())
 
 
+def test_scenes_at_another_rate(corpus_with_test, tmp_path):
+    assert prepare(corpus_with_test, tmp_path, "--scenes_conf", "sample_rate=4000") == 0
+    description = CorpusDescription.read(tmp_path / "data")
+    assert description.sample_rate == 4000 == description.draw_options["sample_rate"]
+
+
 def test_scenes_conf_that_is_taken_away_or_says_the_default(prepared, corpus_with_test, tmp_path, capsys):
     def printed(status, *given):
         assert (

@@ -33,6 +33,12 @@ def test_training_of_a_joint_model_tells_its_figures(trained_joint):
     assert "the best ca_pi_sdri" in (folder / "train.log").read_text()
 
 
+def test_a_threshold_that_is_taken_away_is_another_result(prepared, trained_joint, tmp_path, capsys):
+    line = joint_command(prepared, trained_joint, tmp_path / "out")
+    assert main([*line, "--threshold", "0.7"]) == 0 == main(line)
+    assert "the calibration changed" in capsys.readouterr().out
+
+
 def test_joint_system_end_to_end(prepared, trained_joint, tmp_path):
     assert main(joint_command(prepared, trained_joint, tmp_path / "out")) == 0
     system = s5lib.load_system(joint_model=trained_joint / "joint_model/model.safetensors")
