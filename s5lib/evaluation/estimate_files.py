@@ -17,7 +17,7 @@ from s5lib.audio import find_audio_files
 from s5lib.data import CorpusDescription
 from s5lib.errors import ConfigError, DataError, nearest
 from s5lib.scenes.corpus import class_labels
-from s5lib.systems.records import file_label, gain_of, read_record, record_path
+from s5lib.systems.records import file_label, gains_of, read_record, record_path
 
 __all__ = ["EstimateFile", "known_labels", "list_estimates", "listed_by_inference", "split_name"]
 
@@ -94,6 +94,7 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
         raise DataError(f"{folder}: no estimates there; expected files NAME_I_LABEL.wav.{hint}")
     labels = list(labels)
     found: dict[str, dict[int, EstimateFile]] = {name: {} for name in known}
+    gains: dict[str, dict[str, float]] = {}  # of the files of a mixture
     for file in files:
         try:
             name, index, label = split_name(os.path.splitext(file)[0], known, labels)
@@ -105,7 +106,9 @@ def list_estimates(folder: Path, names: Iterable[str], labels: Iterable[str]) ->
             raise DataError(
                 f"{folder / file}: number {index} of {name!r} a second time, beside {found[name][index].path.name}."
             )
-        found[name][index] = EstimateFile(label, folder / file, gain_of(record_path(folder, name), file))
+        if name not in gains:
+            gains[name] = gains_of(record_path(folder, name))
+        found[name][index] = EstimateFile(label, folder / file, gains[name].get(file, 1.0))
     return {name: [sources[index] for index in sorted(sources)] for name, sources in found.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from s5lib.errors import ConfigError, PluginError, S5Error
 from s5lib.interfaces import ModelConfig
 from s5lib.plugins.shape_check import guard
 from s5lib.plugins.spec import ComponentSpec
+from s5lib.provenance import Stamps
 
 __all__ = ["Component", "check_capabilities"]
 
@@ -61,12 +61,9 @@ class Component:
             return ""
         self.load()
         module = sys.modules[self.spec.target.partition(":")[0].partition(".")[0]]
-        folders = [Path(folder) for folder in getattr(module, "__path__", ())]
-        files = [file for folder in folders for file in folder.rglob("*.py")] or [Path(str(module.__file__))]
-        digest = hashlib.sha256()
-        for file in sorted(files):
-            digest.update(file.read_bytes())
-        return digest.hexdigest()
+        places = [Path(folder) for folder in getattr(module, "__path__", ())] or [Path(str(module.__file__))]
+        files = [file for place in places for file in (place.rglob("*.py") if place.is_dir() else [place])]
+        return Stamps().digest(files, places[0].parent)
 
     def config_class(self) -> type | None:
         """Return the dataclass of the options; None for an aligner that has none.  Imports no torch.

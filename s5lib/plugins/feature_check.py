@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from s5lib.errors import PluginError
 from s5lib.plugins.shape_check import problem_of, shape_of
 
-__all__ = ["check_features", "has_features", "nearly_equal", "require_one_shape"]
+__all__ = ["check_features", "has_features", "in_mode", "nearly_equal", "require_one_shape"]
 
 _ADVICE = "Change this, or rename either method: a tagger that lacks one trains without a cache."
 
@@ -19,6 +21,17 @@ _ADVICE = "Change this, or rename either method: a tagger that lacks one trains 
 def has_features(model: nn.Module | type) -> bool:
     """Return whether a tagger offers ``features(mixture)`` and ``classify(features)``."""
     return callable(getattr(model, "features", None)) and callable(getattr(model, "classify", None))
+
+
+@contextlib.contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Set a model to training or evaluation for a ``with`` block; afterwards it is as it was."""
+    mode = model.training
+    model.train(training)
+    try:
+        yield
+    finally:
+        model.train(mode)
 
 
 def check_features(model: Any, mixture: Tensor, owner: str) -> None:
@@ -42,14 +55,12 @@ def check_features(model: Any, mixture: Tensor, owner: str) -> None:
     first = mixture[:1]
     faded = first.clone()
     faded[..., first.shape[-1] // 2 :] = 0
-    several, mode = torch.cat([first, faded, first.flip(-1)]), model.training
-    model.eval()
-    with torch.no_grad():
+    several = torch.cat([first, faded, first.flip(-1)])
+    with in_mode(model, training=False), torch.no_grad():
         features = _features(model, several, owner)
         for item in (first, faded):  # alone, where silence may have been cut off
             require_one_shape(_features(model, item, owner), features, owner)
         found, wanted = model.classify(features.float()), model(several)
-    model.train(mode)
     problem = problem_of(found, several)
     if problem or not nearly_equal(found, wanted, 1e-3):
         other = problem or ("other values" if found.shape == wanted.shape else str(shape_of(found)))

@@ -149,10 +149,10 @@ def _infer(
         raise ConfigError("--threshold applies to predicted labels, but labels are given: leave it out.")
     for plugin in plugins:
         register_plugin(plugin)
-    models = _models(system)
-    headers = [model_header(model["file"]) for model in models.values()]
+    models, headers = _models(system)
     if window_seconds is None:  # a corpus's scenes are scored in one piece
-        window_seconds = suitable_window(headers) if data is None else max(WINDOW, suitable_window(headers))
+        suitable = suitable_window(headers)
+        window_seconds = suitable if data is None else max(WINDOW, suitable)
     calibration = find_calibration(system.get("calibration", "auto"), system.get("tagger"))
     system["calibration"] = with_threshold(calibration, threshold)
     made_by = {
@@ -245,17 +245,15 @@ def _checked(system: dict, predicted: set[bool]) -> dict:
     return system
 
 
-def _models(system: dict) -> dict[str, dict[str, str]]:
-    """Return the file of each checkpoint, by its kind, and digests of what the model depends on."""
-    return {
-        kind: {
-            "file": os.path.abspath(system[kind]),
-            "sha256": _digest(kind, system[kind]),
-            **_code(kind, model_header(system[kind])),
-        }
-        for kind in _CHECKPOINTS
-        if system.get(kind)
-    }
+def _models(system: dict) -> tuple[dict[str, dict[str, str]], list[dict[str, Any]]]:
+    """Return the file of each checkpoint and digests of what the model depends on, by its kind; and the headers."""
+    models, headers = {}, []
+    for kind in _CHECKPOINTS:
+        if file := system.get(kind):
+            models[kind] = {"file": os.path.abspath(file), "sha256": _digest(kind, file)}
+            headers.append(model_header(file))
+            models[kind] |= _code(kind, headers[-1])
+    return models, headers
 
 
 def _code(kind: str, header: dict[str, Any]) -> dict[str, str]:

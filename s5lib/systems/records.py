@@ -29,7 +29,7 @@ __all__ = [
     "discard",
     "file_label",
     "file_stem",
-    "gain_of",
+    "gains_of",
     "identity",
     "is_output",
     "owned_files",
@@ -115,8 +115,8 @@ def read_record(path: Path) -> dict[str, Any]:
     return {**record.values, "sources": sources, "gain": record.number("gain", 1.0, above=1e-30, most=1)}
 
 
-def gain_of(path: Path, file: str) -> float:
-    """Return the gain of a file if the record at ``path`` is s5lib's own and lists it, else 1.
+def gains_of(path: Path) -> dict[str, float]:
+    """Return the gains of the files that the record at ``path`` lists; none if it is not s5lib's own.
 
     Raises:
         DataError: the record is damaged.
@@ -124,8 +124,8 @@ def gain_of(path: Path, file: str) -> float:
     try:
         listed = owned_files(path)
     except DataError:
-        return 1.0
-    return float(read_record(path)["gain"]) if file in listed else 1.0
+        return {}
+    return dict.fromkeys(listed, float(read_record(path)["gain"])) if listed else {}
 
 
 def owned_files(path: Path) -> set[str]:

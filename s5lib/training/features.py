@@ -34,7 +34,7 @@ from s5lib.data import DrawnScenes, RecordedScenes, collate
 from s5lib.data.identity import recordings_digest
 from s5lib.data.unrendered import rendered
 from s5lib.errors import ConfigError, DataError
-from s5lib.plugins.feature_check import nearly_equal, require_one_shape
+from s5lib.plugins.feature_check import in_mode, nearly_equal, require_one_shape
 from s5lib.provenance import Stamps, atomic_write, write_text
 from s5lib.untrusted import json_record, to_json
 
@@ -60,22 +60,20 @@ def features_are_fixed(model: nn.Module, mixture: torch.Tensor) -> bool:
     Chance shows in random generators that have moved, however rarely it changes the features.  The model's buffers and
     mode and the generators are left as they were.
     """
-    mode, buffers = model.training, {name: buffer.clone() for name, buffer in model.named_buffers()}
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     pair = mixture.repeat(2, 1, 1)  # batch normalisation refuses a single one
     features = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)
     with isolate_rng():
-        model.eval()
-        with torch.no_grad():
+        with in_mode(model, training=False), torch.no_grad():
             expected = features(pair.clone())  # which it may change
-        model.train()
         before = _generators(mixture.device)
-        found = features(pair)
+        with in_mode(model, training=True):
+            found = features(pair)
         is_fixed = not found.requires_grad and nearly_equal(found, expected) and before == _generators(mixture.device)
     with torch.no_grad():
         for name, buffer in model.named_buffers():
             is_fixed = is_fixed and torch.equal(buffer, buffers[name])
             buffer.copy_(buffers[name])
-    model.train(mode)
     return is_fixed
 
 
@@ -87,12 +85,10 @@ def compute_features(model: nn.Module, batch: dict, precision: str) -> torch.Ten
         batch: on the model's device.
         precision: ``"float32"`` or ``"bfloat16"``, as in training.
     """
-    mixture, mode = rendered(batch)["mixture"], model.training
-    model.eval()
-    with torch.no_grad(), torch.autocast(mixture.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        found = cast("Callable[[torch.Tensor], torch.Tensor]", model.features)(mixture).float()
-    model.train(mode)
-    return found
+    mixture = rendered(batch)["mixture"]
+    autocast = torch.autocast(mixture.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    with in_mode(model, training=False), torch.no_grad(), autocast:
+        return cast("Callable[[torch.Tensor], torch.Tensor]", model.features)(mixture).float()
 
 
 def _generators(device: torch.device) -> list:

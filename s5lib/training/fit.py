@@ -113,6 +113,7 @@ def fit(run: Run) -> Path:
     component, options = checked.component, checked.options
     last_step = next(reversed(settings))
     steps_option = f"steps.{last_step}.max_steps"
+    steps = {name: Experiment(final.folder / name) for name in settings}
     with contextlib.ExitStack() as held:
         if processes.is_main:
             held.enter_context(no_empty_folders(final.folder))
@@ -134,7 +135,6 @@ def fit(run: Run) -> Path:
             held.enter_context(final.no_empty_run(settings))
             digests = _digests(run, corpus, component)
             completed = partial(_completed, component=component, kind=run.kind, digests=digests)
-            steps = {name: Experiment(final.folder / name) for name in settings}
             waiting = [f"steps.{name}.tagger_cache" for name, step in steps.items() if not step.is_begun]
             unused = [] if final.is_begun else waiting
             unused += [] if final.model_file.exists() else ["code"]  # mending a plugin must not end its training
@@ -157,7 +157,7 @@ def fit(run: Run) -> Path:
             trained_on["statistics"] = corpus.statistics.as_json()
         weights = run.init
         for number, (name, step) in enumerate(settings.items()):
-            experiment = Experiment(final.folder / name)
+            experiment = steps[name]
             if processes.is_main:
                 own = {"train": asdict(step), "init": str(weights) if weights else None}
                 completed = partial(_completed_step, own=own, kind=run.kind)
