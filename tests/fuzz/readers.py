@@ -20,7 +20,7 @@ from s5lib.config.parser import CommandParser
 from s5lib.corpora import dcase26
 from s5lib.corpora.download import zenodo_files
 from s5lib.corpora.layout import data_directory_from_metadata
-from s5lib.corpora.prepare import Preparation, _unfinished
+from s5lib.corpora.preparation import Preparation, unfinished
 from s5lib.corpora.split_archive import open_split_archive
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.data.validate import fix_data_directory, validate_data_directory
@@ -192,7 +192,7 @@ def a_preparation(seeds, folder, generator):
     stamps.write_text(f'["{made}", "x", 3, 4, 5, 6]\n')
     spoilt = made if generator.random() < 0.7 else stamps
     spoil(spoilt, spoilt, generator)
-    _unfinished(request, with_statistics=False)
+    unfinished(request, with_statistics=False)
 
 
 def a_package(seeds, folder, generator):

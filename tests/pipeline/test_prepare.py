@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_corpus import write_wav
 
-from s5lib.corpora.prepare import Preparation, _unfinished
+from s5lib.corpora.preparation import Preparation, unfinished
 from s5lib.data import CorpusDescription, DataDirectory
 from s5lib.errors import ConfigError
 from s5lib.provenance import stamp_output
@@ -97,11 +97,11 @@ def test_a_preparation_is_the_same_if_its_options_mean_the_same(prepared, corpus
     changed = {name for name in SETTINGS if before.get(name, 0) != now.get(name, 0)}
     if changed:
         with pytest.raises(ConfigError) as caught:
-            _unfinished(asked, True)
+            unfinished(asked, True)
         assert {name for name in SETTINGS if f"scene_options.{name} was" in str(caught.value)} == changed
     else:
         adapted = {"max_repeats", "max_targets"}
-        assert bool(_unfinished(asked, True)) == bool(adapted & now.keys() and not adapted & before.keys())
+        assert bool(unfinished(asked, True)) == bool(adapted & now.keys() and not adapted & before.keys())
 
 
 def test_scenes_at_another_rate(corpus_with_test, tmp_path):
